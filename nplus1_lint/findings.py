@@ -1,0 +1,297 @@
+"""What travels between the stages after inference: suspects, findings and what they are made of.
+
+This is the bottom layer: it imports nothing from the package.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Severity(enum.IntEnum):
+    """How much a finding matters; greater is worse."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Confidence(enum.IntEnum):
+    """How sure the analysis is; ``LOW`` is hidden unless asked for."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Applicability(enum.Enum):
+    """What may be done with a suggestion: the words are Ruff's."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    DISPLAY = "display"
+
+
+class Pos(NamedTuple):
+    """A node's place as `ast` gives it.
+
+    Lines count from 1; columns count from 0 in UTF-8 bytes, the end is exclusive.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def contains(self, other: Pos) -> bool:
+        """True if *other* lies inside this place (or is equal to it)."""
+        return (self.line, self.column) <= (other.line, other.column) and (
+            other.end_line,
+            other.end_column,
+        ) <= (self.end_line, self.end_column)
+
+
+class Span(NamedTuple):
+    """A node's place as reports print it: lines and columns count from 1, in characters."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class NodeKind(enum.Enum):
+    """The syntax a suspect stands on; the visitor refuses any other."""
+
+    CALL = "call"
+    ATTRIBUTE = "attribute"
+    LOOP = "loop"
+    NAME = "name"
+    SUBSCRIPT = "subscript"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One place on the way from the loop to the cost.
+
+    Attributes:
+        path: project path, forward slashes.
+        line: counts from 1.
+        message: a short sentence without a full stop.
+    """
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A criterion ``model.column == value`` that ties a query to the loop.
+
+    Attributes:
+        column: the mapped attribute's name.
+        value: where the compared value stands in the suspect's file.
+    """
+
+    column: str
+    value: Pos
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What the rewriter needs to lift a query out of its loop.
+
+    Attributes:
+        loop: the loop statement or comprehension.
+        iterable: the expression it iterates, or None for ``while``.
+        model: the mapped class' name as the code writes it.
+        keys: the criteria that depend on the loop, in the order of the code.
+        aggregate: ``count``, ``sum``, ``min``, ``max``, ``avg``, ``exists``, or None for rows.
+        session: where the session expression stands.
+        style: ``query`` for ``session.query(M)``, ``legacy-flask`` for ``M.query``, ``select`` for 2.0 style.
+        is_async: the session is an ``AsyncSession``.
+        primary_key: the model's primary-key attribute, used for a nullable-safe count.
+        unique: the keys select at most one row.
+    """
+
+    loop: Pos
+    iterable: Pos | None
+    model: str
+    keys: tuple[Key, ...]
+    aggregate: str | None
+    session: Pos | None
+    style: str
+    is_async: bool
+    primary_key: str | None
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderPlan:
+    """What the rewriter needs to change a mapping-level loader strategy.
+
+    Attributes:
+        model: the class that declares the relationship.
+        relationship: its attribute.
+        lazy: the strategy of today, as written (``selectin``, ``joined``, …).
+        router: project path of the router that never reads it.
+        readers: a step per query whose rows are read for the relationship.
+        wasters: a step per query of the router that loads it for nothing.
+    """
+
+    model: str
+    relationship: str
+    lazy: str
+    router: str
+    readers: tuple[Step, ...]
+    wasters: tuple[Step, ...]
+
+
+Plan = BatchPlan | LoaderPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """What a rule hands to the flag stage: where to look and what was concluded.
+
+    Attributes:
+        code: the rule's code.
+        path: project path of the file, forward slashes.
+        pos: the exact node.
+        node: the kind of syntax that must stand there.
+        scope: the smallest enclosing loop, function or class statement; the visitor reads these lines only.
+        function: qualified name of the function (or class, for a declaration) around it.
+        message: one sentence for the reader.
+        severity: how much it matters here.
+        confidence: how sure the analysis is.
+        evidence: loop, calls on the way, query, relationship: in the order in which execution meets them.
+        plan: what the rewriter needs, or None when the rule has no rewrite for this case.
+        advice: prose that stands in for a rewrite, or an empty string.
+        also_in: further project paths for whose sake it is reported (NP201: the router's file).
+        discriminator: a further part of the fingerprint (NP201: the router).
+    """
+
+    code: str
+    path: str
+    pos: Pos
+    node: NodeKind
+    scope: Pos
+    function: str
+    message: str
+    severity: Severity
+    confidence: Confidence
+    evidence: tuple[Step, ...]
+    plan: Plan | None = None
+    advice: str = ""
+    also_in: tuple[str, ...] = ()
+    discriminator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A rewrite as the reader sees it.
+
+    Attributes:
+        title: one line, imperative.
+        code: the rewritten code, or an empty string when only the title speaks.
+        applicability: whether a machine may apply it.
+        diff: a unified diff, or an empty string when there is none.
+    """
+
+    title: str
+    code: str
+    applicability: Applicability
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Query counts as formulas, before and after the suggestion."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A confirmed suspect, ready to print. Ordered and fingerprinted by the flag stage."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    path: str
+    span: Span
+    function: str
+    message: str
+    evidence: tuple[Step, ...]
+    suggestion: Suggestion | None
+    fingerprint: str
+    cost: Cost | None = None
+    suppressed_by: str | None = None
+    also_in: tuple[str, ...] = ()
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """The order of every report: path, line, column, code, then fingerprint for equals."""
+        return (self.path, self.span.line, self.span.column, self.code, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanError:
+    """A file that could not be read or parsed (NP902).
+
+    Attributes:
+        path: project path.
+        line: where the parser stopped, counting from 1.
+        message: a sentence that names what is wrong.
+    """
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts for the last line of a report."""
+
+    files: int
+    functions: int
+    models: int
+    findings: int
+    suppressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All a writer needs; equal input gives an equal report.
+
+    Attributes:
+        findings: shown findings, in report order.
+        suppressed: findings silenced by a comment, in report order.
+        errors: NP902 entries by path.
+        summary: counts.
+        sources: text of each file that carries a finding, for code frames.
+        timings: seconds per stage; never part of a machine-readable report.
+    """
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Finding, ...]
+    errors: tuple[ScanError, ...]
+    summary: Summary
+    sources: dict[str, str] = field(default_factory=dict, compare=False)
+    timings: dict[str, float] = field(default_factory=dict, compare=False)
+
+
+class InternalError(Exception):
+    """The linter contradicts itself (a suspect that the visitor cannot find again): exit code 2, never silence."""

@@ -1,0 +1,67 @@
+"""What a rule is: one class, its documentation and its executed examples."""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis
+
+
+class Proof(enum.Enum):
+    """How an example is executed on SQLite.
+
+    GROWTH: the statements of ``app.run(session)`` at two sizes; a bad example grows, a good one does not.
+    WASTE: the statements with the mapping as written against the same program with every mapping-level eager
+        strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
+    NONE: the example is no program (a file that cannot be parsed).
+    """
+
+    GROWTH = "growth"
+    WASTE = "waste"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small program that a rule flags or leaves alone.
+
+    Attributes:
+        name: a few words, unique within the rule.
+        source: one or more files; each starts with a line ``# file: NAME.py``. ``# expect: NP101`` at the end of a line
+            says that this line carries this finding. ``app.py`` defines ``run(session)`` and imports the shared
+            example models from ``models`` unless the example brings a ``models.py`` of its own.
+        proof: how it is executed.
+    """
+
+    name: str
+    source: str
+    proof: Proof = Proof.GROWTH
+
+
+class Rule(abc.ABC):
+    """Base of all rules. The class docstring is the rule's page: what, why, when quiet, fix safety."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    summary: ClassVar[str]
+    VALID: ClassVar[tuple[Example, ...]] = ()
+    INVALID: ClassVar[tuple[Example, ...]] = ()
+
+    @abc.abstractmethod
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield what this rule suspects.
+
+        Args:
+            analysis: the inferred facts of the whole project; pure data.
+
+        Yields:
+            Suspects in any order; the pipeline sorts them.
+        """
