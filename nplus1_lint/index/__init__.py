@@ -1,0 +1,172 @@
+"""Files to facts: reads each file once and keeps its text for later stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nplus1_lint.findings import ScanError
+from nplus1_lint.index.facts import ModuleFacts, ParseError
+
+Progress = Callable[[str, int, int], None]
+_POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
+
+
+class SourceFile(Protocol):
+    """What indexing needs to know of a file."""
+
+    @property
+    def path(self) -> str:
+        """Project path, forward slashes."""
+
+    @property
+    def absolute(self) -> str:
+        """Where to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The facts of all files, by path, and their texts on demand.
+
+    Attributes:
+        modules: sorted by path; a file that cannot be parsed is among them, with ``parse_error`` set.
+        locations: project path to the file's absolute path.
+    """
+
+    modules: tuple[ModuleFacts, ...]
+    locations: dict[str, str] = field(repr=False)
+
+    def sources(self, path: str) -> str:
+        """Return a file's text, decoded as Python would.
+
+        Raises:
+            OSError: the file can no longer be read.
+        """
+        from nplus1_lint.index.extract import decode
+
+        with open(self.locations[path], "rb") as handle:
+            return decode(handle.read())
+
+    def errors(self, path: str) -> ScanError | None:
+        """Return the parse error of the file at *path*, if it has one."""
+        return next((m.parse_error.scan_error(path) for m in self.modules if m.path == path and m.parse_error), None)
+
+
+def index_files(
+    files: Sequence[SourceFile],
+    context: Sequence[SourceFile] = (),
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Index:
+    """Read files and lower them to facts.
+
+    Args:
+        files: what is scanned.
+        context: files beside them that are read only when a scanned file imports them, directly or not.
+        jobs: worker processes; 1 stays in this process. The result does not depend on it.
+        progress: called with a stage's name, how many files are done and how many there are.
+
+    Returns:
+        The index, sorted by path.
+    """
+    modules = {m.path: m for m in _extract_all(files, jobs, progress)}
+    located = {file.path: file.absolute for file in files}
+    waiting = _by_tail([c for c in context if c.path not in modules])
+    frontier: Iterable[ModuleFacts] = modules.values()
+    while waiting:
+        wanted = {c.path: c for module in frontier for c in _imported(module, waiting) if c.path not in modules}
+        if not wanted:
+            break
+        frontier = list(_extract_all([wanted[p] for p in sorted(wanted)], jobs, None))
+        modules.update((m.path, m) for m in frontier)
+        located.update((c.path, c.absolute) for c in wanted.values())
+    return Index(tuple(modules[p] for p in sorted(modules)), located)
+
+
+def _extract_all(files: Sequence[SourceFile], jobs: int, progress: Progress | None) -> Iterable[ModuleFacts]:
+    import os
+
+    sizes = sum(os.path.getsize(f.absolute) for f in files) if jobs > 1 and os.path.exists(files[0].absolute) else 0
+    pairs = [(f.path, f.absolute) for f in files]
+    if sizes < _POOL_FROM:
+        yield from _in_process(pairs, progress)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    import msgspec
+
+    chunks = [pairs[i : i + 16] for i in range(0, len(pairs), 16)]
+    decode = msgspec.msgpack.Decoder(list[ModuleFacts]).decode
+    with ProcessPoolExecutor(max_workers=jobs) as pool:
+        done = 0
+        for encoded in pool.map(_extract_chunk, chunks):
+            modules = decode(encoded)
+            done += len(modules)
+            if progress:
+                progress("index", done, len(pairs))
+            yield from modules
+
+
+def _in_process(pairs: Sequence[tuple[str, str]], progress: Progress | None) -> Iterable[ModuleFacts]:
+    for done, (path, absolute) in enumerate(pairs, 1):
+        yield _extract_file(path, absolute)
+        if progress:
+            progress("index", done, len(pairs))
+
+
+def _extract_chunk(pairs: Sequence[tuple[str, str]]) -> bytes:
+    import gc
+
+    import msgspec
+
+    gc.disable()  # facts are trees of untracked structs: collecting finds nothing and costs a third of the time
+    return msgspec.msgpack.encode([_extract_file(path, absolute) for path, absolute in pairs])
+
+
+def _extract_file(path: str, absolute: str) -> ModuleFacts:
+    from nplus1_lint.index.extract import EMPTY_BODY, extract
+
+    try:
+        with open(absolute, "rb") as handle:
+            source = handle.read()
+    except OSError as error:
+        unread = ParseError(1, f"cannot be read: {error.strerror or error}")
+        return ModuleFacts(path, path.endswith("__init__.py"), EMPTY_BODY, (), 0, unread)
+    return extract(path, source)
+
+
+def _by_tail(files: Sequence[SourceFile]) -> dict[str, list[SourceFile]]:
+    """Group files by the last part of their module's name."""
+    tails: dict[str, list[SourceFile]] = {}
+    for file in files:
+        parts = file.path.removesuffix(".py").split("/")
+        tail = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+        tails.setdefault(tail, []).append(file)
+    return tails
+
+
+def _imported(module: ModuleFacts, waiting: dict[str, list[SourceFile]]) -> Iterable[SourceFile]:
+    """Files that the module may import: a cheap over-approximation, linking decides."""
+    from nplus1_lint.index.walk import imports
+
+    for statement in imports(module.body.body):
+        dotted = [statement.module] if statement.module else []
+        dotted += [f"{statement.module or ''}.{alias.name}".strip(".") for alias in statement.names]
+        if statement.module is None:
+            dotted = [alias.name for alias in statement.names]
+        for name in dotted:
+            # `import a.b.c` runs the packages a and a.b too.
+            for part in name.split("."):
+                for file in waiting.get(part, ()):
+                    if _ends_like(file.path, name):
+                        yield file
+
+
+def _ends_like(path: str, dotted: str) -> bool:
+    stem = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    parts = dotted.split(".")
+    return any(
+        stem == prefix or stem.endswith(f".{prefix}")
+        for prefix in (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    )

@@ -1,0 +1,43 @@
+"""Facts to a project: names resolved, classes ordered, models read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nplus1_lint.index.facts import ModuleFacts
+from nplus1_lint.link.hierarchy import Hierarchy
+from nplus1_lint.link.models import Model, find_models
+from nplus1_lint.link.symbols import Symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that is known across files before any value is followed.
+
+    Attributes:
+        symbols: names of every module.
+        hierarchy: classes and functions.
+        models: mapped classes by id.
+        function_count: definitions of functions in all files.
+    """
+
+    symbols: Symbols
+    hierarchy: Hierarchy
+    models: dict[str, Model]
+    function_count: int
+
+
+def link(modules: Sequence[ModuleFacts]) -> Project:
+    """Tie the modules of a project together.
+
+    Args:
+        modules: facts in any order; those with a parse error are left out.
+
+    Returns:
+        The project; it does not depend on the order of *modules*.
+    """
+    ordered = sorted(modules, key=lambda m: m.path)
+    symbols = Symbols(ordered)
+    hierarchy = Hierarchy(symbols)
+    return Project(symbols, hierarchy, find_models(hierarchy), sum(m.function_count for m in ordered))

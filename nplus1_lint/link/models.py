@@ -1,0 +1,514 @@
+"""Mapped classes: tables, columns, relationships, keys and indexes, read off class bodies.
+
+What counts as mapped follows the declarative documentation of SQLAlchemy 1.4 to 2.1, SQLModel and Flask-SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.link.hierarchy import Class, Hierarchy
+from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
+
+_BASE_SUFFIXES = (
+    "DeclarativeBase",
+    "DeclarativeBaseNoMeta",
+    "declarative_base()",
+    "SQLAlchemy().Model",
+    "generate_base()",
+    "automap_base()",
+    "sqlmodel.SQLModel",
+    "AsyncAttrs.DeclarativeBase",
+    "metaclass:sqlalchemy.orm.DeclarativeMeta",
+    "metaclass:sqlalchemy.ext.declarative.DeclarativeMeta",
+    "metaclass:sqlalchemy.orm.decl_api.DeclarativeMeta",
+)
+_DECLARATIVE_ROOTS = ("DeclarativeBase", "DeclarativeBaseNoMeta", "declarative_base()", "generate_base()")
+_COLUMN_CALLS = frozenset({"Column", "mapped_column", "column_property", "deferred", "synonym", "composite"})
+_COLLECTIONS = frozenset(
+    {"list", "List", "set", "Set", "Sequence", "Collection", "Iterable", "DynamicMapped", "WriteOnlyMapped",
+     "AppenderQuery", "MutableSequence", "InstrumentedList", "FrozenSet", "frozenset"}
+)  # fmt: skip
+_MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+_TRANSPARENT = frozenset({"Mapped", "Optional", "Union", "Annotated", "Final", "ClassVar", "RelationshipProperty"})
+_EAGER = frozenset({"selectin", "joined", "subquery", "immediate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A mapped column.
+
+    Attributes:
+        name: the mapped attribute.
+        foreign_key: ``table.column`` it refers to, or None.
+        deferred: loaded only when read.
+        place: the whole assignment.
+    """
+
+    name: str
+    primary_key: bool
+    unique: bool
+    index: bool
+    nullable: bool
+    foreign_key: str | None
+    deferred: bool
+    place: f.Place
+    column_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A relationship, declared or made by a ``backref``.
+
+    Attributes:
+        owner: id of the class that carries it.
+        declared_in: path of the file where it is declared.
+        target: id of the related class, or None when it cannot be resolved.
+        uselist: a collection.
+        lazy: the mapping-level strategy, normalised to SQLAlchemy's string names.
+        lazy_written: the ``lazy=`` argument stands in the source.
+        cascade: the cascade option as written, or an empty string.
+        place: the ``relationship(…)`` call.
+    """
+
+    owner: str
+    name: str
+    declared_in: str
+    target: str | None
+    uselist: bool
+    lazy: str
+    lazy_written: bool
+    secondary: str | None
+    viewonly: bool
+    back_populates: str | None
+    cascade: str
+    place: f.Place
+
+    @property
+    def eager(self) -> bool:
+        """True if the mapping itself loads it with its owner."""
+        return self.lazy in _EAGER
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A mapped class.
+
+    Attributes:
+        id: ``module.name:qualname``.
+        columns: by attribute name, inherited ones included.
+        relationships: by attribute name, inherited ones and back-references included.
+        proxies: association proxies: attribute to (relationship, attribute of its target).
+        indexes: column names of each ``Index``, key or unique constraint, in order.
+        unique_keys: column sets that select at most one row.
+        table: table name, or None.
+    """
+
+    id: str
+    name: str
+    path: str
+    place: f.Place
+    table: str | None
+    columns: dict[str, Column]
+    relationships: dict[str, Relationship]
+    proxies: dict[str, tuple[str, str]]
+    indexes: tuple[tuple[str, ...], ...]
+    unique_keys: tuple[frozenset[str], ...]
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Attribute names of the primary key, in order."""
+        return tuple(c.name for c in self.columns.values() if c.primary_key)
+
+
+def find_models(hierarchy: Hierarchy) -> dict[str, Model]:
+    """Return every mapped class of the project by id, relationships resolved."""
+    mapped = {cls.id: cls for cls in hierarchy.classes.values() if _is_mapped(hierarchy, cls)}
+    reader = _Reader(hierarchy, mapped)
+    models = {cls_id: reader.model(cls) for cls_id, cls in mapped.items()}
+    return reader.with_relationships(models)
+
+
+def _is_mapped(hierarchy: Hierarchy, cls: Class) -> bool:
+    own_table = any("__tablename__" in c.attributes or "__table__" in c.attributes or "__tablename__" in c.methods
+                    for c in hierarchy.mro(cls.id))  # fmt: skip
+    if isinstance(cls.attributes.get("__abstract__"), f.Const):
+        return False
+    externals = tuple(hierarchy.external_bases(cls.id))
+    if any(key == "table" for c in hierarchy.mro(cls.id) for key, _ in c.facts.keywords):
+        return any(e.endswith("SQLModel") for e in externals) or own_table
+    if any(e.endswith("SQLModel") for e in externals):
+        return False
+    declarative = any(e.endswith(_BASE_SUFFIXES) for e in externals) or any(
+        _is_declarative_decorator(hierarchy, c) for c in hierarchy.mro(cls.id)
+    )
+    has_columns = any(_call_name(v) in _COLUMN_CALLS for c in hierarchy.mro(cls.id) for v in c.attributes.values())
+    if declarative:
+        # Without a table name the name comes from outside: Flask-SQLAlchemy makes it, a third-party mixin brings it.
+        return own_table or (has_columns and not any(e.endswith(_DECLARATIVE_ROOTS) for e in cls.external))
+    return "__tablename__" in cls.attributes and has_columns and (bool(externals) or bool(cls.bases))
+
+
+def _is_declarative_decorator(hierarchy: Hierarchy, cls: Class) -> bool:
+    for decorator in cls.facts.decorators:
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        dotted = hierarchy.external_name(cls.path, target) or ""
+        if dotted.startswith("sqlalchemy") and dotted.rpartition(".")[2] in ("as_declarative", "mapped", "mapped_as_dataclass"):
+            return True
+    return False
+
+
+class _Reader:
+    """Reads mapped classes one by one, then ties their relationships."""
+
+    def __init__(self, hierarchy: Hierarchy, mapped: dict[str, Class]) -> None:
+        self._hierarchy = hierarchy
+        self._mapped = mapped
+        self._by_name: dict[str, list[str]] = {}
+        for cls in mapped.values():
+            self._by_name.setdefault(cls.name, []).append(cls.id)
+
+    def model(self, cls: Class) -> Model:
+        columns: dict[str, Column] = {}
+        proxies: dict[str, tuple[str, str]] = {}
+        indexes: list[tuple[str, ...]] = []
+        unique: list[frozenset[str]] = []
+        for part in reversed(self._hierarchy.mro(cls.id)):
+            for name, place in part.places.items():
+                value = part.attributes.get(name)
+                if name in ("__table_args__", "__mapper_args__"):
+                    continue
+                column = self._column(part, name, value, place)
+                if column is not None:
+                    columns[name] = column
+                elif value is not None and _call_name(value) == "association_proxy":
+                    names = [a.value for a in value.args if isinstance(a, f.Const)] if isinstance(value, f.Call) else []
+                    if len(names) == 2:
+                        proxies[name] = (str(names[0]), str(names[1]))
+            arguments = part.attributes.get("__table_args__")
+            if arguments is not None:
+                _table_arguments(arguments, indexes, unique)
+        table = self._table(cls)
+        indexes += [(c.column_name,) for c in columns.values() if c.index or c.unique]
+        keys = tuple(c.column_name for c in columns.values() if c.primary_key)
+        if keys:
+            indexes.append(keys)
+            unique.append(frozenset(c.name for c in columns.values() if c.primary_key))
+        unique += [frozenset({c.name}) for c in columns.values() if c.unique]
+        return Model(cls.id, cls.name, cls.path, cls.facts.pos, table, columns, {}, proxies, tuple(indexes), tuple(unique))
+
+    def _table(self, cls: Class) -> str | None:
+        found = self._hierarchy.find_attribute(cls.id, "__tablename__")
+        if found and isinstance(found[1], f.Const):
+            return str(found[1].value)
+        return cls.name.lower()
+
+    def _column(self, cls: Class, name: str, value: f.Expr | None, place: f.Place) -> Column | None:
+        annotation = cls.annotations.get(name)
+        calls = list(_calls(value)) + list(self._annotated_calls(cls.path, annotation))
+        call = next((c for c in calls if _call_name(c) in _COLUMN_CALLS), None)
+        if call is None:
+            if any(_call_name(c) in ("relationship", "Relationship", "association_proxy", "backref") for c in calls):
+                return None
+            plain = annotation is not None and _outer(annotation) == "Mapped" and value is None
+            field = any(_call_name(c) == "Field" for c in calls) or (
+                annotation is not None and _is_sqlmodel(self._hierarchy, cls) and _outer(annotation) not in _COLLECTIONS
+            )
+            if not plain and not field:
+                return None
+            if plain and self._target(cls, annotation) is not None:
+                return None
+        return _column_from(name, [c for c in calls if _call_name(c) in (*_COLUMN_CALLS, "Field")], place)
+
+    def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 4) -> Iterator[f.Call]:
+        """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed."""
+        if annotation is None or depth == 0:
+            return
+        if isinstance(annotation, f.Call):
+            yield annotation
+        elif isinstance(annotation, f.Subscript):
+            yield from self._annotated_calls(path, annotation.index, depth - 1)
+        elif isinstance(annotation, f.Display):
+            for item in annotation.items:
+                yield from self._annotated_calls(path, item, depth - 1)
+        elif isinstance(annotation, f.Name):
+            symbol = self._hierarchy.symbols.resolve(path, annotation.id)
+            if isinstance(symbol, GlobalSymbol):
+                for value in self._hierarchy.symbols.modules[symbol.path].assigns.get(symbol.name, []):
+                    if isinstance(value, f.Subscript):
+                        yield from self._annotated_calls(symbol.path, value, depth - 1)
+
+    # -- relationships ------------------------------------------------------------------------------------------
+
+    def with_relationships(self, models: dict[str, Model]) -> dict[str, Model]:
+        tables = {m.table: m.id for m in models.values() if m.table}
+        backrefs: list[Relationship] = []
+        for model in models.values():
+            for part in reversed(self._hierarchy.mro(model.id)):
+                for name, value in _relationship_values(part):
+                    made = self._relationship(models, tables, model, part, name, value)
+                    if made is not None:
+                        model.relationships[name] = made
+                        backrefs += self._backref(made, value)
+        for relationship in backrefs:
+            owner = models.get(relationship.owner)
+            if owner is not None and relationship.name not in owner.relationships:
+                owner.relationships[relationship.name] = relationship
+        return models
+
+    def _relationship(
+        self, models: dict[str, Model], tables: dict[str, str], model: Model, part: Class, name: str, call: f.Call
+    ) -> Relationship | None:
+        options = _keywords(call)
+        annotation = part.annotations.get(name)
+        target = self._argument_target(part, call, options)
+        if target is None and annotation is not None:
+            target = self._target(part, annotation)
+        lazy, written = _lazy(options, annotation)
+        secondary = _text(options.get("secondary"))
+        uselist = self._uselist(models, tables, model, target, options, annotation, "secondary" in options)
+        return Relationship(
+            model.id, name, part.path, target, uselist, lazy, written, secondary,
+            _truth(options.get("viewonly")), _text(options.get("back_populates")), _text(options.get("cascade")) or "",
+            call.pos,
+        )  # fmt: skip
+
+    def _backref(self, made: Relationship, call: f.Call) -> Iterator[Relationship]:
+        value = _keywords(call).get("backref")
+        if value is None or made.target is None:
+            return
+        options: dict[str, f.Expr] = {}
+        name = _text(value)
+        if isinstance(value, f.Call):
+            name = _text(value.args[0]) if value.args else None
+            options = _keywords(value)
+        if not name:
+            return
+        lazy, written = _lazy(options, None)
+        uselist = not made.uselist if not made.uselist else made.secondary is not None
+        if "uselist" in options:
+            uselist = _truth(options["uselist"])
+        place = value.pos if isinstance(value, f.Call) else made.place
+        yield replace(
+            made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=lazy, lazy_written=written,
+            back_populates=made.name, cascade=_text(options.get("cascade")) or "", place=place,
+        )  # fmt: skip
+
+    def _argument_target(self, cls: Class, call: f.Call, options: dict[str, f.Expr]) -> str | None:
+        written = call.args[0] if call.args else options.get("argument")
+        if isinstance(written, f.Lambda):
+            statement = written.function.body[0]
+            written = statement.value if isinstance(statement, f.Return) else None
+        return self._class_of(cls, written) if written is not None else None
+
+    def _class_of(self, cls: Class, written: f.Expr) -> str | None:
+        if isinstance(written, f.Const) and isinstance(written.value, str):
+            return self._by_text(cls, written.value)
+        symbol = self._hierarchy.resolve_expr(cls.path, written, cls.facts.qualname)
+        if isinstance(symbol, ClassSymbol) and symbol.id in self._mapped:
+            return symbol.id
+        if isinstance(written, (f.Name, f.Attr)):
+            return self._by_text(cls, written.id if isinstance(written, f.Name) else written.name)
+        return None
+
+    def _by_text(self, cls: Class, text: str) -> str | None:
+        """SQLAlchemy's class registry finds a class by its name, or by the end of its dotted path."""
+        name = text.strip().rpartition(".")[2]
+        candidates = self._by_name.get(name, [])
+        if len(candidates) > 1:
+            here = cls.path.split("/")
+            candidates = sorted(candidates, key=lambda c: (-_common(self._mapped[c].path.split("/"), here), c))
+        return candidates[0] if candidates else None
+
+    def _target(self, cls: Class, annotation: f.Expr | None) -> str | None:
+        """The mapped class inside ``Mapped[list["X"]]`` and the like."""
+        if annotation is None:
+            return None
+        if isinstance(annotation, (f.Name, f.Attr)) or isinstance(annotation, f.Const):
+            return self._class_of(cls, annotation)
+        if isinstance(annotation, f.Subscript):
+            return self._target(cls, annotation.index)
+        if isinstance(annotation, f.Display):
+            parts: tuple[f.Expr, ...] = annotation.items
+        elif isinstance(annotation, f.Binary):
+            parts = (annotation.left, annotation.right)
+        else:
+            return None
+        return next((t for t in (self._target(cls, p) for p in reversed(parts)) if t), None)
+
+    def _uselist(
+        self,
+        models: dict[str, Model],
+        tables: dict[str, str],
+        model: Model,
+        target: str | None,
+        options: dict[str, f.Expr],
+        annotation: f.Expr | None,
+        many_to_many: bool,
+    ) -> bool:
+        if "uselist" in options:
+            return _truth(options["uselist"])
+        if annotation is not None:
+            shape = _shape(annotation)
+            if shape is not None:
+                return shape
+        if many_to_many or target is None:
+            return True
+        refers = any(tables.get((c.foreign_key or "").rpartition(".")[0]) == target for c in model.columns.values())
+        if target == model.id:
+            return "remote_side" not in options
+        referred = any(
+            tables.get((c.foreign_key or "").rpartition(".")[0]) == model.id for c in models[target].columns.values()
+        )
+        if refers and referred:
+            # Both sides hold a key; the declared one decides: foreign_keys naming an own column means many-to-one.
+            own = [n.rpartition(".")[2] for n in _names(options.get("foreign_keys"))]
+            return not any(n in model.columns for n in own)
+        return not refers
+
+
+def _relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
+    for name, value in cls.attributes.items():
+        call = next((c for c in _calls(value) if _call_name(c) in ("relationship", "Relationship", "relation", "dynamic_loader")), None)
+        if call is not None:
+            yield name, call
+    for name, method in cls.methods.items():
+        if any(_call_name(d) == "declared_attr" or getattr(d, "id", getattr(d, "name", "")) == "declared_attr" or
+               "declared_attr" in (getattr(getattr(d, "value", None), "id", ""),) for d in method.facts.decorators):  # fmt: skip
+            for statement in method.facts.body:
+                if isinstance(statement, f.Return) and statement.value is not None:
+                    call = next((c for c in _calls(statement.value) if _call_name(c) == "relationship"), None)
+                    if call is not None:
+                        yield name, call
+
+
+def _calls(value: f.Expr | None) -> Iterator[f.Call]:
+    """The call itself and calls it wraps: ``deferred(Column(…))``, ``Field(sa_column=Column(…))``."""
+    if isinstance(value, f.Call):
+        yield value
+        for argument in (*value.args, *(v for _, v in value.keywords)):
+            if isinstance(argument, f.Call) and _call_name(argument) in _COLUMN_CALLS:
+                yield from _calls(argument)
+
+
+def _call_name(value: f.Expr | None) -> str:
+    if not isinstance(value, f.Call):
+        return ""
+    func = value.func
+    return func.id if isinstance(func, f.Name) else func.name if isinstance(func, f.Attr) else ""
+
+
+def _keywords(call: f.Call) -> dict[str, f.Expr]:
+    options = {key: value for key, value in call.keywords if key}
+    extra = options.get("sa_relationship_kwargs")
+    if isinstance(extra, f.Dict):
+        options.update({str(k.value): v for k, v in extra.items if isinstance(k, f.Const)})
+    wrapped = options.get("sa_relationship")
+    if isinstance(wrapped, f.Call):
+        options.update(_keywords(wrapped))
+    return options
+
+
+def _lazy(options: dict[str, f.Expr], annotation: f.Expr | None) -> tuple[str, bool]:
+    """Normalise ``lazy=``: True means select, False joined, None noload (SQLAlchemy, "Relationship Loading")."""
+    outer = _outer(annotation) if annotation is not None else ""
+    value = options.get("lazy")
+    if value is None:
+        return {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}.get(outer, "select"), False
+    if isinstance(value, f.Const):
+        if isinstance(value.value, str):
+            return ("joined" if value.value == "joined" else value.value), True
+        return {True: "select", False: "joined", None: "noload"}[value.value], True  # type: ignore[index]
+    return "select", False
+
+
+def _shape(annotation: f.Expr) -> bool | None:
+    """True for a collection, False for a scalar, None when the annotation does not say."""
+    if isinstance(annotation, f.Subscript):
+        outer = _outer(annotation)
+        if outer in _COLLECTIONS or outer in _MAPPINGS:
+            return True
+        if outer in _TRANSPARENT:
+            return _shape(annotation.index)
+        return None
+    if isinstance(annotation, f.Display):
+        return next((s for s in map(_shape, annotation.items) if s is not None), None)
+    if isinstance(annotation, f.Binary):
+        return bool(_shape(annotation.left)) or bool(_shape(annotation.right))
+    if isinstance(annotation, f.Const):
+        return None if annotation.value is None else False
+    if isinstance(annotation, (f.Name, f.Attr)):
+        return False
+    return None
+
+
+def _outer(annotation: f.Expr) -> str:
+    head = annotation.value if isinstance(annotation, f.Subscript) else annotation
+    return head.id if isinstance(head, f.Name) else head.name if isinstance(head, f.Attr) else ""
+
+
+def _is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
+    return any(e.endswith("SQLModel") for e in hierarchy.external_bases(cls.id))
+
+
+def _column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
+    options: dict[str, f.Expr] = {}
+    foreign, column_name, deferred = None, name, False
+    for call in calls:
+        options = {**_keywords(call), **options}
+        deferred |= _call_name(call) == "deferred"
+        for position, argument in enumerate(call.args):
+            if _call_name(argument) == "ForeignKey" and isinstance(argument, f.Call) and argument.args:
+                foreign = _text(argument.args[0]) or ".".join(_names(argument.args[0]))
+            elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
+                column_name = argument.value
+    foreign = foreign or _text(options.get("foreign_key"))
+    return Column(
+        name,
+        _truth(options.get("primary_key")),
+        _truth(options.get("unique")),
+        _truth(options.get("index")),
+        _truth(options.get("nullable")),
+        foreign,
+        deferred or _truth(options.get("deferred")),
+        place,
+        column_name,
+    )
+
+
+def _table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[frozenset[str]]) -> None:
+    for item in value.items if isinstance(value, f.Display) else ():
+        kind = _call_name(item)
+        if not isinstance(item, f.Call) or kind not in ("Index", "UniqueConstraint", "PrimaryKeyConstraint"):
+            continue
+        columns = [_text(a) or ".".join(_names(a)) for a in item.args]
+        columns = [c for c in columns[1 if kind == "Index" else 0 :] if c]
+        indexes.append(tuple(columns))
+        if kind != "Index" or _truth(_keywords(item).get("unique")):
+            unique.append(frozenset(columns))
+
+
+def _text(value: f.Expr | None) -> str | None:
+    return value.value if isinstance(value, f.Const) and isinstance(value.value, str) else None
+
+
+def _truth(value: f.Expr | None) -> bool:
+    return isinstance(value, f.Const) and bool(value.value)
+
+
+def _names(value: f.Expr | None) -> list[str]:
+    if isinstance(value, f.Name):
+        return [value.id]
+    if isinstance(value, f.Attr):
+        return [".".join([*_names(value.value), value.name])]
+    if isinstance(value, f.Const) and isinstance(value.value, str):
+        return [value.value]
+    if isinstance(value, f.Display):
+        return [n for item in value.items for n in _names(item)]
+    return []
+
+
+def _common(left: list[str], right: list[str]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
