@@ -1,0 +1,43 @@
+"""A :class:`~nplus1_lint.findings.Report` to text: one writer per format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final, cast
+
+from nplus1_lint.findings import Report
+
+# name of the format -> module with `write`; a module is imported when its format is asked for
+FORMATS: Final = {"text": "terminal", "concise": "concise", "json": "json_v1"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a person sees the report; formats for machines ignore it.
+
+    Attributes:
+        colour: the text may carry escape sequences.
+        width: columns for prose; code and places are never wrapped.
+        hidden_low: how many findings of low confidence the report leaves out.
+    """
+
+    colour: bool = False
+    width: int = 110
+    hidden_low: int = 0
+
+
+Writer = Callable[[Report, View], str]
+
+
+def writer(name: str) -> Writer:
+    """Return the function that writes a format.
+
+    Args:
+        name: one of ``FORMATS``.
+
+    Returns:
+        A function from a report and a view to the whole text; it ends with a newline unless it is empty.
+    """
+    return cast("Writer", import_module(f"nplus1_lint.report.{FORMATS[name]}").write)
