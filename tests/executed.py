@@ -14,6 +14,7 @@ import inspect
 import re
 import sys
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -159,6 +160,9 @@ class Site(NamedTuple):
     line: int
 
 
+_SUBMITTER: ContextVar[tuple[Site, ...]] = ContextVar("submitter", default=())
+
+
 @dataclass
 class Log:
     """The statements of a run.
@@ -184,14 +188,24 @@ class Log:
     def stack(self) -> tuple[Site, ...]:
         """Return the program's lines that are executing now."""
         prefix = f"{self.root}/"
-        sites = []
+        sites: list[Site] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith(prefix):
                 sites.append(Site(name[len(prefix) :], frame.f_lineno))
             frame = frame.f_back
-        return tuple(sites)
+        return (*sites, *_SUBMITTER.get())
+
+    @staticmethod
+    @contextlib.contextmanager
+    def under(submitter: tuple[Site, ...]) -> Iterator[None]:
+        """Count the block's statements for the lines that handed its work to this thread, too."""
+        token = _SUBMITTER.set(submitter)
+        try:
+            yield
+        finally:
+            _SUBMITTER.reset(token)
 
     @property
     def joins(self) -> int:
@@ -213,7 +227,7 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
         log.record(sql)
 
     def on_orm_execute(state: ORMExecuteState) -> None:
-        if state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
+        if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
             log.lazy.add(str(state.loader_strategy_path[-1].key))
 
     event.listen(engine, "before_cursor_execute", on_execute)
