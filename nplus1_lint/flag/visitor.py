@@ -1,0 +1,180 @@
+"""The libcst side: one region of a file parsed, and the visitor that raises flags on its exact nodes.
+
+`ast` gave the places. libcst counts columns in characters, leaves an expression's own parentheses out of its position
+(as `ast` does) and differs on a few nodes, which `_edges` accounts for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from nplus1_lint.findings import InternalError, NodeKind, Pos, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nplus1_lint.flag.source import SourceText
+
+Place: TypeAlias = tuple[int, int, int, int]
+"""First line, first column, last line and end column of a node in its file, in characters, columns from 0."""
+
+COMPREHENSIONS: Final = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)
+LOOPS: Final = (cst.For, cst.While, *COMPREHENSIONS)
+KINDS: Final[dict[NodeKind, tuple[type[cst.CSTNode], ...]]] = {
+    NodeKind.CALL: (cst.Call,),
+    NodeKind.ATTRIBUTE: (cst.Attribute,),
+    NodeKind.LOOP: LOOPS,
+    NodeKind.NAME: (cst.Name,),
+    NodeKind.SUBSCRIPT: (cst.Subscript,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A node found in its file.
+
+    Attributes:
+        node: the node.
+        place: where it stands.
+        ancestors: the nodes around it, outermost first.
+    """
+
+    node: cst.CSTNode
+    place: Place
+    ancestors: tuple[cst.CSTNode, ...]
+
+    @property
+    def span(self) -> Span:
+        """The place as reports print it."""
+        line, column, end_line, end_column = self.place
+        return Span(line, column + 1, end_line, end_column + 1)
+
+
+class FlagVisitor(cst.CSTVisitor):
+    """Collects every node that a suspect or its plan can name, by place and with its ancestors."""
+
+    def __init__(self, region: Region) -> None:
+        super().__init__()
+        self.located: dict[Place, list[Located]] = {}
+        self._region = region
+        self._stack: list[cst.CSTNode] = []
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Record an expression or a loop; look at its children."""
+        if isinstance(node, (cst.BaseExpression, cst.For, cst.While)):
+            place = _edges(self._region, node, self._stack)
+            self.located.setdefault(place, []).append(Located(node, place, tuple(self._stack)))
+        self._stack.append(node)
+        return not isinstance(node, cst.BaseParenthesizableWhitespace)
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        """Step out of a node."""
+        self._stack.pop()
+
+
+class Region:
+    """Whole statements of one file, parsed once for all suspects in them.
+
+    Args:
+        source: the file.
+        first: index of the first logical line.
+        last: index of the last logical line.
+
+    Raises:
+        InternalError: the lines do not parse although the file did.
+    """
+
+    def __init__(self, source: SourceText, first: int, last: int) -> None:
+        self.source = source
+        self.first = first
+        self.last = last
+        self.first_line = source.logical[first].first
+        self.last_line = source.logical[last].last
+        text = source.lines(self.first_line, self.last_line)
+        # The lines keep their indentation, for a dedent would change strings that span lines.
+        header = "if True:\n" if source.logical[first].indent else ""
+        self._shift = self.first_line - 1 - len(header.splitlines())
+        try:
+            self.module = cst.parse_module(header + text)
+        except cst.ParserSyntaxError as error:
+            raise InternalError(
+                f"{source.path}:{self.first_line}: these lines parsed as part of their file but not alone "
+                f"({error.message}); please report this as a bug of nplus1-lint"
+            ) from error
+        self.positions = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+        visitor = FlagVisitor(self)
+        self.module.visit(visitor)
+        self._located = visitor.located
+        self._by_node = {id(found.node): found for group in visitor.located.values() for found in group}
+
+    def find(self, pos: Pos, kinds: tuple[type[cst.CSTNode], ...]) -> Located | None:
+        """The node of one of some types that stands exactly at a place.
+
+        Args:
+            pos: the place in `ast` coordinates.
+            kinds: the libcst types allowed.
+
+        Returns:
+            The node, or None when no such node begins and ends there.
+        """
+        start = self.source.column(pos.line, pos.column)
+        end = self.source.column(pos.end_line, pos.end_column)
+        if start is None or end is None:
+            return None
+        group = self._located.get((pos.line, start, pos.end_line, end), ())
+        return next((found for found in group if isinstance(found.node, kinds)), None)
+
+    def located(self, node: cst.CSTNode) -> Located:
+        """The record of an expression or loop of this region."""
+        return self._by_node[id(node)]
+
+    def place(self, node: cst.CSTNode) -> Place:
+        """Where any node of this region stands, without its own parentheses."""
+        return self.file_place(self.positions[node])
+
+    def file_place(self, found: CodeRange) -> Place:
+        """A place in the parsed text as a place in the file."""
+        start, end = found.start, found.end
+        return start.line + self._shift, start.column, end.line + self._shift, end.column
+
+    def offsets(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Where a node begins and ends in the file's text, in characters, without its own parentheses."""
+        line, column, end_line, end_column = self.place(node)
+        return self.source.starts[line - 1] + column, self.source.starts[end_line - 1] + end_column
+
+    def outer_offsets(self, node: cst.BaseExpression) -> tuple[int, int]:
+        """Where an expression begins and ends in the file's text, with its own parentheses."""
+        start, end = self.offsets(node)
+        if node.lpar:
+            return self.offsets(node.lpar[0])[0], self.offsets(node.rpar[-1])[1]
+        return start, end
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node as it stands, without its own parentheses."""
+        start, end = self.offsets(node)
+        return self.source.text[start:end]
+
+
+def _edges(region: Region, node: cst.CSTNode, ancestors: Sequence[cst.CSTNode]) -> Place:
+    """A node's place by the rules of `ast`, in characters."""
+    line, column, end_line, end_column = region.place(node)
+    if isinstance(node, (cst.GeneratorExp, cst.Tuple)):
+        # The innermost parentheses belong to these two; a sole argument's are those of its call.
+        if node.lpar:
+            line, column = region.place(node.lpar[-1])[:2]
+            end_line, end_column = region.place(node.rpar[0])[2:]
+        elif isinstance(node, cst.GeneratorExp) and len(ancestors) > 1 and isinstance(ancestors[-2], cst.Call):
+            end_line, end_column = region.place(ancestors[-2])[2:]
+            start = region.source.text.rfind("(", 0, region.source.starts[line - 1] + column)
+            line = region.source.line_of(start)
+            column = start - region.source.starts[line - 1]
+    elif isinstance(node, (cst.For, cst.While)):
+        # A semicolon that ends the last line counts for `ast`.
+        rest = region.source.line(end_line)[end_column:]
+        if rest.lstrip().startswith(";"):
+            end_column += len(rest) - len(rest.lstrip()) + 1
+    return line, column, end_line, end_column
