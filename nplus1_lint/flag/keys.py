@@ -1,0 +1,345 @@
+"""The list of key values of all iterations, computed before the loop from the loop's own code."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from nplus1_lint.flag.names import bindings, reads, targets
+from nplus1_lint.flag.rewrite import Edit, flat
+from nplus1_lint.flag.visitor import COMPREHENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nplus1_lint.flag.names import Names
+    from nplus1_lint.flag.visitor import Region
+
+_RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
+_RE_ITERABLE_METHODS: Final = frozenset({"items", "keys", "values"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A step on the way from the loop to the query.
+
+    Attributes:
+        kind: ``for``, ``if`` or ``let``.
+        text: its code (for ``if`` the condition only).
+        reads: the names that it mentions.
+        binds: the names that it gives a value.
+    """
+
+    kind: str
+    text: str
+    reads: frozenset[str]
+    binds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """Code for the key values.
+
+    Attributes:
+        expression: the list; a name when statements compute it.
+        before: statements that must come first.
+        edits: changes of the loop (its iterable gets a name when it can be iterated only once).
+        start: the loop or outermost comprehension before which everything goes.
+    """
+
+    expression: str
+    before: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    start: cst.CSTNode
+
+
+@dataclass(slots=True)
+class Collector:
+    """Finds the code that computes a query's key in every iteration.
+
+    Attributes:
+        region: the parsed statements.
+        loop: the loop of the plan.
+        target: the executed query.
+        session: the session's code; what uses it is not run twice.
+        names: source of fresh names.
+    """
+
+    region: Region
+    loop: cst.CSTNode
+    target: cst.CSTNode
+    session: str
+    names: Names
+
+    def collect(self, values: Sequence[cst.BaseExpression]) -> KeyList | None:
+        """Write the list of key values.
+
+        Args:
+            values: the compared expressions, as they stand in the loop.
+
+        Returns:
+            The code, or None when a value depends on something that exists only once the loop runs.
+        """
+        ancestors = self.region.located(self.target).ancestors
+        path = [*ancestors[ancestors.index(self.loop) :], self.target]
+        start = self._start(ancestors)
+        path = [*ancestors[ancestors.index(start) :], self.target]
+        clauses = self._clauses(path)
+        if clauses is None:
+            return None
+        before, edits, clauses = self._materialised(start, clauses)
+        texts, needed = self._inlined(values, clauses)
+        bound = bindings(start)
+        for keep_conditions in (True, False):
+            chosen = _needed(clauses, needed, bound, keep_conditions)
+            if chosen is None or (_lost_condition(clauses, chosen) and not all(map(_SAFE.fullmatch, texts))):
+                continue
+            value = texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+            if all(clause.kind != "let" for clause in chosen):
+                return KeyList(_comprehension(value, chosen), before, edits, start)
+            name = self.names.fresh("keys")
+            return KeyList(name, (*before, *_two_pass(name, value, chosen)), edits, start)
+        return None
+
+    def _start(self, ancestors: Sequence[cst.CSTNode]) -> cst.CSTNode:
+        """The loop, or the outermost comprehension around it in the same statement."""
+        start = self.loop
+        for node in reversed(ancestors[: ancestors.index(self.loop)]):
+            if isinstance(node, cst.BaseSuite):
+                break
+            if isinstance(node, COMPREHENSIONS):
+                start = node
+        return start
+
+    def _clauses(self, path: Sequence[cst.CSTNode]) -> list[Clause] | None:
+        clauses: list[Clause] = []
+        for node, child in itertools.pairwise(path):
+            if isinstance(node, (cst.Lambda, cst.FunctionDef, cst.ClassDef, cst.While)):
+                return None
+            if isinstance(node, cst.For):
+                if child is node.orelse:
+                    return None
+                if child is node.body:
+                    clauses.append(self._for(node))
+            elif isinstance(node, cst.IndentedBlock):
+                clauses += self._siblings(node, child)
+            elif isinstance(node, (cst.If, cst.IfExp)) and child is not node.test:
+                clauses.append(self._if(node.test, child is node.body))
+            elif isinstance(node, cst.BooleanOperation) and child is node.right:
+                clauses.append(self._if(node.left, isinstance(node.operator, cst.And)))
+            elif isinstance(node, COMPREHENSIONS) and child is not node.for_in:
+                clauses += self._comp_for(node.for_in, None)
+            elif isinstance(node, cst.CompFor):
+                clauses += self._comp_for(node, child)
+        return clauses
+
+    def _for(self, node: cst.For | cst.CompFor) -> Clause:
+        text = f"for {flat(self.region, node.target)} in {self._code(node.iter)}"
+        if node.asynchronous is not None:
+            text = f"async {text}"
+        return Clause("for", text, frozenset(reads(node.iter)), frozenset(targets(node.target)))
+
+    def _comp_for(self, node: cst.CompFor, child: cst.CSTNode | None) -> list[Clause]:
+        """Clauses of a comprehension up to one of its parts; all of them for None."""
+        if child is node.iter:
+            return []
+        clauses = [self._for(node)]
+        for condition in node.ifs:
+            if condition is child:
+                return clauses
+            clauses.append(self._if(condition.test, True))
+        if child is None and node.inner_for_in is not None:
+            clauses += self._comp_for(node.inner_for_in, None)
+        return clauses
+
+    def _if(self, test: cst.BaseExpression, holds: bool) -> Clause:
+        names = frozenset(reads(test))
+        code = self._code(test)
+        if not holds and isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+            code, holds = self._code(test.expression), True
+        if not holds:
+            code = f"not {code}" if _is_atom(test) else f"not ({code})"
+        # A condition that cannot be evaluated before the loop only makes more keys when it is left out.
+        return Clause("if", code, frozenset({"?"}) if self._once_only(test) else names)
+
+    def _siblings(self, block: cst.IndentedBlock, child: cst.CSTNode) -> list[Clause]:
+        """Assignments and ``if …: continue`` guards that stand before a statement of a block."""
+        clauses: list[Clause] = []
+        for statement in block.body:
+            if statement is child:
+                break
+            if isinstance(statement, cst.SimpleStatementLine):
+                clauses += [let for part in statement.body if (let := self._let(part)) is not None]
+            elif isinstance(statement, cst.If) and statement.orelse is None and _continues(statement.body):
+                clauses.append(self._if(statement.test, False))
+        return clauses
+
+    def _let(self, part: cst.BaseSmallStatement) -> Clause | None:
+        if not isinstance(part, cst.Assign) or len(part.targets) != 1 or self._once_only(part.value):
+            return None
+        bound = targets(part.targets[0].target)
+        return Clause("let", flat(self.region, part), frozenset(reads(part.value)), frozenset(bound)) if bound else None
+
+    def _once_only(self, node: cst.BaseExpression) -> bool:
+        """Code that must not run a second time: it awaits, binds a name or asks the database."""
+        found: list[cst.CSTNode] = []
+
+        class Finder(cst.CSTVisitor):
+            def on_visit(self, node: cst.CSTNode) -> bool:
+                if isinstance(node, (cst.Await, cst.Yield, cst.NamedExpr)):
+                    found.append(node)
+                return True
+
+        node.visit(Finder())
+        return bool(found) or self.session in self.region.code(node)
+
+    def _inlined(self, values: Sequence[cst.BaseExpression], clauses: Sequence[Clause]) -> tuple[list[str], set[str]]:
+        """Values as text, where a plain name that one assignment defines is replaced by what it was given."""
+        texts: list[str] = []
+        needed: set[str] = set()
+        for value in values:
+            text, names = self._code(value), reads(value)
+            while match := _definition(text, clauses):
+                text, names = match
+            texts.append(text)
+            needed |= names
+        return texts, needed
+
+    def _materialised(
+        self, start: cst.CSTNode, clauses: list[Clause]
+    ) -> tuple[tuple[str, ...], tuple[Edit, ...], list[Clause]]:
+        """Give the iterable a name when iterating it twice would run it twice or find it empty."""
+        loop = start if isinstance(start, cst.For) else getattr(start, "for_in", None)
+        if not isinstance(loop, (cst.For, cst.CompFor)) or not clauses:
+            return (), (), clauses
+        if loop.asynchronous is None and self._re_iterable(loop.iter):
+            return (), (), clauses
+        target = loop.target.value if isinstance(loop.target, cst.Name) else "loop"
+        name = self.names.fresh(f"{target}_rows")
+        code = self._code(loop.iter)
+        listed = code if code.endswith((".all()", ".fetchall()")) else f"list({code})"
+        edits = [Edit(*self.region.outer_offsets(loop.iter), name)]
+        if loop.asynchronous is not None:
+            item = self.names.fresh("item")
+            listed = f"[{item} async for {item} in {code}]"
+            begin = self.region.offsets(loop.asynchronous)[0]
+            edits.append(Edit(begin, self.region.source.text.index("for", begin), ""))
+        first = clauses[0]
+        text = f"for {flat(self.region, loop.target)} in {name}"
+        return (f"{name} = {listed}",), tuple(edits), [Clause("for", text, first.reads, first.binds), *clauses[1:]]
+
+    def _re_iterable(self, node: cst.BaseExpression) -> bool:
+        if isinstance(node, cst.Name):
+            return not self._one_shot(node.value)
+        if isinstance(node, (cst.Attribute, cst.Subscript)):
+            return self._re_iterable(node.value)
+        if isinstance(node, (cst.List, cst.Tuple, cst.Set, cst.Dict)):
+            return True
+        if not isinstance(node, cst.Call):
+            return False
+        arguments = all(self._re_iterable(arg.value) or _is_number(arg.value) for arg in node.args)
+        if isinstance(node.func, cst.Name):
+            return node.func.value in _RE_ITERABLE_CALLS and arguments
+        return (
+            isinstance(node.func, cst.Attribute)
+            and node.func.attr.value in _RE_ITERABLE_METHODS
+            and not node.args
+            and self._re_iterable(node.func.value)
+        )
+
+    def _one_shot(self, name: str) -> bool:
+        """True if the function gives a name a generator or a result that can be iterated only once."""
+        source = self.region.source
+        first, last = source.function(self.region.first)
+        assigned = re.compile(rf"\s*{re.escape(name)}\s*(?::[^=]*)?=(?!=)(?P<value>.*)", re.DOTALL)
+        at = source.index(self.region.place(self.loop)[0])
+        for line in reversed(source.logical[:at]):
+            if line.first < first or line.last > last:
+                continue
+            match = assigned.match(source.lines(line.first, line.last))
+            if match:
+                return _ONE_SHOT.search(match["value"].strip()) is not None
+        return False
+
+    def _code(self, node: cst.BaseExpression) -> str:
+        text = flat(self.region, node)
+        return f"({text})" if node.lpar and not isinstance(node, (cst.Name, cst.Attribute, cst.Call)) else text
+
+
+_ONE_SHOT: Final = re.compile(
+    r"\.(scalars|execute|exec|mappings|tuples|unique|stream|stream_scalars|yield_per|partitions)\([^()]*(\([^()]*\)[^()]*)*\)$"
+    r"|\.(query|filter|filter_by|order_by|options|join|where|limit)\([^()]*(\([^()]*\)[^()]*)*\)$"
+    r"|^\(.*\bfor\b.*\)$|^(map|filter|zip|enumerate|iter|reversed)\(",
+    re.DOTALL,
+)
+
+
+_SAFE: Final = re.compile(r"\w+(\.\w+)?")
+"""A value that can be read also where a condition that could not be kept is false."""
+
+
+def _lost_condition(clauses: Sequence[Clause], chosen: Sequence[Clause]) -> bool:
+    return sum(clause.kind == "if" for clause in clauses) != sum(clause.kind == "if" for clause in chosen)
+
+
+def _definition(text: str, clauses: Sequence[Clause]) -> tuple[str, set[str]] | None:
+    """What the only assignment of a plain name gives it."""
+    lets = [clause for clause in clauses if text in clause.binds]
+    if len(lets) == 1 and lets[0].kind == "let" and lets[0].text.startswith(f"{text} = ") and text not in lets[0].reads:
+        return lets[0].text.removeprefix(f"{text} = "), set(lets[0].reads)
+    return None
+
+
+def _needed(
+    clauses: Sequence[Clause], names: set[str], bound: dict[str, int], keep_conditions: bool
+) -> list[Clause] | None:
+    """The clauses that the values need; None when a name has no value before the loop or more than one in it."""
+    needed = set(names)
+    chosen: list[Clause] = []
+    for clause in reversed(clauses):
+        if clause.kind == "if" and not (keep_conditions and "?" not in clause.reads):
+            continue
+        if clause.kind == "let" and not clause.binds & needed:
+            continue
+        if any(bound[name] > 1 for name in clause.binds & needed):
+            return None
+        needed = (needed - clause.binds) | clause.reads
+        chosen.append(clause)
+    return chosen[::-1] if not any(bound.get(name) for name in needed) else None
+
+
+def _comprehension(value: str, clauses: Sequence[Clause]) -> str:
+    only = clauses[0].text if len(clauses) == 1 else ""
+    if only.startswith(f"for {value} in "):
+        iterable = only.removeprefix(f"for {value} in ")
+        return iterable if iterable.endswith("_rows") else f"list({iterable})"
+    parts = [f"if {clause.text}" if clause.kind == "if" else clause.text for clause in clauses]
+    return f"[{' '.join([value, *parts])}]"
+
+
+def _two_pass(name: str, value: str, clauses: Sequence[Clause]) -> list[str]:
+    lines, depth = [f"{name} = []"], 0
+    for clause in clauses:
+        text = clause.text if clause.kind == "let" else f"{'if ' if clause.kind == 'if' else ''}{clause.text}:"
+        lines.append("    " * depth + text)
+        depth += clause.kind != "let"
+    return [*lines, "    " * depth + f"{name}.append({value})"]
+
+
+def _continues(body: cst.BaseSuite) -> bool:
+    last = body.body[-1] if body.body else None
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1] if last.body else None
+    return isinstance(last, cst.Continue)
+
+
+def _is_atom(node: cst.BaseExpression) -> bool:
+    return isinstance(node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or bool(node.lpar)
+
+
+def _is_number(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.BaseNumber)

@@ -1,0 +1,338 @@
+"""The place of a query in its loop: what is compared with what, what stays of the query and which code it replaces."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+import libcst as cst
+
+from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
+from nplus1_lint.flag.keys import Collector, KeyList
+from nplus1_lint.flag.names import Names, bindings, import_of, reads
+from nplus1_lint.flag.rewrite import Context, Edit, Rewrite, flat
+from nplus1_lint.flag.visitor import LOOPS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nplus1_lint.findings import BatchPlan
+    from nplus1_lint.flag.visitor import Region
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTerm:
+    """A comparison that ties the query to the loop.
+
+    Attributes:
+        column: the column's code.
+        attribute: the mapped attribute's name.
+        value: the compared expression.
+    """
+
+    column: str
+    attribute: str
+    value: cst.BaseExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """All that a batch rewrite is written from.
+
+    Attributes:
+        region: the parsed statements.
+        plan: what the analysis concluded.
+        query: the query as its syntax tells it.
+        outer: the expression that the rewrite replaces.
+        terms: the comparisons that become the key.
+        keys: the list of all key values.
+        steps: the query's other calls, ready to lay out: joins, loader options and the like.
+        filters: the conditions that stay.
+        session: the session's code.
+        entity: the first selected entity's code.
+        dead: assignments that lose their reader.
+        names: source of fresh names.
+    """
+
+    region: Region
+    plan: BatchPlan
+    query: Query
+    outer: cst.BaseExpression
+    terms: tuple[KeyTerm, ...]
+    keys: KeyList
+    steps: tuple[tuple[str, tuple[str, ...]], ...]
+    filters: tuple[str, ...]
+    session: str
+    entity: str
+    dead: tuple[cst.Assign, ...]
+    names: Names
+
+    @property
+    def columns(self) -> list[str]:
+        """The key columns' code."""
+        return [term.column for term in self.terms]
+
+    @property
+    def legacy(self) -> bool:
+        """1.x style: the query executes itself."""
+        return self.query.style in ("query", "legacy-flask") or (
+            self.query.style == "get" and self.plan.style == "query"
+        )
+
+    def key(self) -> str:
+        """The key of the current iteration, as it stands in the loop."""
+        values = [flat(self.region, term.value) for term in self.terms]
+        return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+    def within(self) -> tuple[str, tuple[str, ...]]:
+        """The ``IN`` condition over all keys, and the import lines that it needs."""
+        if len(self.terms) == 1:
+            return f"{self.columns[0]}.in_({self.keys.expression})", ()
+        written, line = import_of(self.region.source, "sqlalchemy", "tuple_")
+        return f"{written}({', '.join(self.columns)}).in_({self.keys.expression})", (line,) if line else ()
+
+    def rewrite(self, title: str, before: Sequence[str], new: str, imports: Sequence[str]) -> Rewrite:
+        """Put the parts together.
+
+        Args:
+            title: one line, imperative.
+            before: the statements that run the batched query.
+            new: the expression that replaces the query in the loop.
+            imports: import lines.
+
+        Returns:
+            The whole change.
+        """
+        source = self.region.source
+        start = self.region.place(self.keys.start)
+        run = source.statements(start[0], start[2])
+        anchor = run[0] if run else self.region.first
+        edits = [Edit(*self.region.outer_offsets(self.outer), new), *self.keys.edits, *self._removed()]
+        return Rewrite(title, anchor, (*self.keys.before, *before), tuple(edits), tuple(dict.fromkeys(imports)))
+
+    def _removed(self) -> list[Edit]:
+        """Take out assignments of the old statement that nothing else reads."""
+        source = self.region.source
+        edits = []
+        for assign in self.dead:
+            ancestors = self.region.located(assign.targets[0].target).ancestors
+            line, block = ancestors[-3], ancestors[-4]
+            alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
+            roomy = isinstance(block, cst.IndentedBlock) and len(block.body) > len(self.dead)
+            name = cst.ensure_type(assign.targets[0].target, cst.Name).value
+            if (
+                alone
+                and roomy
+                and self._readers(name) <= sum(self._reads(node, name) for node in (*self.dead, self.outer))
+            ):
+                place = self.region.place(assign)
+                end = source.starts[place[2]] if place[2] < len(source.starts) else len(source.text)
+                edits.append(Edit(source.starts[place[0] - 1], end, ""))
+        return edits
+
+    def _readers(self, name: str) -> int:
+        first, last = self.region.source.function(self.region.first)
+        words = self.region.source.lines(first, last)
+        return _count(words, name)
+
+    def _reads(self, node: cst.CSTNode, name: str) -> int:
+        return _count(self.region.code(node), name)
+
+
+def _count(text: str, word: str) -> int:
+    return len(re.findall(rf"(?<!\w){re.escape(word)}(?!\w)", text))
+
+
+def read_site(context: Context, plan: BatchPlan) -> Site | None:
+    """Read all that a batch rewrite needs from the syntax.
+
+    Args:
+        context: the flagged node.
+        plan: the analysis' conclusion.
+
+    Returns:
+        The site, or None when part of the query or its key is not understood.
+
+    Raises:
+        InternalError: the plan names places at which nothing fitting stands.
+    """
+    region = context.region
+    loop = context.at(plan.loop, "a loop", LOOPS).node
+    reader = Reader(region, loop)
+    outer: cst.BaseExpression = outermost(region, context.found.node)
+    query = reader.read(outer)
+    dead: tuple[cst.Assign, ...] = ()
+    if query is not None:
+        outer, query, dead = _through_result(region, loop, outer, query)
+    if query is None:
+        return None
+    session = _session(context, plan, query)
+    terms = _terms(context, plan, query)
+    if terms is None or session is None:
+        return None
+    names = context.names()
+    collector = Collector(region, loop, context.found.node, session, names)
+    keys = collector.collect([term.value for term in terms])
+    rest = _rest(region, plan, query, terms, set(bindings(loop)))
+    if keys is None or rest is None:
+        return None
+    entity = flat(region, query.entities[0]) if query.entities else plan.model
+    statements = (*query.statements, *dead)
+    return Site(region, plan, query, outer, terms, keys, *rest, session, entity, statements, names)
+
+
+def _through_result(
+    region: Region, loop: cst.CSTNode, outer: cst.BaseExpression, query: Query
+) -> tuple[cst.BaseExpression, Query | None, tuple[cst.Assign, ...]]:
+    """Follow ``result = session.execute(…)`` to the one place that takes the rows out of the result."""
+    parent = region.located(outer).ancestors[-1]
+    if query.results or query.executor not in ("execute", "exec", "scalars"):
+        return outer, query, ()
+    if not (isinstance(parent, cst.Assign) and isinstance(parent.targets[0].target, cst.Name)):
+        return outer, query, ()
+    name = parent.targets[0].target.value
+    uses = _Uses(name)
+    loop.visit(uses)
+    after = [use for use in uses.found if region.offsets(use)[0] > region.offsets(parent)[1]]
+    if len(after) != 1 or uses.stores != 1:
+        return outer, None, ()
+    taken = outermost(region, after[0])
+    follower = Reader(region, loop).read(taken)
+    if taken is after[0] and query.executor == "scalars":
+        return outer, query, ()
+    if taken is after[0] or follower is None:
+        return outer, None, ()
+    return taken, replace(follower, statements=()), (*query.statements, parent)
+
+
+class _Uses(cst.CSTVisitor):
+    """Reads of a name, and how often it is assigned."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.found: list[cst.Name] = []
+        self.stores = 0
+        self._name = name
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
+        self.stores += self._name in reads(node.target)
+        return False
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Name(self, node: cst.Name) -> None:
+        if node.value == self._name:
+            self.found.append(node)
+
+
+def _session(context: Context, plan: BatchPlan, query: Query) -> str | None:
+    if query.session is not None:
+        return flat(context.region, query.session)
+    if plan.session is not None:
+        return flat(context.region, context.at(plan.session, "a session").node)
+    return plan.model if query.style == "legacy-flask" else None
+
+
+def _terms(context: Context, plan: BatchPlan, query: Query) -> tuple[KeyTerm, ...] | None:
+    """Find each key of the plan in the query; None when one stands in no plain comparison."""
+    region = context.region
+    values = [context.at(key.value, "a compared value").node for key in plan.keys]
+    if "get" in query.results:
+        entity = flat(region, query.entities[0])
+        return tuple(
+            KeyTerm(f"{entity}.{key.column}", key.column, cast("cst.BaseExpression", value))
+            for key, value in zip(plan.keys, values, strict=True)
+        )
+    terms: list[KeyTerm] = []
+    for key, value in zip(plan.keys, values, strict=True):
+        term = next((term for step in query.steps if (term := _compared(context, plan, query, step.call, value))), None)
+        if term is None:
+            return None
+        terms.append(term if term.attribute else replace(term, attribute=key.column))
+    return tuple(terms) or None
+
+
+def _compared(
+    context: Context, plan: BatchPlan, query: Query, call: cst.Call | None, value: cst.CSTNode
+) -> KeyTerm | None:
+    region = context.region
+    ancestors = region.located(value).ancestors
+    if call is None or not any(node is call for node in ancestors):
+        return None
+    around = {id(node) for node in (*ancestors, value)}
+    for arg in call.args:
+        if id(arg.value) in around and arg.keyword is not None:
+            owner = plan.model if query.step("join", "outerjoin") or not query.entities else _class(region, plan, query)
+            return KeyTerm(f"{owner}.{arg.keyword.value}", arg.keyword.value, arg.value)
+    return None if call.func is value else _comparison(region, call, around)
+
+
+def _class(region: Region, plan: BatchPlan, query: Query) -> str:
+    entity = query.entities[0]
+    return (
+        flat(region, entity)
+        if isinstance(entity, (cst.Name, cst.Attribute)) and len(query.entities) == 1
+        else plan.model
+    )
+
+
+def _comparison(region: Region, call: cst.Call, around: set[int]) -> KeyTerm | None:
+    for node in criteria(Link("", call, call)):
+        if id(node) not in around or not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
+            continue
+        target = node.comparisons[0]
+        if not isinstance(target.operator, cst.Equal):
+            return None
+        column, compared = node.left, target.comparator
+        if id(column) in around:
+            column, compared = compared, column
+        if not isinstance(column, cst.Attribute):
+            return None
+        return KeyTerm(flat(region, column), column.attr.value, compared)
+    return None
+
+
+def _rest(
+    region: Region, plan: BatchPlan, query: Query, terms: Sequence[KeyTerm], bound: set[str]
+) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]] | None:
+    """What stays of the query; None when some of it depends on the loop too."""
+    keyed = {id(term.value) for term in terms}
+    steps: list[tuple[str, tuple[str, ...]]] = []
+    filters: list[str] = []
+    joined = query.step("join", "outerjoin", "select_from") is not None
+    for step in query.steps:
+        arguments = step.call.args if step.call else ()
+        if step.name in ("filter", "where"):
+            for node in criteria(step):
+                sides = [node.left, node.comparisons[0].comparator] if isinstance(node, cst.Comparison) else []
+                if not keyed & {id(side) for side in sides}:
+                    if reads(node) & bound:
+                        return None
+                    filters.append(_condition(region, node))
+            continue
+        kept = [arg for arg in arguments if id(arg.value) not in keyed]
+        if any(reads(arg.value) & bound for arg in kept):
+            return None
+        if step.name == "filter_by" and not joined:
+            owner = _class(region, plan, query)
+            filters += [f"{owner}.{arg.keyword.value} == {flat(region, arg.value)}" for arg in kept if arg.keyword]
+        elif step.name != "filter_by" or kept:
+            steps.append((step.name, tuple(_argument(region, arg) for arg in kept)))
+    return tuple(steps), tuple(filters)
+
+
+def _condition(region: Region, node: cst.BaseExpression) -> str:
+    text = flat(region, node)
+    return f"({text})" if node.lpar and isinstance(node, cst.BinaryOperation) else text
+
+
+def _argument(region: Region, arg: cst.Arg) -> str:
+    name = f"{arg.keyword.value}=" if arg.keyword else arg.star
+    return name + flat(region, arg.value)
