@@ -1,0 +1,68 @@
+"""A mapping-level loader strategy that a router never reads: make it lazy and let the readers ask for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nplus1_lint.findings import Applicability, InternalError, LoaderPlan, Suggestion
+from nplus1_lint.flag.pattern import lazy_value
+from nplus1_lint.flag.rewrite import Context, Edit, Rewrite
+
+_OPTIONS: Final = {"joined": "joinedload", "False": "joinedload", "subquery": "subqueryload"}
+
+
+def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
+    """Suggest the relationship's new line, and the option for each query that needs the rows.
+
+    Args:
+        context: the flagged relationship.
+        plan: the readers and the queries that load for nothing.
+
+    Returns:
+        The code; queries are named by file and line in comments.
+
+    Raises:
+        InternalError: the relationship sets no ``lazy=``.
+    """
+    made = plan_rewrite(context, plan)
+    shown = made.suggestion(context.region)
+    relationship = f"{plan.model}.{plan.relationship}"
+    option = _OPTIONS.get(plan.lazy, "selectinload")
+    code = [shown.code]
+    code += [f"# {step.path}:{step.line}: .options({option}({relationship}))" for step in plan.readers]
+    if plan.readers and plan.wasters:
+        code.append("# or keep the mapping and override it where the rows are not read:")
+        code += [f"# {step.path}:{step.line}: .options(lazyload({relationship}))" for step in plan.wasters]
+    return Suggestion(made.title, "\n".join(code), Applicability.DISPLAY)
+
+
+def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:
+    """Work out the change of the declaration.
+
+    Args:
+        context: the flagged relationship.
+        plan: the analysis' conclusion.
+
+    Returns:
+        The edit of the ``lazy=`` value.
+
+    Raises:
+        InternalError: the relationship sets no ``lazy=``.
+    """
+    value = lazy_value(context.found.node, plan)
+    if value is None:
+        raise InternalError(
+            f"{context.suspect.path}:{context.suspect.pos.line}: no lazy= stands there to change; "
+            "please report this as a bug of nplus1-lint"
+        )
+    quote = "'" if context.region.code(value).startswith("'") else '"'
+    line = context.region.source.index(context.region.place(value)[0])
+    count = len(plan.readers)
+    option = _OPTIONS.get(plan.lazy, "selectinload")
+    title = f'{plan.model}.{plan.relationship}: lazy="select"'
+    if count:
+        title += f" and {option} at its {count} reader{'s' if count > 1 else ''}"
+    else:
+        title += "; no query needs its rows"
+    edit = Edit(*context.region.offsets(value), f"{quote}select{quote}")
+    return Rewrite(title, context.region.first if line is None else line, (), (edit,))
