@@ -1,0 +1,159 @@
+"""Suspects become findings: each is found again on its exact node, checked, fingerprinted and given its rewrite."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from nplus1_lint.findings import (
+    Applicability,
+    BatchPlan,
+    Finding,
+    InternalError,
+    LoaderPlan,
+    Pos,
+    Suggestion,
+    Suspect,
+)
+from nplus1_lint.flag import aggregate, batch, loader_option
+from nplus1_lint.flag.pattern import in_loop, mismatch
+from nplus1_lint.flag.rewrite import Context
+from nplus1_lint.flag.source import SourceText
+from nplus1_lint.flag.visitor import KINDS, LOOPS, Located, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+
+def flag_all(
+    suspects: Sequence[Suspect], read_source: Callable[[str], str], rule_names: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Turn suspects into findings.
+
+    Args:
+        suspects: what the rules said, in any order.
+        read_source: gives a file's decoded text by its project path.
+        rule_names: each code's rule name.
+
+    Returns:
+        One finding per suspect, in report order.
+
+    Raises:
+        InternalError: a suspect's node is not where it was said to be, or does not carry the rule's pattern.
+    """
+    by_path: dict[str, list[Suspect]] = defaultdict(list)
+    for suspect in suspects:
+        by_path[suspect.path].append(suspect)
+    contexts: list[Context] = []
+    for path, group in by_path.items():
+        contexts += confirm(SourceText(path, read_source(path)), group)
+    contexts.sort(key=lambda context: (context.suspect.path, context.found.place, context.suspect.code))
+    seen: Counter[str] = Counter()
+    findings = [_finding(context, rule_names, seen) for context in contexts]
+    return tuple(sorted(findings, key=lambda finding: finding.sort_key))
+
+
+def confirm(source: SourceText, suspects: Iterable[Suspect]) -> list[Context]:
+    """Find the suspects of one file again, with one parse for all that share a statement.
+
+    Args:
+        source: the file.
+        suspects: what the rules said about it.
+
+    Returns:
+        Each suspect on its node, in the order of the file.
+
+    Raises:
+        InternalError: a node is not where it was said to be, or does not carry the rule's pattern.
+    """
+    runs: list[tuple[tuple[int, int], Suspect]] = []
+    for suspect in suspects:
+        first, last = _lines(suspect)
+        run = source.statements(first, last) if 0 < first <= last <= len(source.starts) else None
+        if run is None:
+            raise _lost(suspect, "no statement stands there")
+        runs.append((run, suspect))
+    runs.sort(key=lambda pair: (pair[0][0], -pair[0][1]))
+    contexts: list[Context] = []
+    region: Region | None = None
+    for run, suspect in runs:
+        if region is None or run[1] > region.last:
+            region = Region(source, *run)
+        contexts.append(Context(suspect, _located(region, suspect), region))
+    return contexts
+
+
+def _lines(suspect: Suspect) -> tuple[int, int]:
+    """The lines that must be parsed to confirm a suspect and to write its rewrite."""
+    places: list[Pos] = [suspect.pos]
+    if isinstance(suspect.plan, BatchPlan):
+        plan = suspect.plan
+        places += [plan.loop, *(key.value for key in plan.keys)]
+        places += [place for place in (plan.iterable, plan.session) if place is not None]
+    elif suspect.code == "NP101":
+        places.append(suspect.scope)
+    return min(place.line for place in places), max(place.end_line for place in places)
+
+
+def _located(region: Region, suspect: Suspect) -> Located:
+    found = region.find(suspect.pos, KINDS[suspect.node])
+    if found is None:
+        raise _lost(suspect, f"no {suspect.node.value} begins and ends there")
+    missing = mismatch(region, found, suspect)
+    if missing:
+        raise _lost(suspect, missing)
+    if isinstance(suspect.plan, BatchPlan):
+        loop = region.find(suspect.plan.loop, LOOPS)
+        if loop is None or not in_loop(found, loop.node):
+            raise _lost(suspect, f"the loop of its plan (line {suspect.plan.loop.line}) does not repeat it")
+    return found
+
+
+def _lost(suspect: Suspect, reason: str) -> InternalError:
+    return InternalError(
+        f"{suspect.path}:{suspect.pos.line}: {suspect.code} was concluded for column {suspect.pos.column + 1}, but "
+        f"{reason}; please report this as a bug of nplus1-lint"
+    )
+
+
+def _finding(context: Context, rule_names: Mapping[str, str], seen: Counter[str]) -> Finding:
+    suspect = context.suspect
+    return Finding(
+        code=suspect.code,
+        name=rule_names[suspect.code],
+        severity=suspect.severity,
+        confidence=suspect.confidence,
+        path=suspect.path,
+        span=context.found.span,
+        function=suspect.function,
+        message=suspect.message,
+        evidence=suspect.evidence,
+        suggestion=_suggestion(context),
+        fingerprint=_fingerprint(context, seen),
+        also_in=suspect.also_in,
+    )
+
+
+def _fingerprint(context: Context, seen: Counter[str]) -> str:
+    """A name for the finding that survives edits elsewhere in the file: no line numbers in it."""
+    suspect = context.suspect
+    node = re.sub(r"\s+", "", context.region.code(context.found.node))
+    identity = "\0".join((suspect.code, suspect.path, suspect.function, suspect.discriminator, node))
+    ordinal = seen[identity]
+    seen[identity] += 1
+    return hashlib.sha256(f"{identity}\0{ordinal}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _suggestion(context: Context) -> Suggestion | None:
+    plan, advice = context.suspect.plan, context.suspect.advice
+    made: Suggestion | None = None
+    if isinstance(plan, LoaderPlan):
+        made = loader_option.rewrite(context, plan)
+    elif isinstance(plan, BatchPlan):
+        made = aggregate.rewrite(context, plan) if plan.aggregate else batch.rewrite(context, plan)
+    if made is None and advice:
+        title, _, code = advice.partition("\n")
+        return Suggestion(title, code, Applicability.DISPLAY)
+    return made
