@@ -34,9 +34,11 @@ def check(paths: Sequence[str | os.PathLike[str]]) -> Report:
     """
     import os
 
-    from nplus1_lint import config, pipeline
+    from nplus1_lint.config import load
+    from nplus1_lint.pipeline import check as scan
+    from nplus1_lint.pipeline import rule_codes
 
     names = [os.fspath(path) for path in paths]
     cwd = os.getcwd()
-    settings = config.load(names, cwd=cwd, codes=pipeline.rule_codes())
-    return pipeline.check(names, settings.config, settings.workspace, cwd=cwd).report
+    settings = load(names, cwd=cwd, codes=rule_codes())
+    return scan(names, settings.config, settings.workspace, cwd=cwd).report

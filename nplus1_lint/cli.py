@@ -1,0 +1,296 @@
+"""The command line. What is heavy is imported inside the commands, so that ``--help`` and a clean run stay quick."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+import traceback
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from nplus1_lint import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress, TaskID
+
+    from nplus1_lint.config import Config, Settings
+    from nplus1_lint.findings import Report
+    from nplus1_lint.pipeline import Outcome
+    from nplus1_lint.rules.base import Example
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_WIDTH = 110  # of a report that does not go to a terminal: the same everywhere
+
+
+class _Failure(click.ClickException):
+    """The run cannot give an answer: neither clean nor findings."""
+
+    exit_code = 2
+
+
+class _Commands(click.Group):
+    """Commands of which ``check`` may be left out; all that goes wrong ends in exit code 2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {*self.commands, *(name for parameter in self.get_params(ctx) for name in parameter.opts)}
+        if args and args[0] not in own:
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        from nplus1_lint.config import ConfigError
+        from nplus1_lint.findings import InternalError
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise _Failure(str(error)) from error
+        except InternalError as error:
+            raise _Failure(
+                f"nplus1-lint contradicts itself, which is a bug in it, not in your code: {error}"
+            ) from error
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # Python would exit with 1, which says "findings" to a hook or a CI job.
+            traceback.print_exc()
+            raise _Failure(f"nplus1-lint failed, which is a bug in it, not in your code: {error!r}") from error
+
+
+@click.group(cls=_Commands, context_settings=_HELP)
+@click.version_option(__version__, "-V", "--version", prog_name="nplus1-lint", message="%(prog)s %(version)s")
+def main() -> None:
+    """Find N+1 queries in Python code that uses SQLAlchemy, without running it.
+
+    `nplus1-lint PATHS` is short for `nplus1-lint check PATHS`.
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--format", "format_name", type=click.Choice(["text", "concise", "json"]), default="text", show_default=True
+)
+@click.option("--output", "-o", metavar="FILE", help="Write the report to FILE instead of standard output.")
+@click.option("--select", multiple=True, metavar="CODES", help="Report these rules only; a prefix such as NP1 will do.")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these rules.")
+@click.option("--show", type=click.Choice(["low"]), help="Show findings of low confidence too.")
+@click.option("--min-severity", type=click.Choice(["info", "warning", "error"]), help="Leave out what is less severe.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+@click.option("--jobs", "-j", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for one per processor.")
+@click.option("--cache-dir", metavar="DIR", help="Where the cache is kept; without effect as yet.")
+@click.option("--no-cache", is_flag=True, help="Read every file anew; without effect as yet.")
+@click.option("--statistics", is_flag=True, help="Print how often each rule was found instead of the findings.")
+@click.option("--force-exclude", is_flag=True, help="Exclude even files that are named on the command line.")
+@click.option("--config", "config_file", metavar="FILE", help="Read [tool.nplus1-lint] from this TOML file.")
+@click.option("--verbose", "-v", is_flag=True, help="Say on standard error how long each stage took.")
+def check(
+    paths: tuple[str, ...],
+    format_name: str,
+    output: str | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    show: str | None,
+    min_severity: str | None,
+    exit_zero: bool,
+    jobs: int | None,
+    cache_dir: str | None,
+    no_cache: bool,
+    statistics: bool,
+    force_exclude: bool,
+    config_file: str | None,
+    verbose: bool,
+) -> None:
+    """Check files and folders; without PATHS, the working directory.
+
+    Given a file, the whole project is read to understand it, but only the file is reported on. Exit code 0: nothing
+    found; 1: findings; 2: wrong usage, broken configuration, or a file that could not be read or parsed.
+    """
+    from nplus1_lint import pipeline
+    from nplus1_lint.config import load
+
+    if statistics and format_name == "json":
+        raise click.UsageError("--statistics prints text; leave out --format json, whose findings can be counted.")
+    cwd = os.getcwd()
+    paths = paths or (".",)
+    codes = pipeline.rule_codes()
+    settings = load(paths, cwd=cwd, codes=codes, config_file=config_file)
+    config = _overridden(settings.config, codes, _split(select), _split(ignore), min_severity, jobs)
+    config = replace(
+        config, show_low=config.show_low or show == "low", force_exclude=config.force_exclude or force_exclude
+    )
+    bar = _LateBar() if sys.stderr.isatty() else None
+    try:
+        outcome = pipeline.check(paths, config, settings.workspace, cwd=cwd, progress=bar)
+    finally:
+        if bar:
+            bar.close()
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    text = _statistics(outcome.report) if statistics else _written(outcome, format_name, output)
+    _emit(text, output)
+    if output or format_name == "json":
+        _say_errors(outcome.report)
+    if verbose:
+        _say_timings(outcome.report, settings)
+    if outcome.report.errors:
+        sys.exit(2)
+    sys.exit(1 if outcome.report.findings and not exit_zero else 0)
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain a rule: what it finds, why, when it keeps quiet, with examples."""
+    from nplus1_lint.rules import RULES
+
+    rule = next((rule for rule in RULES if rule.code == code.upper()), None)
+    if rule is None:
+        raise click.UsageError(f"There is no rule {code!r}; the codes are {', '.join(rule.code for rule in RULES)}.")
+    import inspect
+
+    parts = [f"{rule.code} {rule.name} ({rule.severity})", inspect.cleandoc(rule.__doc__ or rule.summary)]
+    parts += [_example("Flagged", example) for example in rule.INVALID]
+    parts += [_example("Not flagged", example) for example in rule.VALID]
+    _emit("\n\n".join(parts) + "\n", None)
+
+
+@main.command()
+def rules() -> None:
+    """List the rules."""
+    from nplus1_lint.rules import RULES
+
+    width = max(len(rule.name) for rule in RULES)
+    lines = (f"{rule.code}  {rule.name:<{width}}  {rule.severity!s:<7}  {rule.summary}\n" for rule in RULES)
+    _emit("".join(lines), None)
+
+
+def _overridden(
+    config: Config,
+    codes: Sequence[str],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    min_severity: str | None,
+    jobs: int | None,
+) -> Config:
+    """Lay the command line over the configuration: it replaces a selection and adds to what is ignored."""
+    from nplus1_lint.config import check_ignorable, check_selectors
+    from nplus1_lint.findings import Severity
+
+    check_selectors(select, codes, "--select")
+    check_selectors(ignore, codes, "--ignore")
+    check_ignorable(ignore, "--ignore")
+    return replace(
+        config,
+        select=select or config.select,
+        ignore=(*ignore, *(code for code in config.ignore if code not in select)),
+        min_severity=Severity[min_severity.upper()] if min_severity else config.min_severity,
+        jobs=config.jobs if jobs is None else jobs,
+    )
+
+
+def _split(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+
+
+def _written(outcome: Outcome, format_name: str, output: str | None) -> str:
+    from nplus1_lint.report import View, writer
+
+    terminal = output is None and sys.stdout.isatty()
+    colour = bool(os.environ.get("FORCE_COLOR")) or terminal
+    view = View(
+        colour=colour and output is None and "NO_COLOR" not in os.environ,
+        width=_terminal_width() if terminal else _WIDTH,
+        hidden_low=outcome.hidden_low,
+    )
+    return writer(format_name)(outcome.report, view)
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return max(60, min(120, shutil.get_terminal_size().columns))
+
+
+def _statistics(report: Report) -> str:
+    from nplus1_lint.report.concise import write_statistics
+
+    return write_statistics(report)
+
+
+def _emit(text: str, output: str | None) -> None:
+    """Write a report to where it belongs; away from a terminal it is UTF-8 whatever the locale."""
+    if output is not None:
+        try:
+            with open(output, "wb") as stream:
+                stream.write(text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise _Failure(f"the report cannot be written to {output}: {error.strerror}") from error
+    elif sys.stdout.isatty():
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        click.echo(text, nl=False)
+    else:
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.flush()
+
+
+def _say_errors(report: Report) -> None:
+    """Repeat on standard error what a report for machines says about files that were not checked."""
+    for error in report.errors:
+        click.echo(f"error: {error.path}:{error.line}: {error.message}", err=True)
+
+
+def _say_timings(report: Report, settings: Settings) -> None:
+    click.echo(f"configuration: {settings.workspace.pyproject or 'none, the defaults apply'}", err=True)
+    click.echo(f"project root: {settings.workspace.root}", err=True)
+    for stage, seconds in report.timings.items():
+        click.echo(f"{stage:<10} {seconds:8.3f} s", err=True)
+    click.echo(f"{'all':<10} {sum(report.timings.values()):8.3f} s", err=True)
+
+
+def _example(kind: str, example: Example) -> str:
+    import textwrap
+
+    return f"{kind}: {example.name}\n\n{textwrap.indent(example.source.strip(), '    ')}"
+
+
+class _LateBar:
+    """A progress bar on standard error that appears once a scan has taken a second.
+
+    It draws only when told of progress: a drawing thread would be alive while worker processes are forked.
+    """
+
+    def __init__(self) -> None:
+        self._begun = self._drawn = time.monotonic()
+        self._bar: tuple[Progress, TaskID] | None = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._begun < 1:
+            return
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            progress = Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
+            progress.start()
+            self._bar = progress, progress.add_task(stage, total=None)
+        progress, task = self._bar
+        due = not total or now - self._drawn > 0.1
+        progress.update(task, description=stage, completed=done, total=total or None, refresh=due)
+        if due:
+            self._drawn = now
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar[0].stop()
