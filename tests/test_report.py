@@ -222,7 +222,7 @@ def test_json_is_exactly_this() -> None:
                 "title": "Count once before the loop",
                 "applicability": "unsafe",
                 "code": "counts = dict(\n    rows\n)\n",
-                "diff": "-a\n",
+                "diff": "--- a\n",
             },
         ),
     ]
