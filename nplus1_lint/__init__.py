@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.version import __version__
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import Report
 
 __all__ = ["__version__", "check"]
-
-__version__ = "0.1.0"
 
 
 def check(paths: Sequence[str | os.PathLike[str]]) -> Report:

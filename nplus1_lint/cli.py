@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nplus1_lint import __version__
+from nplus1_lint.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

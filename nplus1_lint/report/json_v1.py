@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from nplus1_lint import __version__
+from nplus1_lint.version import __version__
 
 if TYPE_CHECKING:
     from nplus1_lint.findings import Cost, Finding, Report, Suggestion
