@@ -59,6 +59,8 @@ class _Commands(click.Group):
             ctx.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            raise _Failure(f"{error.filename or 'the working directory'}: {error.strerror or error}") from error
         except Exception as error:
             # Python would exit with 1, which says "findings" to a hook or a CI job.
             traceback.print_exc()

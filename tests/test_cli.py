@@ -359,6 +359,19 @@ def test_an_internal_error_is_never_silence(
     assert "a bug in it, not in your code" in result.stderr
 
 
+def test_a_file_that_vanishes_meanwhile_is_a_sentence(
+    stages: Stages, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> tuple[Finding, ...]:
+        raise FileNotFoundError(2, "No such file or directory", "gone.py")
+
+    monkeypatch.setattr("nplus1_lint.flag.flag", fail)
+    result = run("app")
+    assert result.exit_code == 2
+    assert "gone.py: No such file or directory" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Path) -> None:
     result = run("app", "--verbose", "--format", "json")
     assert [line.split()[0] for line in result.stderr.splitlines()] == [

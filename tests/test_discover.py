@@ -7,13 +7,15 @@ import random
 import shutil
 import subprocess
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nplus1_lint.config import Config, ConfigError, Workspace, load
+from nplus1_lint.config import Config, ConfigError, load
 from nplus1_lint.discover import Discovery, SourceFile, discover
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def tree(root: Path, *files: str) -> None:
@@ -148,8 +150,9 @@ def test_the_repository_may_begin_above_the_project(tmp_path: Path) -> None:
 
 
 PATTERNS = """
-a.py|*.py|!a.py|/b.py|b/|!b/|/a/*|!/a/b.py|a/b/|**/c/a.py|c/**|!*.py|c*|#a.py|*|!*/|**|**/a/**|!c|a/**/b.py|[ab].py|![!a].py
-?.p[x-z]|[[:alpha:]].py|b**|/*|!/a|!/b/|a.py  |\\a.py|[a|[z-a].py|[^z-a].py|[]a].py|a\\|a/**/|/**/b|[a-].py|/|//a|a//|!|a/**b.py
+a.py|*.py|!a.py|/b.py|b/|!b/|/a/*|!/a/b.py|a/b/|**/c/a.py|c/**|!*.py|c*|#a.py|*|!*/|**|**/a/**|!c|a/**/b.py|[ab].py
+![!a].py|?.p[x-z]|[[:alpha:]].py|b**|/*|!/a|!/b/|a.py  |\\a.py|[a|[z-a].py|[^z-a].py
+[]a].py|a\\|a/**/|/**/b|[a-].py|/|//a|a//|!|a/**b.py
 """
 
 
@@ -181,6 +184,7 @@ def test_links_are_neither_endless_nor_counted_twice(project: Path) -> None:
     assert reported(scan(project, ".")) == ["app/a.py", "elsewhere/real.py"]
     assert reported(scan(project, "app")) == ["app/a.py", "app/linked.py"]
     assert reported(scan(project, "app/twin.py")) == ["app/twin.py"]
+    assert [error.path for error in scan(project, "app/broken.py").errors] == ["app/broken.py"]
     assert reported(scan(project, "app/loop")) == ["app/loop/a.py", "app/loop/linked.py"]
 
 

@@ -78,7 +78,7 @@ def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd:
     errors, warnings = list(walk.errors), [_nothing_in(folder, cwd) for folder in folders if not walk.under(folder)]
     reported = {path for folder in folders for path in exclusions.left_in(folder, walk.under(folder))}
     for file in singles:
-        if not os.path.lexists(file):
+        if not os.path.exists(file):
             errors.append(ScanError(relative(file, workspace.root), 1, "no such file or folder"))
         elif file.endswith(".pyi"):
             warnings.append(f"{relative(file, cwd)} is a stub file; there is no code in it to check")
