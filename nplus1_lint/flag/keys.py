@@ -221,7 +221,8 @@ class Collector:
         target = loop.target.value if isinstance(loop.target, cst.Name) else "loop"
         name = self.names.fresh(f"{target}_rows")
         code = self._code(loop.iter)
-        listed = code if code.endswith((".all()", ".fetchall()")) else f"list({code})"
+        is_list = isinstance(loop.iter, cst.ListComp) or code.endswith((".all()", ".fetchall()"))
+        listed = code if is_list else f"list({code})"
         edits = [Edit(*self.region.outer_offsets(loop.iter), name)]
         if loop.asynchronous is not None:
             item = self.names.fresh("item")
@@ -230,7 +231,11 @@ class Collector:
             edits.append(Edit(begin, self.region.source.text.index("for", begin), ""))
         first = clauses[0]
         text = f"for {flat(self.region, loop.target)} in {name}"
-        return (f"{name} = {listed}",), tuple(edits), [Clause("for", text, first.reads, first.binds), *clauses[1:]]
+        return (
+            (f"{name} = {listed}",),
+            tuple(edits),
+            [Clause("for", text, frozenset({name}), first.binds), *clauses[1:]],
+        )
 
     def _re_iterable(self, node: cst.BaseExpression) -> bool:
         if isinstance(node, cst.Name):

@@ -74,10 +74,10 @@ class _Bindings(cst.CSTVisitor):
 
 
 def reads(node: cst.CSTNode) -> set[str]:
-    """The names that some code mentions, attributes and keywords left out."""
+    """The names that some code needs from outside: no attributes, keywords or variables of its own comprehensions."""
     visitor = _Reads()
     node.visit(visitor)
-    return visitor.names
+    return visitor.names - set(bindings(node)) if isinstance(node, cst.BaseExpression) else visitor.names
 
 
 def bindings(node: cst.CSTNode) -> Counter[str]:
