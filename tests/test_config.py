@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nplus1_lint.config import Config, ConfigError, Settings, check_selectors, load, selected_codes
 from nplus1_lint.findings import Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODES = ("NP101", "NP102", "NP201", "NP902")
 
