@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import libcst as cst
 
-from nplus1_lint.flag.names import reads
+from nplus1_lint.flag.names import targets, walk
 
 if TYPE_CHECKING:
     from nplus1_lint.flag.visitor import Region
@@ -171,14 +171,10 @@ class Reader:
     def _assignment(self, name: cst.Name) -> cst.Assign | None:
         """The one earlier assignment in the loop that gives a name its value; None when a branch could give another."""
         here = self.region.offsets(name)[0]
-        found: list[tuple[int, cst.Assign]] = []
-        visitor = _Assignments(name.value)
-        self.loop.visit(visitor)
-        for assign in visitor.found:
-            start = self.region.offsets(assign)[0]
-            if start < here and not self._inside(name, assign):
-                found.append((start, assign))
-        if visitor.unclear or not found:
+        assignments = _assignments(self.loop, name.value) or []
+        starts = [(self.region.offsets(assign)[0], assign) for assign in assignments]
+        found = [(start, assign) for start, assign in starts if start < here and not self._inside(name, assign)]
+        if not found:
             return None
         assign = max(found, key=lambda pair: pair[0])[1]
         block = set(map(id, self.region.located(name).ancestors))
@@ -190,27 +186,19 @@ class Reader:
         return any(node is assign for node in self.region.located(name).ancestors)
 
 
-class _Assignments(cst.CSTVisitor):
-    """Plain assignments of one name; any other binding of it makes it unclear."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.found: list[cst.Assign] = []
-        self.unclear = False
-        self._name = name
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        if len(node.targets) == 1 and isinstance(node.targets[0].target, cst.Name):
-            if node.targets[0].target.value == self._name:
-                self.found.append(node)
-        elif any(self._name in reads(target.target) for target in node.targets):
-            self.unclear = True
-
-    def visit_For(self, node: cst.For) -> None:
-        self.unclear |= self._name in reads(node.target)
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        self.unclear |= self._name in reads(node.target)
+def _assignments(loop: cst.CSTNode, name: str) -> list[cst.Assign] | None:
+    """The plain assignments of a name; None if something else binds it too."""
+    found: list[cst.Assign] = []
+    for node in walk(loop):
+        if isinstance(node, cst.Assign):
+            bound = [name in targets(target.target) for target in node.targets]
+            if len(bound) == 1 and isinstance(node.targets[0].target, cst.Name) and bound[0]:
+                found.append(node)
+            elif any(bound):
+                return None
+        elif isinstance(node, (cst.For, cst.AugAssign)) and name in targets(node.target):
+            return None
+    return found
 
 
 def _sole_argument(node: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from nplus1_lint.flag.names import bindings, reads, targets
+from nplus1_lint.flag.names import bindings, reads, targets, walk
 from nplus1_lint.flag.rewrite import Edit, flat
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nplus1_lint.flag.names import Names
     from nplus1_lint.flag.visitor import Region
 
 _RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
+_CONSUMERS: Final = frozenset({"get_nowait", "input", "next", "pop", "popitem", "popleft", "read", "readline", "recv"})
+_LATE: Final = "?"
+"""Stands among the reads of a condition that means something only inside the loop."""
 _RE_ITERABLE_METHODS: Final = frozenset({"items", "keys", "values"})
 
 
@@ -32,12 +35,14 @@ class Clause:
         text: its code (for ``if`` the condition only).
         reads: the names that it mentions.
         binds: the names that it gives a value.
+        part: the assignment of a ``let``, read only when a key needs it.
     """
 
     kind: str
     text: str
     reads: frozenset[str]
     binds: frozenset[str] = frozenset()
+    part: cst.Assign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Collector:
         target: the executed query.
         session: the session's code; what uses it is not run twice.
         names: source of fresh names.
+        changed: names whose objects the loop changes.
     """
 
     region: Region
@@ -74,6 +80,7 @@ class Collector:
     target: cst.CSTNode
     session: str
     names: Names
+    changed: set[str] = field(default_factory=set)
 
     def collect(self, values: Sequence[cst.BaseExpression]) -> KeyList | None:
         """Write the list of key values.
@@ -85,17 +92,17 @@ class Collector:
             The code, or None when a value depends on something that exists only once the loop runs.
         """
         ancestors = self.region.located(self.target).ancestors
-        path = [*ancestors[ancestors.index(self.loop) :], self.target]
         start = self._start(ancestors)
         path = [*ancestors[ancestors.index(start) :], self.target]
+        self.changed = changed(start)
         clauses = self._clauses(path)
-        if clauses is None:
+        if clauses is None or any(self._written(value, start) for value in values):
             return None
         before, edits, clauses = self._materialised(start, clauses)
-        texts, needed = self._inlined(values, clauses)
         bound = bindings(start)
+        texts, needed = self._inlined(values, clauses, bound)
         for keep_conditions in (True, False):
-            chosen = _needed(clauses, needed, bound, keep_conditions)
+            chosen = self._needed(clauses, needed, bound, keep_conditions)
             if chosen is None or (_lost_condition(clauses, chosen) and not all(map(_SAFE.fullmatch, texts))):
                 continue
             value = texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
@@ -158,13 +165,14 @@ class Collector:
 
     def _if(self, test: cst.BaseExpression, holds: bool) -> Clause:
         names = frozenset(reads(test))
+        late = self._once_only(test) or bool(names & self.changed)
         code = self._code(test)
         if not holds and isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
             code, holds = self._code(test.expression), True
         if not holds:
             code = f"not {code}" if _is_atom(test) else f"not ({code})"
         # A condition that cannot be evaluated before the loop only makes more keys when it is left out.
-        return Clause("if", code, frozenset({"?"}) if self._once_only(test) else names)
+        return Clause("if", code, frozenset({_LATE}) if late else names)
 
     def _siblings(self, block: cst.IndentedBlock, child: cst.CSTNode) -> list[Clause]:
         """Assignments and ``if …: continue`` guards that stand before a statement of a block."""
@@ -179,35 +187,77 @@ class Collector:
         return clauses
 
     def _let(self, part: cst.BaseSmallStatement) -> Clause | None:
-        if not isinstance(part, cst.Assign) or len(part.targets) != 1 or self._once_only(part.value):
+        if not isinstance(part, cst.Assign) or len(part.targets) != 1:
             return None
         bound = targets(part.targets[0].target)
-        return Clause("let", flat(self.region, part), frozenset(reads(part.value)), frozenset(bound)) if bound else None
+        return Clause("let", "", frozenset(), frozenset(bound), part) if bound else None
 
     def _once_only(self, node: cst.BaseExpression) -> bool:
-        """Code that must not run a second time: it awaits, binds a name or asks the database."""
-        found: list[cst.CSTNode] = []
-
-        class Finder(cst.CSTVisitor):
-            def on_visit(self, node: cst.CSTNode) -> bool:
-                if isinstance(node, (cst.Await, cst.Yield, cst.NamedExpr)):
-                    found.append(node)
+        """Code that must not run a second time: it awaits, binds a name, consumes something or asks the database."""
+        for here in walk(node):
+            if isinstance(here, (cst.Await, cst.Yield, cst.NamedExpr)):
                 return True
+            if isinstance(here, cst.Call):
+                func = here.func.attr if isinstance(here.func, cst.Attribute) else here.func
+                if isinstance(func, cst.Name) and func.value in _CONSUMERS:
+                    return True
+        return self.session in self.region.code(node)
 
-        node.visit(Finder())
-        return bool(found) or self.session in self.region.code(node)
+    def _written(self, value: cst.BaseExpression, loop: cst.CSTNode) -> bool:
+        """True if the loop assigns the very attribute or item that the key is read from."""
+        stored = {
+            self.region.code(node.target)
+            for node in walk(loop)
+            if isinstance(node, (cst.AssignTarget, cst.AugAssign))
+            and not isinstance(node.target, (cst.Name, cst.Tuple))
+        }
+        parts = (node for node in walk(value) if isinstance(node, (cst.Attribute, cst.Subscript)))
+        return bool(stored) and any(self.region.code(part) in stored for part in parts)
 
-    def _inlined(self, values: Sequence[cst.BaseExpression], clauses: Sequence[Clause]) -> tuple[list[str], set[str]]:
+    def _inlined(
+        self, values: Sequence[cst.BaseExpression], clauses: Sequence[Clause], bound: Mapping[str, int]
+    ) -> tuple[list[str], set[str]]:
         """Values as text, where a plain name that one assignment defines is replaced by what it was given."""
         texts: list[str] = []
         needed: set[str] = set()
         for value in values:
             text, names = self._code(value), reads(value)
-            while match := _definition(text, clauses):
-                text, names = match
+            while bound.get(text) == 1 and (given := self._given(text, clauses)) is not None:
+                text, names = self._code(given), reads(given)
             texts.append(text)
             needed |= names
         return texts, needed
+
+    def _given(self, name: str, clauses: Sequence[Clause]) -> cst.BaseExpression | None:
+        """What the assignment of a plain name gives it."""
+        for clause in clauses:
+            part = clause.part
+            if part is not None and name in clause.binds and isinstance(part.targets[0].target, cst.Name):
+                late = self._once_only(part.value) or reads(part.value) & self.changed
+                return None if late or self._written(part.value, self.loop) else part.value
+        return None
+
+    def _needed(
+        self, clauses: Sequence[Clause], names: set[str], bound: Mapping[str, int], keep_conditions: bool
+    ) -> list[Clause] | None:
+        """The clauses that the values need; None when a name has no value before the loop or more than one in it."""
+        needed = set(names)
+        chosen: list[Clause] = []
+        for clause in reversed(clauses):
+            if clause.kind == "if" and (not keep_conditions or _LATE in clause.reads):
+                continue
+            if clause.kind == "let" and not clause.binds & needed:
+                continue
+            if any(bound[name] > 1 for name in clause.binds & needed):
+                return None
+            if clause.part is not None:
+                value = clause.part.value
+                if self._once_only(value) or reads(value) & self.changed or self._written(value, self.loop):
+                    return None
+                clause = replace(clause, text=flat(self.region, clause.part), reads=frozenset(reads(value)))
+            needed = (needed - clause.binds) | clause.reads
+            chosen.append(clause)
+        return chosen[::-1] if not any(bound.get(name) for name in needed) else None
 
     def _materialised(
         self, start: cst.CSTNode, clauses: list[Clause]
@@ -291,30 +341,19 @@ def _lost_condition(clauses: Sequence[Clause], chosen: Sequence[Clause]) -> bool
     return sum(clause.kind == "if" for clause in clauses) != sum(clause.kind == "if" for clause in chosen)
 
 
-def _definition(text: str, clauses: Sequence[Clause]) -> tuple[str, set[str]] | None:
-    """What the only assignment of a plain name gives it."""
-    lets = [clause for clause in clauses if text in clause.binds]
-    if len(lets) == 1 and lets[0].kind == "let" and lets[0].text.startswith(f"{text} = ") and text not in lets[0].reads:
-        return lets[0].text.removeprefix(f"{text} = "), set(lets[0].reads)
-    return None
-
-
-def _needed(
-    clauses: Sequence[Clause], names: set[str], bound: dict[str, int], keep_conditions: bool
-) -> list[Clause] | None:
-    """The clauses that the values need; None when a name has no value before the loop or more than one in it."""
-    needed = set(names)
-    chosen: list[Clause] = []
-    for clause in reversed(clauses):
-        if clause.kind == "if" and not (keep_conditions and "?" not in clause.reads):
-            continue
-        if clause.kind == "let" and not clause.binds & needed:
-            continue
-        if any(bound[name] > 1 for name in clause.binds & needed):
-            return None
-        needed = (needed - clause.binds) | clause.reads
-        chosen.append(clause)
-    return chosen[::-1] if not any(bound.get(name) for name in needed) else None
+def changed(loop: cst.CSTNode) -> set[str]:
+    """Names whose objects a loop changes: by a method called for its effect, or by an item that it sets."""
+    found: set[str] = set()
+    for node in walk(loop):
+        if isinstance(node, cst.Expr) and isinstance(node.value, cst.Call):
+            func = node.value.func
+            if isinstance(func, cst.Attribute) and isinstance(func.value, cst.Name):
+                found.add(func.value.value)
+        elif isinstance(node, (cst.AssignTarget, cst.AugAssign)) and isinstance(node.target, cst.Subscript):
+            found |= reads(node.target.value)
+        elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CONSUMERS:
+            found |= reads(node.func.value)
+    return found
 
 
 def _comprehension(value: str, clauses: Sequence[Clause]) -> str:

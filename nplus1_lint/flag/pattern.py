@@ -8,12 +8,14 @@ import libcst as cst
 
 from nplus1_lint.findings import LoaderPlan, Suspect
 from nplus1_lint.flag.chain import EXECUTORS, RESULTS, links, outermost
+from nplus1_lint.flag.names import walk
 from nplus1_lint.flag.visitor import COMPREHENSIONS, LOOPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nplus1_lint.flag.visitor import Located, Region
+    from nplus1_lint.flag.names import walk
+from nplus1_lint.flag.visitor import Located, Region
 
 
 def mismatch(region: Region, found: Located, suspect: Suspect) -> str:
@@ -128,13 +130,6 @@ def _literal(node: cst.BaseExpression) -> str | None:
 
 
 def _calls_itself(node: cst.FunctionDef) -> bool:
-    found: list[cst.Call] = []
-
-    class Finder(cst.CSTVisitor):
-        def visit_Call(self, call: cst.Call) -> None:
-            called = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
-            if isinstance(called, cst.Name) and called.value == node.name.value:
-                found.append(call)
-
-    node.body.visit(Finder())
-    return bool(found)
+    called = [here.func for here in walk(node.body) if isinstance(here, cst.Call)]
+    names = [func.attr if isinstance(func, cst.Attribute) else func for func in called]
+    return any(isinstance(name, cst.Name) and name.value == node.name.value for name in names)

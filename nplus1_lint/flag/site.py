@@ -10,7 +10,7 @@ import libcst as cst
 
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
 from nplus1_lint.flag.keys import Collector, KeyList
-from nplus1_lint.flag.names import Names, bindings, import_of, reads
+from nplus1_lint.flag.names import Names, bindings, import_of, reads, walk
 from nplus1_lint.flag.rewrite import Context, Edit, Rewrite, flat
 from nplus1_lint.flag.visitor import LOOPS
 
@@ -192,10 +192,10 @@ def _through_result(
     if not (isinstance(parent, cst.Assign) and isinstance(parent.targets[0].target, cst.Name)):
         return outer, query, ()
     name = parent.targets[0].target.value
-    uses = _Uses(name)
-    loop.visit(uses)
-    after = [use for use in uses.found if region.offsets(use)[0] > region.offsets(parent)[1]]
-    if len(after) != 1 or uses.stores != 1:
+    stored = [target.target for target in _assigned(loop) if name in reads(target.target)]
+    uses = [node for node in walk(loop) if isinstance(node, cst.Name) and node.value == name and node not in stored]
+    after = [use for use in uses if region.offsets(use)[0] > region.offsets(parent)[1]]
+    if len(after) != 1 or len(stored) != 1:
         return outer, None, ()
     taken = outermost(region, after[0])
     follower = Reader(region, loop).read(taken)
@@ -206,30 +206,8 @@ def _through_result(
     return taken, replace(follower, statements=()), (*query.statements, parent)
 
 
-class _Uses(cst.CSTVisitor):
-    """Reads of a name, and how often it is assigned."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.found: list[cst.Name] = []
-        self.stores = 0
-        self._name = name
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
-        self.stores += self._name in reads(node.target)
-        return False
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if node.value == self._name:
-            self.found.append(node)
+def _assigned(loop: cst.CSTNode) -> list[cst.AssignTarget]:
+    return [node for node in walk(loop) if isinstance(node, cst.AssignTarget)]
 
 
 def _session(context: Context, plan: BatchPlan, query: Query) -> str | None:

@@ -55,25 +55,56 @@ class Located:
 
 
 class FlagVisitor(cst.CSTVisitor):
-    """Collects every node that a suspect or its plan can name, by place and with its ancestors."""
+    """Finds one node: by its place and types, or by identity. Statements on other lines are not entered.
 
-    def __init__(self, region: Region) -> None:
+    Args:
+        region: the parsed statements.
+        place: where the node stands.
+        kinds: its allowed types.
+        node: the node itself, when it is known and only its ancestors are wanted.
+    """
+
+    def __init__(
+        self,
+        region: Region,
+        place: Place,
+        kinds: tuple[type[cst.CSTNode], ...] = (cst.CSTNode,),
+        node: cst.CSTNode | None = None,
+    ) -> None:
         super().__init__()
-        self.located: dict[Place, list[Located]] = {}
+        self.found: Located | None = None
         self._region = region
+        self._place = place
+        self._kinds = kinds
+        self._node = node
         self._stack: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        """Record an expression or a loop; look at its children."""
-        if isinstance(node, (cst.BaseExpression, cst.For, cst.While)):
-            place = _edges(self._region, node, self._stack)
-            self.located.setdefault(place, []).append(Located(node, place, tuple(self._stack)))
+        """Compare a node with the one that is looked for; enter it if that can stand inside."""
+        enter = self.found is None and not self._elsewhere(node)
+        if enter and self._matches(node):
+            self.found = Located(node, self._place, tuple(self._stack))
         self._stack.append(node)
-        return not isinstance(node, cst.BaseParenthesizableWhitespace)
+        return enter
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         """Step out of a node."""
         self._stack.pop()
+
+    def _matches(self, node: cst.CSTNode) -> bool:
+        if self._node is not None:
+            return node is self._node
+        return isinstance(node, self._kinds) and _edges(self._region, node, self._stack) == self._place
+
+    def _elsewhere(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, (cst.BaseParenthesizableWhitespace, cst.EmptyLine, cst.TrailingWhitespace)):
+            return True
+        if not isinstance(node, (cst.BaseStatement, cst.BaseSmallStatement)):
+            return False
+        first, _, last, _ = self._region.place(node)
+        # Decorators stand before the place of what they decorate.
+        before = self._place[0] < first and not isinstance(node, (cst.FunctionDef, cst.ClassDef))
+        return before or self._place[2] > last
 
 
 class Region:
@@ -106,10 +137,6 @@ class Region:
                 f"({error.message}); please report this as a bug of nplus1-lint"
             ) from error
         self.positions = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
-        visitor = FlagVisitor(self)
-        self.module.visit(visitor)
-        self._located = visitor.located
-        self._by_node = {id(found.node): found for group in visitor.located.values() for found in group}
 
     def find(self, pos: Pos, kinds: tuple[type[cst.CSTNode], ...]) -> Located | None:
         """The node of one of some types that stands exactly at a place.
@@ -125,12 +152,18 @@ class Region:
         end = self.source.column(pos.end_line, pos.end_column)
         if start is None or end is None:
             return None
-        group = self._located.get((pos.line, start, pos.end_line, end), ())
-        return next((found for found in group if isinstance(found.node, kinds)), None)
+        return self._search(FlagVisitor(self, (pos.line, start, pos.end_line, end), kinds))
 
     def located(self, node: cst.CSTNode) -> Located:
-        """The record of an expression or loop of this region."""
-        return self._by_node[id(node)]
+        """A node of this region with its ancestors."""
+        found = self._search(FlagVisitor(self, self.place(node), node=node))
+        if found is None:
+            raise InternalError(f"{self.source.path}:{self.place(node)[0]}: a node is not where its own position says")
+        return found
+
+    def _search(self, visitor: FlagVisitor) -> Located | None:
+        self.module.visit(visitor)
+        return visitor.found
 
     def place(self, node: cst.CSTNode) -> Place:
         """Where any node of this region stands, without its own parentheses."""

@@ -1,0 +1,49 @@
+"""A linked project to inferred facts: values, loader state, summaries, effects."""
+
+from __future__ import annotations
+
+import sys
+
+from nplus1_lint.infer.analysis import Analysis, is_handler, response_annotation
+from nplus1_lint.infer.binding import entry_arguments
+from nplus1_lint.infer.solve import Engine, Key
+from nplus1_lint.infer.values import widen
+from nplus1_lint.link import Project
+
+_RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
+
+
+def infer(project: Project) -> Analysis:
+    """Run every function that may reach a query, on what its annotations say of its arguments.
+
+    Args:
+        project: the linked project.
+
+    Returns:
+        The analysis; it depends on the project alone.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+    try:
+        return _infer(Engine(project))
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _infer(engine: Engine) -> Analysis:
+    entries = []
+    functions = engine.project.hierarchy.functions
+    for function_id in sorted(functions):
+        definition = functions[function_id]
+        handles = is_handler(engine, definition)
+        if not engine.reaches(definition.facts):
+            continue
+        values = entry_arguments(engine, definition, None)
+        response = response_annotation(engine, definition) if handles else None
+        engine.run_entry(definition, values, handles, response)
+        key: Key = (definition.id, tuple(widen(v) for v in values), ())
+        entries.append((definition, key, handles))
+    return Analysis(engine, entries)
+
+
+__all__ = ["Analysis", "infer"]

@@ -1,0 +1,225 @@
+"""What inference hands to the rules: repeated effects, and what each router loads and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Read
+from nplus1_lint.infer.frame import Place
+from nplus1_lint.infer.solve import Engine, Key
+from nplus1_lint.infer.values import Site, Value
+from nplus1_lint.link import Project
+from nplus1_lint.link.hierarchy import Function as Definition
+from nplus1_lint.link.symbols import ClassSymbol
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Effects that run once per iteration at one place of a loop's own function.
+
+    Attributes:
+        path: project path of the function's file.
+        function: qualified name of the function, lambdas counted to the function around them.
+        place: the call or read where the loop meets the cost.
+        scope: the innermost statement around it.
+        loop: the innermost loop that repeats it.
+        effects: every effect of the site, in the order of execution.
+    """
+
+    path: str
+    function: str
+    place: Place
+    scope: Place
+    loop: Loop
+    effects: tuple[Effect, ...]
+
+    def direct(self, effect: Effect) -> bool:
+        """True if an effect is the site's own query rather than one of a callee."""
+        return not effect.chain
+
+    def dependent(self, effect: Effect) -> bool:
+        """True if an effect depends on the loop's value."""
+        return bool(effect.deps & self.loop.bit)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one router, or one module that no router reaches, loads and reads.
+
+    Attributes:
+        path: project path of the router's module.
+        is_router: it holds route handlers.
+        executions: queries for whole rows, in order.
+        reads: relationships read on their rows.
+        escapes: rows that went where they cannot be followed.
+    """
+
+    path: str
+    is_router: bool
+    executions: tuple[Execution, ...]
+    reads: tuple[Read, ...]
+    escapes: tuple[Escape, ...]
+
+
+class Analysis:
+    """The inferred facts of a project; rules read it and nothing else."""
+
+    def __init__(self, engine: Engine, entries: Iterable[tuple[Definition, Key, bool]]) -> None:
+        self._engine = engine
+        self.project: Project = engine.project
+        self.function_count = engine.project.function_count
+        self.model_count = len(engine.project.models)
+        self.repetitions = tuple(self._repetitions(engine.facts))
+        self.long_loops = frozenset(
+            r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
+        )
+        self.reaches = tuple(self._reaches(list(entries)))
+
+    # -- names for messages ---------------------------------------------------------------------------------------
+
+    def path_of(self, site: Site) -> str:
+        """Return the file in which a site stands."""
+        return self._engine.path_of(site)
+
+    def function_name(self, function_id: str) -> str:
+        """Return a function's qualified name, lambdas counted to the function around them."""
+        return function_id.partition(":")[2].partition("@")[0].replace(".<lambda>", "") or "<module>"
+
+    def local_name(self, path: str, class_id: str) -> str:
+        """Return the name under which a module knows a class."""
+        module = self.project.symbols.modules[path]
+        for name in sorted(module.imports):
+            if self.project.symbols.resolve(path, name) == ClassSymbol(class_id):
+                return name
+        return class_id.rpartition(":")[2]
+
+    # -- repetitions ----------------------------------------------------------------------------------------------
+
+    def _repetitions(self, runs: dict[Key, Facts]) -> Iterable[Repetition]:
+        groups: dict[tuple[str, Place, Site], list[tuple[Emission, Loop]]] = {}
+        for facts in runs.values():
+            for emission, loop in facts.emissions:
+                emission = _into_lambda(emission, facts.function)
+                groups.setdefault((facts.function, emission.place, loop.site), []).append((emission, loop))
+        for (function, place, _), found in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1], group[0][2])):
+            loops = [loop for _, loop in found if not loop.bounded]
+            if not loops:
+                continue
+            effects: dict[tuple[object, ...], Effect] = {}
+            for emission, loop in found:
+                effect = emission.effect
+                if loop.bounded:
+                    continue
+                key = (effect.kind, effect.site, effect.attribute)
+                present = effects.get(key)
+                if present is not None:
+                    effect = present._replace(deps=present.deps | effect.deps, session=present.session & effect.session)
+                effects[key] = effect
+            path = self._engine.definition(function).path
+            yield Repetition(path, self.function_name(function), place, found[0][0].scope, loops[0], tuple(effects.values()))
+
+    # -- routers --------------------------------------------------------------------------------------------------
+
+    def _reaches(self, entries: list[tuple[Definition, Key, bool]]) -> Iterable[Reach]:
+        routers: dict[str, list[Key]] = {}
+        for definition, key, is_handler in entries:
+            if is_handler:
+                routers.setdefault(definition.path, []).append(key)
+        covered: set[Site] = set()
+        for path in sorted(routers):
+            reach = self._reach(path, True, routers[path])
+            covered |= {execution.site for execution in reach.executions}
+            yield reach
+        rest: dict[str, list[Execution]] = {}
+        keys: dict[str, list[Key]] = {}
+        for definition, key, is_handler in entries:
+            if is_handler:
+                continue
+            facts = self._engine.facts.get(key)
+            for execution in facts.executions if facts else ():
+                if execution.site not in covered:
+                    rest.setdefault(definition.path, []).append(execution)
+        for definition, key, _ in entries:
+            keys.setdefault("", []).append(key)
+        if rest:
+            everything = self._reach("", False, keys.get("", []))
+            for path in sorted(rest):
+                yield Reach(path, False, tuple(dict.fromkeys(rest[path])), everything.reads, everything.escapes)
+
+    def _reach(self, path: str, is_router: bool, keys: list[Key]) -> Reach:
+        executions: dict[Execution, None] = {}
+        reads: dict[Read, None] = {}
+        escapes: dict[Escape, None] = {}
+        seen: set[Key] = set()
+        stack = list(reversed(keys))
+        while stack:
+            key = stack.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            facts = self._engine.facts.get(key)
+            if facts is None:
+                continue
+            executions.update(dict.fromkeys(facts.executions))
+            reads.update(dict.fromkeys(facts.reads))
+            escapes.update(dict.fromkeys(facts.escapes))
+            stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
+        return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
+
+
+def _into_lambda(emission: Emission, function: str) -> Emission:
+    """A lambda's body stands in the text of the loop's own function: the site is there, not at the helper's call."""
+    effect = emission.effect
+    place = emission.place
+    prefix = f"{function}.<lambda>@"
+    while effect.chain:
+        following = effect.chain[1] if len(effect.chain) > 1 else effect.site
+        if not following.function.startswith(prefix):
+            break
+        place = following.place
+        effect = effect._replace(chain=effect.chain[1:])
+        if len(effect.chain) <= 1 and effect.site.place == place:
+            effect = effect._replace(chain=())
+        prefix = f"{following.function}.<lambda>@"
+    return emission if place == emission.place else emission._replace(place=place, effect=effect)
+
+
+def is_handler(engine: Engine, definition: Definition) -> bool:
+    """True if a function answers a route."""
+    for decorator in definition.facts.decorators:
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        if isinstance(target, f.Attr) and isinstance(decorator, f.Call) and target.name in lib.ROUTE_DECORATORS:
+            if _routes(engine, definition, decorator, target):
+                return True
+        name = dotted(target) or ""
+        if name.rpartition(".")[2] in lib.ROUTE_FUNCTIONS:
+            return True
+    if definition.cls is not None and definition.facts.name in ("get", "post", "put", "patch", "delete"):
+        externals = engine.project.hierarchy.external_bases(definition.cls)
+        return any(base.endswith(lib.HANDLER_BASES) or base.endswith(("Resource", "MethodView")) for base in externals)
+    return False
+
+
+def _routes(engine: Engine, definition: Definition, decorator: f.Call, target: f.Attr) -> bool:
+    external = engine.project.hierarchy.external_name(definition.path, target.value) or ""
+    if lib.root_and_last(external)[1] in lib.ROUTER_TYPES:
+        return True
+    path = decorator.args[0] if decorator.args else None
+    written = isinstance(path, f.Const) and isinstance(path.value, str) and (path.value == "" or path.value.startswith("/"))
+    return written and not lib.is_sql(external)
+
+
+def response_annotation(engine: Engine, definition: Definition) -> Value | None:
+    """Return what a handler's response model or return annotation says, or None."""
+    for decorator in definition.facts.decorators:
+        if isinstance(decorator, f.Call):
+            for key, value in decorator.keywords:
+                if key == "response_model" and not (isinstance(value, f.Const) and value.value is None):
+                    return engine.annotations.value(definition.path, value)
+    if definition.facts.returns is not None:
+        return engine.annotations.value(definition.path, definition.facts.returns)
+    return None

@@ -1,0 +1,317 @@
+"""Calls: of the project's functions and classes, of bound methods, of what lies outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import orm, rows, serialise
+from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
+from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item
+from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.values import (
+    NONE,
+    SCALAR,
+    UNKNOWN,
+    Aggregate,
+    BoundMethod,
+    ClassRef,
+    ColumnRef,
+    Condition,
+    External,
+    Function,
+    Instance,
+    Many,
+    Mapping,
+    Option,
+    RelationRef,
+    Row,
+    Scalar,
+    ScalarOf,
+    Session,
+    SessionFactory,
+    Statement,
+    Tuple,
+    Value,
+    item_of,
+    join,
+    join_all,
+    many,
+    of,
+    tuple_of,
+    unknown,
+)
+
+_QUIET_ROOTS = frozenset({"logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
+                          "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich"})  # fmt: skip
+
+
+def evaluate_call(frame: Frame, expr: f.Call) -> Val:
+    """Evaluate a call expression: callee, arguments, then the call itself."""
+    func = expr.func
+    if isinstance(func, f.Attr):
+        return _method_call(frame, expr, func)
+    callee = frame.eval(func)
+    arguments = evaluate_arguments(frame, expr, None)
+    if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
+        return _super(frame)
+    return frame.call(callee, arguments, expr.pos)
+
+
+def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
+    path = dotted(func)
+    known = frame.lookup(path) if path else None
+    base = frame.eval(func.value)
+    arguments = evaluate_arguments(frame, expr, orm.place_of(func.value))
+    if known is not None:
+        return frame.call(known, arguments, expr.pos)
+    if not base[0].atoms or all(type(a) is External and not lib.is_sql(a.name) for a in base[0].atoms):
+        found = orm.by_argument(frame, base[1], func.name, arguments, expr.pos)
+        if found is not None:
+            _remember_session(frame, func.value, base[1])
+            return found
+    if func.name in ADDERS | EXTENDERS and arguments.positional:
+        argument = arguments.positional[-1 if func.name == "insert" else 0]
+        if any(type(a) in (Many, Mapping) for a in base[0].atoms):
+            add_item(frame, func.value, base, func.name, argument)
+            return NONE, base[1] | arguments.mask
+    if isinstance(func.value, f.Call) and isinstance(func.value.func, f.Name) and func.value.func.id == "super":
+        return _super_call(frame, func.name, arguments, expr.pos)
+    callee = frame.attribute(base, func.name, func.pos)
+    return frame.call(callee, arguments, expr.pos)
+
+
+def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
+    """What answers ``query(Model)`` is a session from here on."""
+    path = dotted(receiver)
+    if path is not None:
+        frame.bind(path, (of(Session("session", "session", False, True)), mask))
+
+
+def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Arguments:
+    """Evaluate a call's arguments from left to right."""
+    positional: list[Val] = []
+    starred: list[Val] = []
+    exprs: list[f.Expr] = []
+    for argument in expr.args:
+        if isinstance(argument, f.Starred):
+            starred.append(frame.eval(argument.value))
+        else:
+            positional.append(frame.eval(argument))
+            exprs.append(argument)
+    keywords: dict[str, Val] = {}
+    for name, value in expr.keywords:
+        if name is None:
+            starred.append(frame.eval(value))
+        else:
+            keywords[name] = frame.eval(value)
+    return Arguments(tuple(positional), keywords, tuple(starred), tuple(exprs), expr.keywords, receiver)
+
+
+def _super(frame: Frame) -> Val:
+    return (frame.receiver or UNKNOWN), 1
+
+
+def _super_call(frame: Frame, name: str, arguments: Arguments, place: Place) -> Val:
+    """``super().name(…)``: the next definition after the class that holds the running method."""
+    receiver = frame.receiver
+    if receiver is None or frame.cls is None:
+        return UNKNOWN, 0
+    found = UNKNOWN
+    mask = 0
+    for atom in receiver.atoms:
+        cls = atom.cls if type(atom) is Instance else atom.model if type(atom) is Row else getattr(atom, "id", None)
+        if not isinstance(cls, str):
+            continue
+        target = frame.engine.project.hierarchy.find_method(cls, name, after=frame.cls)
+        if target is not None:
+            value, one = frame.call((of(Function("function", target.id, of(atom), (), ())), 1), arguments, place)
+            found, mask = join(found, value), mask | one
+            _adopt_fields(frame, name)
+    return found, mask
+
+
+def _adopt_fields(frame: Frame, name: str) -> None:
+    """What ``super().__init__`` stored on the receiver is stored now."""
+    if name != "__init__" or not frame.function.facts.params:
+        return
+    receiver = frame.function.facts.params[0].name
+    for field, value in frame.engine.last_fields:
+        path = f"{receiver}.{field}"
+        if frame.lookup(path) is None:
+            frame.bind(path, (value, 1))
+
+
+def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
+    """Call a value, atom by atom."""
+    value, mask = callee
+    if not value.atoms:
+        return unknown_call(frame, arguments, mask, place, value.reason or "the callee is unknown")
+    found, found_mask = UNKNOWN, 0
+    for atom in value.atoms:
+        one, one_mask = _call_atom(frame, atom, mask, arguments, place)
+        found, found_mask = join(found, one), found_mask | one_mask
+    return found, found_mask
+
+
+def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: Place) -> Val:
+    kind = type(atom)
+    if kind is Function:
+        return frame.engine.invoke(frame, atom, mask, arguments, place)
+    if kind is ClassRef:
+        return frame.engine.classes.construct(frame, atom.id, arguments, place)
+    if kind is BoundMethod:
+        return _bound_call(frame, atom, mask, arguments, place)
+    if kind is External:
+        return _external_call(frame, atom, mask, arguments, place)
+    if kind is SessionFactory:
+        return of(Session("session", "session", atom.is_async, atom.expires)), mask | arguments.mask
+    if kind is Session:
+        return of(atom), mask  # scoped_session() gives the session itself
+    if kind in (Scalar, ScalarOf):
+        rows_escape(frame, arguments, place, "an unknown method of plain data")
+        return SCALAR, mask | arguments.mask
+    if kind in (Aggregate, Condition, ColumnRef):
+        return of(atom), mask | arguments.mask
+    if kind is Instance:
+        method = frame.engine.classes.attribute(frame, atom, mask, "__call__", place)
+        if method[0].first(Function):
+            return frame.call(method, arguments, place)
+        return unknown_call(frame, arguments, mask, place, "an instance that cannot be called")
+    return unknown_call(frame, arguments, mask, place, f"a call of {kind.__name__.lower()}")
+
+
+def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> None:
+    """Rows among the arguments go where they cannot be followed."""
+    for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred):
+        rows.escape(frame, value, place, why)
+
+
+def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str) -> Val:
+    """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
+    rows_escape(frame, arguments, place, why)
+    with_callbacks(frame, arguments, place)
+    depends = mask | arguments.mask
+    return unknown(why), depends or frame.current_bits()
+
+
+def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
+    root, last = lib.root_and_last(atom.name)
+    if lib.is_sql(atom.name):
+        session = orm.session_factory(atom.name, last, arguments)
+        if session is not None:
+            return session, arguments.mask
+        found = orm.external_call(frame, atom.name, last, arguments)
+        if found is not None:
+            return found
+        if last in ("connect", "begin") and "ngine" in atom.name:
+            is_async = "async" in atom.name.lower()
+            return of(Session("session", "connection", is_async, False)), 0
+        if last == "paginate" and arguments.positional:
+            return orm.session_execute(frame, False, 0, "paginate", arguments, place)
+    found = call_builtin(frame, atom.name, root, last, arguments, place)
+    if found is not None:
+        return found
+    if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
+        frame.emit(Kind.WORK, place, subject=root)
+    if root not in _QUIET_ROOTS:
+        rows_escape(frame, arguments, place, f"given to {atom.name}")
+    with_callbacks(frame, arguments, place)
+    depends = mask | arguments.mask
+    name = atom.name if atom.name.count("()") > 3 else f"{atom.name}()"
+    return of(External("external", name)), depends or frame.current_bits()
+
+
+def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Arguments, place: Place) -> Val:
+    atom = bound.receiver.atoms[0]
+    kind, name = type(atom), bound.name
+    if kind is Session:
+        return orm.session_method(frame, atom, mask, name, arguments, place)
+    if kind is Statement:
+        return orm.statement_method(frame, atom, mask, name, arguments, place)
+    if kind is Many:
+        return _many_method(frame, atom, mask, name, arguments, place)
+    if kind is Mapping:
+        return _mapping_method(frame, atom, mask, name, arguments)
+    if kind is SessionFactory:
+        session = Session("session", "session", atom.is_async, atom.expires)
+        if name in lib.SESSION_ONLY or name in ("begin", "delete", "scalar", "scalars"):
+            return orm.session_method(frame, session, mask, name, arguments, place)
+        return (NONE if name in ("remove", "configure", "close", "rollback") else of(session)), mask
+    if kind is ColumnRef:
+        return orm.column_method(frame, atom, mask, name, arguments)
+    if kind is RelationRef:
+        same = name in ("of_type", "and_")
+        return (of(atom) if same else of(Condition("condition", ()))), mask | arguments.mask
+    if kind is Option:
+        if name in lib.OPTIONS:
+            return orm.option(frame, name, arguments, below=atom)
+        if name == "options":
+            return orm.nested_options(atom, arguments), mask
+        return of(atom), mask
+    if kind in (Aggregate, Condition):
+        return of(atom), mask | arguments.mask
+    if kind is ClassRef:
+        return serialise.class_call(frame, atom, name, arguments, place)
+    return SCALAR, mask | arguments.mask
+
+
+def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
+    if atom.kind in ("result", "scalars") or (name in ("scalars", "mappings") and atom.kind != "page"):
+        return orm.result_method(frame, atom, mask, name, arguments)
+    mask |= arguments.mask
+    if name in ("pop", "popleft", "get", "get_nowait", "first", "__next__", "__anext__", "send", "next"):
+        return atom.item, mask
+    if name in ("copy", "union", "intersection", "difference", "symmetric_difference", "unique", "all"):
+        return of(Many("many", atom.item, atom.kind, None)), mask
+    if name == "sort":
+        key = arguments.keywords.get("key")
+        if key is not None:
+            looped(frame, key, [(of(atom), mask)], place, "sort")
+        return NONE, mask
+    return (UNKNOWN if name in ADDERS | EXTENDERS else SCALAR), mask
+
+
+def _mapping_method(frame: Frame, atom: Mapping, mask: int, name: str, arguments: Arguments) -> Val:
+    mask |= arguments.mask
+    if name in ("get", "pop", "setdefault"):
+        default = arguments.get(1, "default")
+        fallback = default[0] if default is not None else NONE
+        if name != "get" and default is None:
+            fallback = UNKNOWN
+        return join(atom.value, fallback), mask
+    if name == "items":
+        return many(tuple_of((atom.key, atom.value))), mask
+    if name == "values":
+        return many(atom.value), mask
+    if name == "keys":
+        return many(atom.key), mask
+    if name == "popitem":
+        return tuple_of((atom.key, atom.value)), mask
+    return (of(atom) if name == "copy" else SCALAR), mask
+
+
+def iterate(frame: Frame, val: Val, place: Place) -> Val:
+    """Return what iterating a value yields; an unexecuted query is executed here, once."""
+    value, mask = val
+    items: list[Value] = []
+    for atom in value.atoms:
+        if type(atom) is Statement:
+            item, _ = orm.iterate_statement(frame, atom, mask, place)
+            items.append(item)
+        elif type(atom) is Instance:
+            items.append(_iterate_instance(frame, atom, mask, place))
+        else:
+            items.append(item_of(of(atom)))
+    return (join_all(items) if items else unknown(value.reason or "the iterable is unknown")), mask
+
+
+def _iterate_instance(frame: Frame, atom: Instance, mask: int, place: Place) -> Value:
+    for name in ("__iter__", "__aiter__"):
+        if frame.engine.project.hierarchy.find_method(atom.cls, name):
+            method = frame.engine.classes.attribute(frame, atom, mask, name, place)
+            return item_of(frame.call(method, Arguments((), {}), place)[0])
+    return UNKNOWN

@@ -1,0 +1,108 @@
+"""Changes of containers and attributes in place: appended items, stored keys, assigned fields."""
+
+from __future__ import annotations
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer.frame import Frame, Val
+from nplus1_lint.infer.values import (
+    SCALAR,
+    UNKNOWN,
+    Instance,
+    Many,
+    Mapping,
+    Row,
+    Value,
+    item_of,
+    join,
+    many,
+    mapping,
+)
+
+ADDERS = frozenset({"append", "add", "insert", "appendleft", "put", "put_nowait", "push"})
+EXTENDERS = frozenset({"extend", "update", "extendleft", "union_update"})
+
+
+def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
+    """``object.name = value``."""
+    path = dotted(target)
+    if path is None:
+        frame.eval(target.value)
+        return
+    base, _ = frame.eval(target.value)
+    for atom in base.atoms:
+        if type(atom) is Row:
+            _back_reference(frame, atom, target)
+    frame.bind(path, val)
+
+
+def _back_reference(frame: Frame, atom: Row, target: f.Attr) -> None:
+    """Assigning one side of a relationship reads a loaded collection on the other side's behalf."""
+    relationship = frame.engine.project.models[atom.model].relationships.get(target.name)
+    if relationship is not None and relationship.uselist:
+        frame.read(atom.origin, target.name, target.pos)
+
+
+def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
+    """``container[key] = value``."""
+    key, key_mask = frame.eval(target.index)
+    base, base_mask = frame.eval(target.value)
+    value, mask = val
+    stored = UNKNOWN
+    for atom in base.atoms:
+        if type(atom) is Many:
+            stored = join(stored, many(join(atom.item, value), atom.kind))
+        else:
+            stored = join(stored, Value((atom,)))
+    if not any(type(a) in (Many, Instance) for a in base.atoms):
+        stored = join(stored, mapping(SCALAR if key.atoms else UNKNOWN, value))
+    rebind(frame, target.value, (stored, base_mask | key_mask | mask))
+
+
+def rebind(frame: Frame, expr: f.Expr, val: Val) -> None:
+    """Give the container that *expr* denotes a new content."""
+    path = dotted(expr)
+    if path is not None:
+        binding = frame.state.env.get(path)
+        frame.bind(path, val, binding.born if binding else frozenset())
+    elif isinstance(expr, f.Subscript):
+        _rebind_item(frame, expr.value, val)
+    elif isinstance(expr, f.Call) and isinstance(expr.func, f.Attr) and expr.func.name == "setdefault":
+        _rebind_item(frame, expr.func.value, val)
+
+
+def _rebind_item(frame: Frame, container: f.Expr, val: Val) -> None:
+    path = dotted(container)
+    if path is None:
+        return
+    known = frame.lookup(path)
+    outer = known[0] if known else UNKNOWN
+    inner = UNKNOWN
+    for atom in outer.atoms:
+        if type(atom) is Mapping:
+            inner = join(inner, mapping(atom.key, join(atom.value, val[0])))
+        elif type(atom) is Many:
+            inner = join(inner, many(join(atom.item, val[0]), atom.kind))
+    if not inner.atoms:
+        inner = mapping(UNKNOWN, val[0])
+    frame.bind(path, (inner, val[1] | (known[1] if known else 0)))
+
+
+def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument: Val) -> None:
+    """``container.append(value)`` and its kind."""
+    value, mask = argument
+    item = value if method in ADDERS else item_of(value)
+    changed = UNKNOWN
+    for atom in current[0].atoms:
+        if type(atom) is Many:
+            changed = join(changed, many(join(atom.item, item), atom.kind if atom.kind in ("list", "set") else "list"))
+        elif type(atom) is Mapping and method == "update":
+            added = [a for a in value.atoms if type(a) is Mapping]
+            inner = atom.value
+            for one in added:
+                inner = join(inner, one.value)
+            changed = join(changed, mapping(atom.key, inner))
+        else:
+            changed = join(changed, Value((atom,)))
+    if changed.atoms:
+        rebind(frame, receiver, (changed, current[1] | mask))

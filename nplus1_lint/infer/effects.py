@@ -1,0 +1,188 @@
+"""What a function does to the database, and the loops around it."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from nplus1_lint.infer.values import Criterion, Site, Value
+
+
+class Kind(enum.Enum):
+    """What a statement does."""
+
+    SELECT = "SELECT"
+    COUNT = "COUNT"
+    EXISTS = "EXISTS"
+    GET = "GET"
+    WRITE = "WRITE"
+    FLUSH = "FLUSH"
+    COMMIT = "COMMIT"
+    REFRESH = "REFRESH"
+    LAZY_LOAD = "LAZY_LOAD"
+    WORK = "WORK"  # no statement: network, subprocesses, model calls
+
+
+READS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS, Kind.GET})
+
+
+class Query(NamedTuple):
+    """How a statement is made, for the rules and the rewrites.
+
+    Attributes:
+        style: as in `values.Statement`.
+        aggregate: ``count``, ``sum``, …, or None for rows.
+        criteria: the WHERE clause with the mask of each compared value.
+        flags: as in `values.Statement`.
+        unique: the criteria select at most one row by a key.
+        session: where the session expression stands, or None.
+        is_async: awaited.
+        rows: ids of the mapped classes whose whole rows it loads.
+        method: name of the executing method.
+        nullable: a missing row gives None rather than an exception.
+    """
+
+    style: str
+    aggregate: str | None
+    criteria: tuple[tuple[Criterion, int], ...]
+    flags: frozenset[str]
+    unique: bool
+    session: tuple[int, int, int, int] | None
+    is_async: bool
+    rows: tuple[str, ...]
+    method: str
+    nullable: bool
+
+
+class Effect(NamedTuple):
+    """One statement that a function runs, itself or through calls.
+
+    Attributes:
+        site: the executing call or the read.
+        subject: id of the mapped class, or an empty string.
+        attribute: the relationship or column read, for ``LAZY_LOAD``.
+        deps: mask of what its arguments depend on, in the running function's bits.
+        session: mask of what its session depends on.
+        chain: the calls from the running function to the site, outermost first.
+        loops: how many loops of callees stand around it.
+        query: how it was made, or None.
+    """
+
+    kind: Kind
+    site: Site
+    subject: str
+    attribute: str
+    deps: int
+    session: int
+    chain: tuple[Site, ...]
+    loops: int
+    query: Query | None
+
+
+class Loop(NamedTuple):
+    """A loop of the running function.
+
+    Attributes:
+        site: the loop statement or comprehension (for helpers such as ``map``, the call).
+        kind: ``for``, ``while``, ``comprehension``, or the helper's name.
+        bit: its bit in masks.
+        iterable: where the iterated expression stands, or None.
+        text: its header in short, for evidence.
+        bounded: it runs a fixed number of times.
+        chunked: an iteration handles a batch.
+        waiting: it sleeps between iterations.
+        targets: names that it binds.
+        over: the value that it iterates.
+    """
+
+    site: Site
+    kind: str
+    bit: int
+    iterable: tuple[int, int, int, int] | None
+    text: str
+    bounded: bool
+    chunked: bool
+    waiting: bool
+    targets: frozenset[str]
+    over: Value
+
+
+class Emission(NamedTuple):
+    """An effect where it happened in the running function.
+
+    Attributes:
+        scope: the innermost statement (or loop header) around it.
+        loops: the loops around it, outermost first.
+        memos: root names of the containers that are asked before it runs.
+    """
+
+    effect: Effect
+    place: tuple[int, int, int, int]
+    scope: tuple[int, int, int, int]
+    loops: tuple[Loop, ...]
+    memos: tuple[str, ...]
+
+
+class Read(NamedTuple):
+    """A relationship of a loaded row was read.
+
+    Attributes:
+        site: the query that loaded the root row.
+        path: relationships from the root entity to the one read, itself included.
+        place: where it was read.
+        counted: only its length or truth was wanted.
+    """
+
+    site: Site
+    path: tuple[str, ...]
+    place: Site
+    counted: bool
+
+
+class Execution(NamedTuple):
+    """A query that loads whole rows.
+
+    Attributes:
+        site: the executing call.
+        models: ids of the loaded classes.
+        loads: loader options.
+    """
+
+    site: Site
+    models: tuple[str, ...]
+    loads: frozenset[str]
+
+
+class Escape(NamedTuple):
+    """Rows of a query went where the analysis cannot follow."""
+
+    site: Site
+    path: tuple[str, ...]
+    place: Site
+    why: str
+
+
+class Summary(NamedTuple):
+    """All that a caller needs of a function in one context.
+
+    Attributes:
+        returns: what it returns (for a generator, what it yields), and the mask in parameter bits.
+        effects: statements on any path, each once.
+        fields: attributes that it leaves on its receiver (``__init__`` only).
+    """
+
+    returns: Value
+    mask: int
+    effects: tuple[Effect, ...]
+    fields: tuple[tuple[str, Value], ...]
+
+
+class Facts(NamedTuple):
+    """What one run of a function in one context contributes to the analysis."""
+
+    function: str
+    emissions: tuple[tuple[Emission, Loop], ...]
+    reads: tuple[Read, ...]
+    executions: tuple[Execution, ...]
+    escapes: tuple[Escape, ...]
+    calls: tuple[object, ...]

@@ -1,0 +1,371 @@
+"""Transfer functions of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import orm, rows
+from nplus1_lint.infer.calls import evaluate_call
+from nplus1_lint.infer.frame import Frame, Place, Val
+from nplus1_lint.infer.loops import comprehension_loop
+from nplus1_lint.infer.values import (
+    CAPTURE_BIT,
+    FALSE,
+    NONE,
+    SCALAR,
+    TRUE,
+    UNKNOWN,
+    Aggregate,
+    BoundMethod,
+    ClassRef,
+    ColumnRef,
+    Condition,
+    Const,
+    External,
+    Function,
+    Instance,
+    Many,
+    Mapping,
+    ModuleRef,
+    Option,
+    RelationRef,
+    Row,
+    Scalar,
+    ScalarOf,
+    Session,
+    SessionFactory,
+    Statement,
+    Tuple,
+    Value,
+    item_of,
+    join,
+    join_all,
+    many,
+    mapping,
+    of,
+    tuple_of,
+    unknown,
+)
+
+
+def evaluate(frame: Frame, expr: f.Expr) -> Val:
+    """Return what an expression stands for, and run its effects."""
+    return _EVALUATORS[type(expr)](frame, expr)
+
+
+def _name(frame: Frame, expr: f.Name) -> Val:
+    local = frame.lookup(expr.id)
+    if local is not None:
+        return local
+    return frame.engine.global_value(frame.path, expr.id, frame.function.facts.qualname), 0
+
+
+def _const(frame: Frame, expr: f.Const) -> Val:
+    value = expr.value
+    if value is None:
+        return NONE, 0
+    if value is True:
+        return TRUE, 0
+    if value is False:
+        return FALSE, 0
+    if isinstance(value, (str, int)):
+        return of(Const("const", value)), 0
+    return SCALAR, 0
+
+
+def _attr(frame: Frame, expr: f.Attr) -> Val:
+    path = dotted(expr)
+    if path is not None:
+        known = frame.lookup(path)
+        if known is not None:
+            return known
+    base = frame.eval(expr.value)
+    found = frame.attribute(base, expr.name, expr.pos)
+    if path is not None and any(type(a) is Row for a in base[0].atoms) and rows.rows_in(found[0], 2):
+        # A relationship read once stays loaded on this row until the name is bound again.
+        frame.bind_path(path, found)
+    return found
+
+
+def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
+    """Return an attribute of a value, atom by atom."""
+    value, mask = base
+    if not value.atoms:
+        return unknown(value.reason or f"{name} of an unknown value"), mask
+    found = UNKNOWN
+    for atom in value.atoms:
+        one, one_mask = _atom_attribute(frame, atom, mask, name, place)
+        found, mask = join(found, one), mask | one_mask
+    return found, mask
+
+
+def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place) -> Val:
+    kind = type(atom)
+    if kind is Row:
+        return rows.attribute(frame, atom, mask, name, place)
+    if kind is Instance:
+        return frame.engine.classes.attribute(frame, atom, mask, name, place)
+    if kind is ClassRef:
+        return frame.engine.classes.class_member(frame, atom.id, mask, name, place)
+    if kind is ModuleRef:
+        return frame.engine.module_member(atom.path, name), 0
+    if kind is External:
+        return _external_attribute(frame, atom, name), mask
+    if kind in (Scalar, ScalarOf, Const):
+        return (UNKNOWN if kind is Const and atom.value is None else SCALAR), mask
+    if kind is Many and atom.kind == "page" and name in ("items", "data", "results"):
+        return many(atom.item), mask
+    if kind is Session and name in ("no_autoflush", "session", "registry", "sync_session"):
+        return of(atom), mask
+    if kind is BoundMethod and atom.name == "awaitable_attrs":
+        return frame.attribute((atom.receiver, mask), name, place)
+    if kind is Statement and name in ("c", "columns", "selected_columns", "exported_columns"):
+        return of(External("external", "sqlalchemy.column()")), mask
+    if kind is Tuple:
+        return _tuple_attribute(atom, mask, name)
+    if kind is Function:
+        return unknown("an attribute of a function"), mask
+    return of(BoundMethod("bound", of(atom), name)), mask
+
+
+def _tuple_attribute(atom: Tuple, mask: int, name: str) -> Val:
+    """``row.User`` of a result row gives the entity of that class; ``row.name`` a column's value."""
+    for item in atom.items:
+        for inner in item.atoms:
+            if type(inner) is Row and inner.model.rpartition(":")[2].rpartition(".")[2] == name:
+                return of(inner), mask
+    if name in ("_mapping", "_asdict", "count", "index", "t", "tuple"):
+        return of(BoundMethod("bound", of(atom), name)), mask
+    return SCALAR, mask
+
+
+def _external_attribute(frame: Frame, atom: External, name: str) -> Value:
+    if name == "session" and atom.name.endswith("SQLAlchemy()"):
+        return of(Session("session", "session", False, True))
+    return frame.engine.external(f"{atom.name}.{name}")
+
+
+def _subscript(frame: Frame, expr: f.Subscript) -> Val:
+    base, mask = frame.eval(expr.value)
+    index, index_mask = frame.eval(expr.index)
+    mask |= index_mask
+    if isinstance(expr.index, f.Slice):
+        return _sliced(frame, base, mask, expr)
+    found = [_item_at(frame, atom, index, mask, expr.pos) for atom in base.atoms]
+    joined = join_all(found)
+    return (joined if joined.atoms else unknown(base.reason or "an item of an unknown value")), mask
+
+
+def _sliced(frame: Frame, base: Value, mask: int, expr: f.Subscript) -> Val:
+    parts: list[Value] = []
+    for atom in base.atoms:
+        if type(atom) is Statement:
+            item, _ = orm.iterate_statement(frame, atom, mask, expr.pos)
+            parts.append(many(item))
+        elif type(atom) is Many:
+            parts.append(many(atom.item, "list"))
+        else:
+            parts.append(of(atom))
+    return join_all(parts), mask
+
+
+def _item_at(frame: Frame, atom: Any, index: Value, mask: int, place: Place) -> Value:
+    kind = type(atom)
+    if kind is Mapping:
+        return atom.value if atom.value.atoms else unknown("a value of a dictionary of unknown values")
+    if kind is Tuple:
+        number = index.first(Const)
+        if number is not None and isinstance(number.value, int) and -len(atom.items) <= number.value < len(atom.items):
+            return atom.items[number.value]
+        return join_all(list(atom.items))
+    if kind is Many:
+        return atom.item
+    if kind is Statement and atom.style in ("query", "flask-query"):
+        return orm.iterate_statement(frame, atom, mask, place)[0]
+    if kind in (Scalar, Const, ScalarOf):
+        return SCALAR
+    if kind is ClassRef:
+        return of(atom)  # Repository[Item] at run time is the class
+    if kind is External and lib.is_sql(atom.name):
+        return of(atom)
+    return UNKNOWN
+
+
+def _slice(frame: Frame, expr: f.Slice) -> Val:
+    mask = 0
+    for part in (expr.lower, expr.upper, expr.step):
+        if part is not None:
+            mask |= frame.eval(part)[1]
+    return SCALAR, mask
+
+
+def _display(frame: Frame, expr: f.Display) -> Val:
+    values: list[Value] = []
+    mask, starred = 0, False
+    for item in expr.items:
+        if isinstance(item, f.Starred):
+            starred = True
+            inner, inner_mask = frame.eval(item.value)
+            inner, _ = frame.iterate((inner, inner_mask), orm.place_of(item.value) or frame.scopes[-1])
+        else:
+            inner, inner_mask = frame.eval(item)
+        mask |= inner_mask
+        values.append(inner)
+    if expr.kind == "tuple" and not starred:
+        return tuple_of(tuple(values)), mask
+    return many(join_all(values), "set" if expr.kind == "set" else "list", None if starred else len(values)), mask
+
+
+def _dict(frame: Frame, expr: f.Dict) -> Val:
+    keys: list[Value] = []
+    values: list[Value] = []
+    mask = 0
+    for key, value in expr.items:
+        inner, inner_mask = frame.eval(value)
+        mask |= inner_mask
+        if key is None:
+            values += [a.value for a in inner.only(Mapping)]
+            continue
+        key_value, key_mask = frame.eval(key)
+        mask |= key_mask
+        keys.append(key_value)
+        values.append(inner)
+    return mapping(join_all(keys), join_all(values)), mask
+
+
+def _binary(frame: Frame, expr: f.Binary) -> Val:
+    (left, left_mask), (right, right_mask) = frame.eval(expr.left), frame.eval(expr.right)
+    mask = left_mask | right_mask
+    conditions = left.only(Condition) + right.only(Condition)
+    if conditions:
+        criteria = [c for condition in conditions for c in condition.criteria]
+        if expr.op == "BitOr":
+            criteria = [c._replace(op="Or") for c in criteria]
+        return of(Condition("condition", tuple(criteria)[:12])), mask
+    if expr.op in ("Add", "BitOr", "Sub", "BitAnd") and any(type(a) in (Many, Mapping) for a in left.atoms):
+        return join(left, right), mask
+    if expr.op == "Add" and left.only(Tuple) and right.only(Tuple):
+        return many(join(item_of(left), item_of(right))), mask
+    columns = left.only(ColumnRef) or left.only(Aggregate)
+    return (of(columns[0]) if columns else SCALAR), mask
+
+
+def _not(frame: Frame, expr: f.Not) -> Val:
+    _, mask = frame.eval(expr.operand)
+    return SCALAR, mask
+
+
+def _bool_op(frame: Frame, expr: f.BoolOp) -> Val:
+    """The first operand always runs; the others on some paths only, with what the first settles."""
+    value, mask = frame.eval(expr.operands[0])
+    found = value
+    for operand in expr.operands[1:]:
+        settled = frame.engine.truth(value)
+        if settled is not None and settled != expr.is_and:
+            return found, mask
+        before = frame.state.copy()
+        value, one = frame.eval(operand)
+        found = value if settled is not None and settled == expr.is_and else join(found, value)
+        mask |= one
+        frame.state = before.join(frame.state)
+    return found, mask
+
+
+def _compare(frame: Frame, expr: f.Compare) -> Val:
+    left = frame.eval(expr.left)
+    rights = [frame.eval(r) for r in expr.right]
+    mask = left[1]
+    for _, one in rights:
+        mask |= one
+    condition = orm.compare(frame, expr, left, rights)
+    return (condition if condition is not None else SCALAR), mask
+
+
+def _conditional(frame: Frame, expr: f.Conditional) -> Val:
+    test = frame.condition(expr.test)
+    mask = test.mask
+    if test.truth is not None:
+        value, one = frame.eval(expr.body if test.truth else expr.orelse)
+        return value, one | mask
+    before = frame.state.copy()
+    body, body_mask = frame.eval(expr.body)
+    taken, frame.state = frame.state, before
+    orelse, orelse_mask = frame.eval(expr.orelse)
+    frame.state = taken.join(frame.state)
+    return join(body, orelse), mask | body_mask | orelse_mask
+
+
+def _lambda(frame: Frame, expr: f.Lambda) -> Val:
+    return frame.closure(expr.function), 0
+
+
+def _yield(frame: Frame, expr: f.Yield) -> Val:
+    if expr.value is None:
+        return UNKNOWN, 0
+    val = frame.eval(expr.value)
+    if expr.delegates:
+        val = frame.iterate(val, orm.place_of(expr.value) or frame.scopes[-1])
+    frame.yields.append(val)
+    return UNKNOWN, 0
+
+
+def _walrus(frame: Frame, expr: f.Walrus) -> Val:
+    mark = frame.mark()
+    val = frame.eval(expr.value)
+    frame.bind(expr.name, val, frame.since(mark))
+    return val
+
+
+def _starred(frame: Frame, expr: f.Starred) -> Val:
+    return frame.eval(expr.value)
+
+
+def _opaque(frame: Frame, expr: f.Opaque) -> Val:
+    mask = 0
+    for part in expr.parts:
+        value, one = frame.eval(part)
+        mask |= one
+        _printed(frame, value, part)
+    return SCALAR, mask
+
+
+def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
+    """A row in an f-string runs its ``__str__`` or ``__repr__``."""
+    place = orm.place_of(part)
+    if place is None:
+        return
+    for atom in value.only(Row):
+        for name in ("__str__", "__repr__"):
+            definition = frame.engine.project.hierarchy.find_method(atom.model, name)
+            if definition is not None:
+                from nplus1_lint.infer.frame import Arguments
+
+                frame.call((of(Function("function", definition.id, of(atom), (), ())), 0), Arguments((), {}), place)
+                break
+
+
+_EVALUATORS: dict[type, Callable[[Frame, Any], Val]] = {
+    f.Name: _name,
+    f.Const: _const,
+    f.Attr: _attr,
+    f.Call: evaluate_call,
+    f.Subscript: _subscript,
+    f.Slice: _slice,
+    f.Display: _display,
+    f.Dict: _dict,
+    f.Binary: _binary,
+    f.Not: _not,
+    f.BoolOp: _bool_op,
+    f.Compare: _compare,
+    f.Conditional: _conditional,
+    f.Comprehension: comprehension_loop,
+    f.Lambda: _lambda,
+    f.Yield: _yield,
+    f.Walrus: _walrus,
+    f.Starred: _starred,
+    f.Opaque: _opaque,
+}

@@ -1,0 +1,396 @@
+"""One function being run on abstract arguments: its names, its loops, and what it has done so far."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
+from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Site, Value, join
+from nplus1_lint.link.hierarchy import Function
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.solve import Engine
+
+Val: TypeAlias = tuple[Value, int]
+"""A value and the mask of what it depends on."""
+
+Place: TypeAlias = tuple[int, int, int, int]
+MAX_LOOP_BITS = 200  # a function with more loops than this shares bits: dependence may be over-reported, never lost
+MAX_EFFECTS = 48  # effects kept per summary; the largest function measured has 41
+
+
+class Binding(NamedTuple):
+    """What a name holds, and which effects its last assignment ran."""
+
+    value: Value
+    mask: int
+    born: frozenset[int]
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call.
+
+    Attributes:
+        positional: values, in order; starred ones excluded.
+        keywords: values by name.
+        starred: what ``*args`` and ``**kwargs`` hold, if any.
+        exprs: the positional arguments as written, for places; empty for synthetic calls.
+        keyword_exprs: the keyword arguments as written.
+        receiver: where the object stands on which the method is called, or None.
+    """
+
+    positional: tuple[Val, ...]
+    keywords: dict[str, Val]
+    starred: tuple[Val, ...] = ()
+    exprs: tuple[f.Expr, ...] = ()
+    keyword_exprs: tuple[tuple[str | None, f.Expr], ...] = ()
+    receiver: Place | None = None
+
+    @property
+    def mask(self) -> int:
+        """What any argument depends on."""
+        mask = 0
+        for _, one in (*self.positional, *self.keywords.values(), *self.starred):
+            mask |= one
+        return mask
+
+    def get(self, position: int, name: str) -> Val | None:
+        """Return an argument by position or name."""
+        if position < len(self.positional):
+            return self.positional[position]
+        return self.keywords.get(name)
+
+
+_NO_EFFECTS: frozenset[int] = frozenset()
+
+
+class State:
+    """What is true at a point of the function: names, and the effects on this path of the current iteration."""
+
+    __slots__ = ("alive", "env", "pending")
+
+    def __init__(self, env: dict[str, Binding], pending: set[int], alive: bool = True) -> None:
+        self.env = env
+        self.pending = pending
+        self.alive = alive
+
+    def copy(self) -> State:
+        """Return an independent state."""
+        return State(dict(self.env), set(self.pending), self.alive)
+
+    def join(self, other: State) -> State:
+        """Return what holds on either of two paths; a dead path adds nothing."""
+        if not other.alive:
+            return self
+        if not self.alive:
+            return other
+        env = dict(self.env)
+        for name, binding in other.env.items():
+            present = env.get(name)
+            if present is None:
+                env[name] = binding
+            elif present is not binding:
+                env[name] = Binding(
+                    join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
+                )
+        return State(env, self.pending | other.pending)
+
+
+class LoopState:
+    """A loop while it runs."""
+
+    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "start")
+
+    def __init__(self, loop: Loop, start: int, assigned: frozenset[str]) -> None:
+        self.loop = loop
+        self.start = start
+        self.assigned = assigned
+        self.repeated: set[int] = set()
+        self.breaks: list[State] = []
+        self.continues: list[State] = []
+
+
+class Frame(abc.ABC):
+    """The run of one function in one context.
+
+    Attributes:
+        engine: gives summaries of callees and values of globals.
+        function: what runs.
+        path: its file.
+        cls: id of the class whose body holds it, for ``super()`` and type variables.
+        receiver: what ``self`` is, or None.
+        depth: calls above this one.
+    """
+
+    def __init__(self, engine: Engine, function: Function, depth: int, captured: Iterable[tuple[str, Value]]) -> None:
+        self.engine = engine
+        self.function = function
+        self.path = function.path
+        self.cls = function.cls
+        self.depth = depth
+        self.receiver: Value | None = None
+        self.state = State({}, set())
+        self.loops: list[LoopState] = []
+        self.emissions: list[Emission] = []
+        self.returns: list[Val] = []
+        self.yields: list[Val] = []
+        self.reads: list[Read] = []
+        self.executions: list[Execution] = []
+        self.escapes: list[Escape] = []
+        self.calls: dict[object, None] = {}
+        self.scopes: list[Place] = [function.facts.pos]
+        self.memos: list[str] = []
+        self.memo_names: dict[str, str] = {}
+        self.left: list[State] = []
+        self.globals: set[str] = set()
+        self.criterion_masks: dict[Place, int] = {}
+        self._finished: list[tuple[LoopState, Loop]] = []
+        self._bits: dict[Place, int] = {}
+        self.captured_names = frozenset(name for name, _ in captured)
+
+    @abc.abstractmethod
+    def eval(self, expr: f.Expr) -> Val:
+        """Return what an expression stands for, and run its effects."""
+
+    @abc.abstractmethod
+    def block(self, body: tuple[f.Stmt, ...]) -> None:
+        """Run a suite until its end or until no path goes on."""
+
+    @abc.abstractmethod
+    def attribute(self, val: Val, name: str, place: Place) -> Val:
+        """Return an attribute of a value; properties and lazy loads run."""
+
+    @abc.abstractmethod
+    def call(self, callee: Val, arguments: Arguments, place: Place) -> Val:
+        """Call a value."""
+
+    @abc.abstractmethod
+    def iterate(self, val: Val, place: Place) -> Val:
+        """Return what iterating a value yields; an unexecuted query is executed."""
+
+    @abc.abstractmethod
+    def condition(self, expr: f.Expr) -> Any:
+        """Evaluate a condition: its outcome where literals settle it, and its mask."""
+
+    @abc.abstractmethod
+    def narrow(self, expr: f.Expr, positive: bool = True) -> None:
+        """Evaluate a condition and go on along one of its outcomes."""
+
+    @abc.abstractmethod
+    def closure(self, facts: f.FunctionFacts) -> Value:
+        """Return a nested function with the values that it captures."""
+
+    def concrete_class(self) -> str | None:
+        """Return the id of the receiver's class where it is known, else of the class that holds the function."""
+        for atom in self.receiver.atoms if self.receiver is not None else ():
+            cls = getattr(atom, "cls", None)
+            if isinstance(cls, str):
+                return cls
+        return self.cls
+
+    def leave(self) -> None:
+        """End the current path with a return; what it leaves on the receiver is kept."""
+        self.left.append(self.state.copy())
+        self.state.alive = False
+
+    # -- names --------------------------------------------------------------------------------------------------
+
+    def bind(self, name: str, val: Val, born: frozenset[int] = _NO_EFFECTS) -> None:
+        """Assign a name; what was known of its attributes and items is forgotten."""
+        env = self.state.env
+        prefix = f"{name}."
+        stale = [key for key in env if key.startswith(prefix)]
+        for key in stale:
+            del env[key]
+        env[name] = Binding(val[0], val[1], born)
+
+    def bind_path(self, path: str, val: Val) -> None:
+        """Assign an attribute path such as ``self.session``."""
+        self.bind(path, val)
+
+    def lookup(self, name: str) -> Val | None:
+        """Return a local name's value, or None when it is not local."""
+        binding = self.state.env.get(name)
+        return (binding.value, binding.mask) if binding is not None else None
+
+    # -- effects ------------------------------------------------------------------------------------------------
+
+    def site(self, place: Place) -> Site:
+        """Return a place of this function as a site."""
+        return Site(self.function.id, place)
+
+    def emit(
+        self,
+        kind: Kind,
+        place: Place,
+        *,
+        subject: str = "",
+        attribute: str = "",
+        deps: int = 0,
+        session: int = 0,
+        query: Query | None = None,
+    ) -> None:
+        """Record a statement that this function runs itself."""
+        effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query)
+        self.record(effect, place)
+
+    def record(self, effect: Effect, place: Place) -> None:
+        """Record an effect at a place of this function."""
+        loops = tuple(state.loop for state in self.loops)
+        self.state.pending.add(len(self.emissions))
+        self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
+
+    def read(self, origin: Origin | None, attribute: str, place: Place, counted: bool = False) -> None:
+        """Record that a relationship of a loaded row was read."""
+        if origin is not None:
+            self.reads.append(Read(origin.site, (*origin.path, attribute), self.site(place), counted))
+
+    def mark(self) -> int:
+        """Return the number of effects so far, to ask later what happened since."""
+        return len(self.emissions)
+
+    def since(self, mark: int) -> frozenset[int]:
+        """Return the effects recorded since a mark."""
+        return frozenset(range(mark, len(self.emissions))) if len(self.emissions) > mark else _NO_EFFECTS
+
+    # -- loops --------------------------------------------------------------------------------------------------
+
+    def loop_bit(self, place: Place) -> int:
+        """Return the mask bit of the loop at a place."""
+        if place not in self._bits:
+            self._bits[place] = 1 << (PARAM_BITS + len(self._bits) % MAX_LOOP_BITS)
+        return self._bits[place]
+
+    def current_bits(self) -> int:
+        """Return the bits of all loops that are running."""
+        bits = 0
+        for state in self.loops:
+            bits |= state.loop.bit
+        return bits
+
+    def run_loop(
+        self, loop: Loop, assigned: frozenset[str], head: Callable[[], None], body: Callable[[], None], endless: bool
+    ) -> None:
+        """Run a loop's body on what holds at its head, twice where the first round changed what the head sees.
+
+        Args:
+            loop: the loop.
+            assigned: names that the body assigns.
+            head: binds the target, or evaluates the test.
+            body: runs the body.
+            endless: the loop ends by ``break`` alone.
+        """
+        entry = self.state.copy()
+        running = LoopState(loop, len(self.emissions), assigned)
+        self.loops.append(running)
+        self.state = _carried(entry, entry, running)
+        exits = State({}, set(), alive=False) if endless else entry
+        for last in (False, True):
+            head()
+            at_test = self.state.copy()
+            body()
+            back = self.state
+            for state in running.continues:
+                back = back.join(state)
+            running.continues = []
+            if back.alive:
+                running.repeated |= {i for i in back.pending if i >= running.start}
+            following = _carried(entry.join(back), entry, running)
+            exits = exits.join(_leaving(at_test, entry, back, endless))
+            if last or not back.alive or _same(following.env, self._head_env(entry, running)):
+                break
+            following.pending = set(entry.pending)
+            self.state = following
+        for state in running.breaks:
+            exits = exits.join(state)
+        self.state = exits
+        self.loops.pop()
+        self._finished.append((running, loop))
+
+    @staticmethod
+    def _head_env(entry: State, running: LoopState) -> dict[str, Binding]:
+        return _carried(entry, entry, running).env
+
+    # -- results ------------------------------------------------------------------------------------------------
+
+    def summary(self, returns: Value, mask: int, fields: tuple[tuple[str, Value], ...]) -> Summary:
+        """Return what callers need of this run."""
+        merged: dict[tuple[object, ...], Effect] = {}
+        for emission in self.emissions:
+            if any(self._outlives(memo) for memo in emission.memos):
+                continue
+            effect = emission.effect
+            key = (effect.kind, effect.site, effect.subject, effect.attribute)
+            around = effect.loops + sum(not loop.bounded for loop in emission.loops)
+            deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
+            present = merged.get(key)
+            if present is not None:
+                deps |= present.deps
+                session &= present.session
+                around = max(around, present.loops)
+                effect = present if len(present.chain) <= len(effect.chain) else effect
+            merged[key] = effect._replace(deps=deps, session=session, loops=around)
+        kept = tuple(merged.values())[:MAX_EFFECTS]
+        return Summary(returns, mask & PARAMS_MASK, kept, fields)
+
+    def _outlives(self, memo: str) -> bool:
+        """True if a memo container is older than this call: on the receiver, a parameter, captured or global."""
+        params = {p.name for p in self.function.facts.params}
+        root = memo.partition(".")[0]
+        return "." in memo or root in params or root in self.captured_names or root not in self.state.env
+
+    def facts(self) -> Facts:
+        """Return what this run contributes to the analysis."""
+        repeated: dict[tuple[object, ...], tuple[Emission, Loop]] = {}
+        for state, loop in self._finished:
+            for index in sorted(state.repeated):
+                emission = self.emissions[index]
+                if any(memo.partition(".")[0] not in state.assigned for memo in emission.memos):
+                    continue
+                effect = emission.effect
+                key = (effect.kind, effect.site, effect.attribute, emission.place, loop.site, loop.bounded)
+                present = repeated.get(key)
+                if present is not None:
+                    effect = effect._replace(deps=effect.deps | present[0].effect.deps)
+                    emission = emission._replace(effect=effect)
+                repeated[key] = (emission, loop)
+        return Facts(
+            self.function.id,
+            tuple(repeated.values()),
+            tuple(dict.fromkeys(self.reads)),
+            tuple(dict.fromkeys(self.executions)),
+            tuple(dict.fromkeys(self.escapes)),
+            tuple(self.calls),
+        )
+
+
+def _carried(state: State, entry: State, running: LoopState) -> State:
+    """Names that the body assigns and the head sees depend on the loop from the second iteration on."""
+    env = dict(state.env)
+    for name in running.assigned:
+        if name in entry.env and name in env:
+            binding = env[name]
+            env[name] = binding._replace(mask=binding.mask | running.loop.bit)
+    return State(env, set(state.pending), state.alive)
+
+
+def _leaving(at_test: State, entry: State, back: State, endless: bool) -> State:
+    """The state after the loop has ended by its head."""
+    if endless:
+        return State({}, set(), alive=False)
+    left = at_test.copy()
+    return left.join(back) if back.alive else left.join(entry)
+
+
+def _same(left: dict[str, Binding], right: dict[str, Binding]) -> bool:
+    if left.keys() != right.keys():
+        return False
+    return all(a is (b := right[k]) or (a.mask == b.mask and a.value == b.value) for k, a in left.items())
+
+
+def no_val() -> Val:
+    """Return the value of nothing known."""
+    return (UNKNOWN, 0)

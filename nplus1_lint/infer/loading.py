@@ -1,0 +1,92 @@
+"""Which relationships and columns of a row are loaded: loader options as a small set of paths."""
+
+from __future__ import annotations
+
+from nplus1_lint.infer.values import NO_LOADS, Loads
+from nplus1_lint.link.models import Model, Relationship
+
+
+def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
+    """Say whether a relationship is loaded on a row.
+
+    Args:
+        loads: the loader options that reached the row, or None when unknown.
+        relationship: the relationship read.
+
+    Returns:
+        True when loaded, False when reading it queries, None when it cannot be known.
+    """
+    name = relationship.name
+    if loads is not None and name in loads:
+        return True
+    if loads is not None and (f"!{name}" in loads or "!*" in loads):
+        return False
+    if relationship.eager:
+        return True
+    if loads is None:
+        return None
+    return True if "*" in loads else False
+
+
+def by_mapping(loads: Loads | None, relationship: Relationship) -> bool:
+    """True if the mapping's own strategy, not an option, loads the relationship on this row."""
+    if not relationship.eager:
+        return False
+    name = relationship.name
+    if loads is None:
+        return True
+    return not ({name, f"!{name}", "!*", "*"} & loads)
+
+
+def below(loads: Loads | None, name: str) -> Loads | None:
+    """Return the loader options that hold for the rows of a relationship."""
+    if loads is None:
+        return None
+    prefix = f"{name}."
+    return frozenset(load[len(prefix) :] for load in loads if load.startswith(prefix)) or NO_LOADS
+
+
+def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
+    """True if reading a column of a row queries: deferred in the mapping, or left out by ``load_only``/``defer``."""
+    declared = model.columns.get(column)
+    if loads is None or declared is None or declared.primary_key:
+        return False
+    if f"~{column}" in loads:
+        return True
+    kept = {load[1:] for load in loads if load.startswith("=")}
+    if kept:
+        return column not in kept
+    return declared.deferred and f"+{column}" not in loads
+
+
+def prefixed(loads: Loads, prefix: str) -> Loads:
+    """Return loads seen from the root of a path."""
+    return frozenset(f"{prefix}.{load}" for load in loads) if prefix else loads
+
+
+def cascade(models: dict[str, Model], model: str, loads: Loads, seen: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the relationship paths that mappings load along with a row, root first.
+
+    The way back to a class already on the path is not followed, as SQLAlchemy does not.
+
+    Args:
+        models: all mapped classes.
+        model: the loaded class.
+        loads: loader options of its rows.
+        seen: classes on the path.
+    """
+    found: list[tuple[str, ...]] = []
+    on_path = (*seen, model)
+    for name, relationship in models[model].relationships.items():
+        if not by_mapping(loads, relationship):
+            if name in loads and relationship.target in models and relationship.target not in on_path:
+                inner = cascade(models, relationship.target, below(loads, name) or NO_LOADS, on_path)
+                found += [(name, *path) for path in inner]
+            continue
+        if relationship.target in on_path:
+            continue
+        found.append((name,))
+        if relationship.target in models:
+            inner = cascade(models, relationship.target, below(loads, name) or NO_LOADS, on_path)
+            found += [(name, *path) for path in inner]
+    return found

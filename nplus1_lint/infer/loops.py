@@ -1,0 +1,323 @@
+"""Loops: what they iterate, whether they are bounded, and running them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children, dotted, names, statements
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.effects import Loop
+from nplus1_lint.infer.frame import Frame, Place, Val
+from nplus1_lint.infer.values import (
+    SCALAR,
+    UNKNOWN,
+    ClassRef,
+    Const,
+    Many,
+    Statement,
+    Tuple,
+    Value,
+    many,
+    mapping,
+    of,
+)
+
+_TEXT_LIMIT = 60
+
+
+def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
+    """Run a comprehension: the first iterable once, everything else per iteration."""
+    result: list[tuple[Val, Val | None]] = []
+    outer = dict(frame.state.env)
+
+    def level(index: int) -> None:
+        if index == len(expr.generators):
+            key = frame.eval(expr.key) if expr.key is not None else None
+            result.append((frame.eval(expr.element), key))
+            return
+        generator = expr.generators[index]
+        over = frame.eval(generator.iterable)
+        place = orm_place(generator.iterable) or generator.pos
+        item, item_mask = frame.iterate(over, place)
+        loop = make_loop(frame, expr.pos, "comprehension", generator.iterable, generator.target, over, ())
+        loop = loop._replace(bit=frame.loop_bit(generator.pos))
+
+        def head() -> None:
+            assign_target(frame, generator.target, (item, item_mask | loop.bit))
+
+        def body() -> None:
+            held = frame.state.copy()
+            for test in generator.conditions:
+                frame.narrow(test)
+                if not frame.state.alive:
+                    # `if False`: nothing of the element runs, but the loop goes on.
+                    frame.state = held
+                    return
+            level(index + 1)
+
+        frame.run_loop(loop, frozenset(), head, body, endless=False)
+
+    level(0)
+    env = frame.state.env
+    frame.state.env = {name: env[name] if name in env else binding for name, binding in outer.items()}
+    return _collected(expr, result)
+
+
+def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]]) -> Val:
+    from nplus1_lint.infer.values import join
+
+    value, key, mask = UNKNOWN, UNKNOWN, 0
+    for (one, one_mask), one_key in result:
+        value = join(value, one)
+        mask |= one_mask
+        if one_key is not None:
+            key, mask = join(key, one_key[0]), mask | one_key[1]
+    if expr.kind == "dict":
+        return mapping(key, value), mask
+    return many(value, {"generator": "iterator"}.get(expr.kind, expr.kind)), mask
+
+
+def orm_place(expr: f.Expr) -> Place | None:
+    """Return where an expression stands, if the IR keeps it."""
+    return getattr(expr, "pos", None)
+
+
+def make_loop(
+    frame: Frame,
+    place: Place,
+    kind: str,
+    iterable: f.Expr,
+    target: f.Expr,
+    over: Val,
+    body: tuple[f.Stmt, ...],
+) -> Loop:
+    """Describe a loop over an evaluated iterable."""
+    bounded = is_bounded(frame, iterable, over[0])
+    targets = frozenset(names(target))
+    text = f"for {describe(target)} in {describe(iterable)}"
+    return Loop(
+        frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), text, bounded,
+        is_chunked(iterable, body, targets), sleeps(body), targets, over[0],
+    )  # fmt: skip
+
+
+def while_loop(frame: Frame, statement: f.While) -> Loop:
+    """Describe a ``while`` loop."""
+    return Loop(
+        frame.site(statement.pos), "while", frame.loop_bit(statement.pos), None, f"while {describe(statement.test)}",
+        False, False, sleeps(statement.body), frozenset(), UNKNOWN,
+    )  # fmt: skip
+
+
+def is_bounded(frame: Frame, iterable: f.Expr, over: Value) -> bool:
+    """True if the source fixes how often the loop runs: a literal, a constant, an Enum, ``range`` of a constant."""
+    if isinstance(iterable, f.Display):
+        return not any(isinstance(item, f.Starred) for item in iterable.items)
+    if isinstance(iterable, (f.Dict, f.Const)):
+        return True
+    if isinstance(iterable, f.Call):
+        inner = _inner_iterables(iterable)
+        name = call_name(iterable)
+        if name == "range":
+            return all(_is_constant(frame, argument) for argument in iterable.args)
+        if inner is not None and name in ("enumerate", "reversed", "sorted", "list", "tuple", "set", "iter"):
+            return is_bounded(frame, inner[0], frame_value(frame, inner[0], over))
+        if name == "zip" and inner:
+            return any(is_bounded(frame, one, frame_value(frame, one, UNKNOWN)) for one in inner)
+        if name in ("items", "keys", "values") and isinstance(iterable.func, f.Attr):
+            return _constant_name(frame, iterable.func.value)
+    if any(type(a) is ClassRef and frame.engine.classes.is_enum(a.id) for a in over.atoms):
+        return True
+    if any(type(a) is Many and a.size is not None for a in over.atoms) and len(over.atoms) == 1:
+        return True
+    if over.atoms and all(type(a) is Tuple for a in over.atoms):
+        return True
+    return _constant_name(frame, iterable)
+
+
+def frame_value(frame: Frame, expr: f.Expr, default: Value) -> Value:
+    """Return the value of a name without running anything."""
+    path = dotted(expr)
+    known = frame.lookup(path) if path else None
+    if known is not None:
+        return known[0]
+    if isinstance(expr, f.Name):
+        return frame.engine.global_value(frame.path, expr.id, frame.function.facts.qualname)
+    return default
+
+
+def _inner_iterables(call: f.Call) -> tuple[f.Expr, ...] | None:
+    return call.args if call.args else None
+
+
+def _is_constant(frame: Frame, expr: f.Expr) -> bool:
+    if isinstance(expr, f.Const):
+        return True
+    value = frame_value(frame, expr, UNKNOWN)
+    return bool(value.atoms) and all(type(a) is Const for a in value.atoms)
+
+
+def _constant_name(frame: Frame, expr: f.Expr) -> bool:
+    """A module or class constant that is a literal collection and is never rebound."""
+    if isinstance(expr, f.Name) and frame.lookup(expr.id) is None:
+        return frame.engine.is_constant_collection(frame.path, expr.id)
+    if isinstance(expr, f.Attr):
+        path = dotted(expr)
+        last = expr.name
+        return bool(path) and last.isupper() and frame.lookup(path or "") is None
+    return False
+
+
+def is_chunked(iterable: f.Expr, body: tuple[f.Stmt, ...], targets: frozenset[str]) -> bool:
+    """True if an iteration handles a batch: ``range(0, n, step)``, ``batched(…)``, a target given whole to ``IN``."""
+    if isinstance(iterable, f.Call):
+        name = call_name(iterable)
+        if name == "range" and len(iterable.args) == 3:
+            return True
+        if name == "enumerate" and iterable.args:
+            return is_chunked(iterable.args[0], body, targets)
+        if name in lib.CHUNKERS or "chunk" in name or "batch" in name or name == "partitions":
+            return True
+    return any(isinstance(item, f.Call) and _is_membership(item, targets) for item in _expressions(body))
+
+
+def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
+    return (
+        isinstance(call.func, f.Attr)
+        and call.func.name == "in_"
+        and len(call.args) == 1
+        and isinstance(call.args[0], f.Name)
+        and call.args[0].id in targets
+    )
+
+
+def call_name(call: f.Call) -> str:
+    """Return the last part of the called name."""
+    return call.func.id if isinstance(call.func, f.Name) else call.func.name if isinstance(call.func, f.Attr) else ""
+
+
+def sleeps(body: tuple[f.Stmt, ...]) -> bool:
+    """True if a loop waits between its iterations."""
+    return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in _expressions(body))
+
+
+def _expressions(body: tuple[f.Stmt, ...]) -> list[f.Expr]:
+    """Every expression of a suite, nested loops included, nested functions excluded."""
+    found: list[f.Expr] = []
+    for statement in statements(body):
+        for field in statement.__struct_fields__:
+            value = getattr(statement, field)
+            if isinstance(value, _EXPRS):
+                _add(found, value)
+            elif isinstance(value, tuple):
+                for item in value:
+                    if isinstance(item, _EXPRS):
+                        _add(found, item)
+                    elif isinstance(item, tuple):
+                        for part in item:
+                            if isinstance(part, _EXPRS):
+                                _add(found, part)
+    return found
+
+
+def _add(found: list[f.Expr], expr: Any) -> None:
+    found.append(expr)
+    for child in children(expr):
+        _add(found, child)
+
+
+_EXPRS = (
+    f.Name, f.Const, f.Attr, f.Call, f.Subscript, f.Slice, f.Display, f.Dict, f.Binary, f.Not, f.BoolOp, f.Compare,
+    f.Conditional, f.Comprehension, f.Lambda, f.Yield, f.Walrus, f.Starred, f.Opaque,
+)  # fmt: skip
+
+
+def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] = frozenset()) -> None:
+    """Bind an assignment's target."""
+    from nplus1_lint.infer.containers import store_attribute, store_item
+
+    value, mask = val
+    if isinstance(target, f.Name):
+        frame.bind(target.id, val, born)
+    elif isinstance(target, f.Starred):
+        assign_target(frame, target.value, (many(value), mask), born)
+    elif isinstance(target, f.Display):
+        _unpack(frame, target, val, born)
+    elif isinstance(target, f.Attr):
+        store_attribute(frame, target, val)
+    elif isinstance(target, f.Subscript):
+        store_item(frame, target, val)
+
+
+def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> None:
+    from nplus1_lint.infer.values import item_of, join
+
+    value, mask = val
+    for position, part in enumerate(target.items):
+        one = UNKNOWN
+        for atom in value.atoms:
+            if type(atom) is Tuple and len(atom.items) == len(target.items):
+                one = join(one, atom.items[position])
+            else:
+                one = join(one, item_of(of(atom)))
+        assign_target(frame, part, (one, mask), born)
+
+
+def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:
+    """Return the names that a suite assigns, attributes of them included as dotted paths."""
+    found: set[str] = set()
+    for statement in statements(body):
+        targets: tuple[f.Expr, ...] = ()
+        if isinstance(statement, (f.Assign, f.Delete)):
+            targets = statement.targets
+        elif isinstance(statement, (f.AnnAssign, f.AugAssign, f.For)):
+            targets = (statement.target,)
+        elif isinstance(statement, f.With):
+            targets = tuple(t for _, t in statement.items if t is not None)
+        for target in targets:
+            _target_names(target, found)
+    return frozenset(found)
+
+
+def _target_names(target: f.Expr, found: set[str]) -> None:
+    if isinstance(target, f.Display):
+        for item in target.items:
+            _target_names(item, found)
+    elif isinstance(target, f.Starred):
+        _target_names(target.value, found)
+    else:
+        path = dotted(target)
+        if path:
+            found.add(path)
+
+
+def describe(expr: f.Expr) -> str:
+    """Write an expression in short, for evidence."""
+    text = _describe(expr)
+    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
+
+
+def _describe(expr: f.Expr) -> str:
+    if isinstance(expr, f.Name):
+        return expr.id
+    if isinstance(expr, f.Attr):
+        return f"{_describe(expr.value)}.{expr.name}"
+    if isinstance(expr, f.Call):
+        return f"{_describe(expr.func)}({', '.join(_describe(a) for a in expr.args)})"
+    if isinstance(expr, f.Const):
+        return repr(expr.value)
+    if isinstance(expr, f.Display):
+        inner = ", ".join(_describe(i) for i in expr.items)
+        return {"list": f"[{inner}]", "set": f"{{{inner}}}"}.get(expr.kind, inner)
+    if isinstance(expr, f.Not):
+        return f"not {_describe(expr.operand)}"
+    if isinstance(expr, f.Subscript):
+        return f"{_describe(expr.value)}[{_describe(expr.index)}]"
+    if isinstance(expr, f.Slice):
+        return f"{_describe(expr.lower) if expr.lower else ''}:{_describe(expr.upper) if expr.upper else ''}"
+    if isinstance(expr, f.Starred):
+        return f"*{_describe(expr.value)}"
+    return "…"
+
+

@@ -1,0 +1,129 @@
+"""Loops that look like an N+1 and are none: memos asked first, and searches that end at the first hit."""
+
+from __future__ import annotations
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children, dotted, statements
+from nplus1_lint.infer.frame import Frame, State
+
+_STORES = frozenset({"set", "setdefault", "put", "update", "__setitem__", "setex"})
+
+
+def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
+    """Note ``cached = memo.get(key)``: testing the name then tests the memo."""
+    if isinstance(target, f.Name):
+        frame.memo_names.pop(target.id, None)
+        if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name == "get":
+            container = dotted(value.func.value)
+            if container:
+                frame.memo_names[target.id] = container
+
+
+def guards_body(frame: Frame, statement: f.If) -> str | None:
+    """Return the memo that an ``if`` finds empty before its body fills it, or None."""
+    for container, missing in _asked(frame, statement.test):
+        if missing and _stores(statement.body, container):
+            return container
+    return None
+
+
+def guards_rest(frame: Frame, statement: f.If, rest: tuple[f.Stmt, ...]) -> str | None:
+    """Return the memo whose hit leaves the suite early, so that the rest runs on a miss and fills it."""
+    if not statement.body or not isinstance(statement.body[-1], (f.Return, f.Continue)):
+        return None
+    for container, missing in _asked(frame, statement.test):
+        if not missing and _stores(rest, container):
+            return container
+    return None
+
+
+def guards_handler(frame: Frame, handler: f.Handler) -> str | None:
+    """Return the memo that ``except KeyError`` fills."""
+    name = dotted(handler.type) if handler.type is not None else None
+    if name not in ("KeyError", "LookupError", "AttributeError"):
+        return None
+    for statement in statements(handler.body):
+        for target in statement.targets if isinstance(statement, f.Assign) else ():
+            if isinstance(target, f.Subscript):
+                return dotted(target.value)
+    return None
+
+
+def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
+    """The containers that a condition asks, each with whether a true outcome means a miss."""
+    if isinstance(test, f.Not):
+        return [(container, not missing) for container, missing in _asked(frame, test.operand)]
+    if isinstance(test, f.BoolOp):
+        return [found for operand in test.operands for found in _asked(frame, operand)]
+    if isinstance(test, f.Compare) and len(test.ops) == 1:
+        container = dotted(test.right[0])
+        if test.ops[0] in ("In", "NotIn") and container:
+            return [(container, test.ops[0] == "NotIn")]
+        if test.ops[0] in ("Is", "IsNot") and isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
+            return [(frame.memo_names[test.left.id], test.ops[0] == "Is")]
+        if test.ops[0] in ("Is", "IsNot") and (path := dotted(test.left)) and path.startswith("self."):
+            return [(path, test.ops[0] == "Is")]
+    if isinstance(test, f.Name) and test.id in frame.memo_names:
+        return [(frame.memo_names[test.id], False)]
+    return []
+
+
+def _stores(body: tuple[f.Stmt, ...], container: str) -> bool:
+    for statement in statements(body):
+        if isinstance(statement, f.Assign):
+            for target in statement.targets:
+                if isinstance(target, f.Subscript) and dotted(target.value) == container:
+                    return True
+                if dotted(target) == container and container.startswith("self."):
+                    return True
+        value = getattr(statement, "value", None)
+        if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name in _STORES:
+            if dotted(value.func.value) == container:
+                return True
+    return False
+
+
+# -- searches --------------------------------------------------------------------------------------------------------
+
+
+def end_search(frame: Frame, statement: f.If, taken: State, evaluated: frozenset[int]) -> None:
+    """A query whose hit leaves the loop is a search: on the path that goes on, it has not hit yet.
+
+    Args:
+        frame: the running function; its state is the path on which the condition was false.
+        statement: the ``if``.
+        taken: the state after its body.
+        evaluated: effects that ran while the condition was evaluated.
+    """
+    if not frame.loops:
+        return
+    in_while = frame.loops[-1].loop.kind == "while"
+    for ends, continuing, hit in ((statement.body, frame.state, True), (statement.orelse, taken, False)):
+        if not ends or not isinstance(ends[-1], (f.Return, f.Break)) or not continuing.alive:
+            continue
+        for name, positive in _subjects(statement.test):
+            if positive != hit and not in_while:
+                continue
+            binding = frame.state.env.get(name) if name else None
+            effects = binding.born if binding is not None else evaluated if name is None else frozenset()
+            continuing.pending -= effects
+
+
+def _subjects(test: f.Expr, positive: bool = True) -> list[tuple[str | None, bool]]:
+    """The names (None for a call) that a condition tests, each with whether its truth makes the condition true."""
+    if isinstance(test, f.Not):
+        return _subjects(test.operand, not positive)
+    if isinstance(test, f.BoolOp):
+        return [found for operand in test.operands for found in _subjects(operand, positive)]
+    if isinstance(test, f.Walrus):
+        return [(test.name, positive)]
+    if isinstance(test, (f.Name, f.Attr)):
+        path = dotted(test)
+        return [(path.partition(".")[0], positive)] if path else []
+    if isinstance(test, f.Call):
+        return [(None, positive)]
+    if isinstance(test, f.Compare) and len(test.ops) == 1:
+        none = isinstance(test.right[0], f.Const) and not test.right[0].value
+        negative = test.ops[0] in ("Is", "Eq") and none
+        return [found for part in (test.left,) for found in _subjects(part, positive != negative)]
+    return [(name, positive) for child in children(test) for name, _ in _subjects(child, positive)]

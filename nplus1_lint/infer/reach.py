@@ -1,0 +1,59 @@
+"""The sieve of functions: which can reach a query at all, by the names that they mention."""
+
+from __future__ import annotations
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.link import Project
+
+_QUERY_NAMES = frozenset(
+    {"query", "execute", "scalars", "scalar", "exec", "commit", "flush", "refresh", "merge", "stream", "stream_scalars",
+     "paginate", "get_or_404", "first_or_404", "one_or_404", "bulk_save_objects", "bulk_insert_mappings",
+     "bulk_update_mappings", "select", "model_validate", "from_orm"}
+)  # fmt: skip
+
+
+class Reach:
+    """A closure over names: a function matters if it mentions a querying name, a relationship, or a function that matters.
+
+    It over-approximates: two functions of one name count as one.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._models = {m.name for m in project.models.values()}
+        self._names: set[str] = set(_QUERY_NAMES)
+        for model in project.models.values():
+            self._names |= set(model.relationships) | set(model.proxies)
+        mentioned: dict[str, list[tuple[str, f.FunctionFacts]]] = {}
+        work: list[str] = []
+        for function in project.hierarchy.functions.values():
+            facts = function.facts
+            names = _known_as(facts, function.cls)
+            for name in facts.mentions:
+                for known in names:
+                    mentioned.setdefault(name, []).append((known, facts))
+            if self._gets(facts):
+                work += names
+        work += self._names
+        seen = set(work)
+        while work:
+            name = work.pop()
+            self._names.add(name)
+            for known, _ in mentioned.get(name, ()):
+                if known not in seen:
+                    seen.add(known)
+                    work.append(known)
+
+    def matters(self, facts: f.FunctionFacts) -> bool:
+        """True if the function may reach a query."""
+        return not facts.mentions.isdisjoint(self._names) or self._gets(facts)
+
+    def _gets(self, facts: f.FunctionFacts) -> bool:
+        """``session.get(Model, key)``: `get` alone is every dictionary's."""
+        return "get" in facts.mentions and not facts.mentions.isdisjoint(self._models)
+
+
+def _known_as(facts: f.FunctionFacts, cls: str | None) -> tuple[str, ...]:
+    """The names by which a function is called: its own, and its class' for a constructor."""
+    if facts.name in ("__init__", "__new__", "__call__", "__enter__", "__aenter__", "__iter__") and cls is not None:
+        return (cls.rpartition(":")[2].rpartition(".")[2],)
+    return (facts.name,)

@@ -1,0 +1,124 @@
+"""Rows of mapped classes: what reading one of their attributes costs and gives."""
+
+from __future__ import annotations
+
+from nplus1_lint.infer import loading
+from nplus1_lint.infer.effects import Escape, Execution, Kind
+from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.values import (
+    NO_LOADS,
+    SCALAR,
+    UNKNOWN,
+    BoundMethod,
+    ClassRef,
+    Function,
+    Many,
+    Mapping,
+    Origin,
+    Row,
+    ScalarOf,
+    Statement,
+    Tuple,
+    Value,
+    many,
+    of,
+    row,
+)
+from nplus1_lint.link.models import Model, Relationship
+
+_INTERNAL = frozenset({"__dict__", "_asdict", "__table__", "dict", "model_dump"})
+
+
+def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Val:
+    """Return an attribute of a row; an unloaded relationship or column queries."""
+    engine = frame.engine
+    model = engine.project.models[atom.model]
+    relationship = model.relationships.get(name)
+    if relationship is not None:
+        return _relationship(frame, atom, mask, model, relationship, place)
+    if name in model.columns:
+        if loading.column_deferred(atom.loads, model, name):
+            frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask)
+        return of(ScalarOf("column-value", model.id, name)), mask
+    if name in model.proxies:
+        through, attribute_name = model.proxies[name]
+        return _proxy(frame, atom, mask, model, through, attribute_name, place)
+    if name in _INTERNAL:
+        escape(frame, of(atom), place, f"{name} reads everything")
+    definition = engine.project.hierarchy.find_method(model.id, name)
+    if definition is not None:
+        return _method(frame, atom, mask, definition.id, place)
+    if name == "awaitable_attrs":
+        return of(BoundMethod("bound", of(atom), "awaitable_attrs")), mask
+    found = engine.project.hierarchy.find_attribute(model.id, name)
+    return (engine.constant(found[0].path, found[1]) if found else SCALAR), mask
+
+
+def _method(frame: Frame, atom: Row, mask: int, definition_id: str, place: Place) -> Val:
+    from nplus1_lint.infer.classes import is_property, method_kind
+
+    facts = frame.engine.project.hierarchy.functions[definition_id].facts
+    kind = method_kind(facts)
+    if kind == "class":
+        return of(Function("function", definition_id, of(ClassRef("class", atom.model)), (), ())), mask
+    function = of(Function("function", definition_id, None if kind == "static" else of(atom), (), ()))
+    if is_property(facts):
+        return frame.call((function, mask), Arguments((), {}), place)
+    return function, mask
+
+
+def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relationship, place: Place) -> Val:
+    if rel.target is None or rel.target not in frame.engine.project.models:
+        frame.read(atom.origin, rel.name, place)
+        return UNKNOWN, mask
+    if rel.lazy in ("dynamic", "write_only"):
+        query = Statement("statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async)
+        return of(query), mask
+    frame.read(atom.origin, rel.name, place)
+    loaded = loading.state_of(atom.loads, rel)
+    origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
+    if loaded is False:
+        frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
+        if rel.lazy not in ("raise", "raise_on_sql", "noload"):
+            # The rows come from a query of their own, with the target's mapping-level strategies.
+            frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
+            origin = Origin(frame.site(place), ())
+    below = loading.below(atom.loads, rel.name) if loaded else (NO_LOADS if loaded is False else None)
+    target = of(row(rel.target, below, origin, atom.is_async))
+    return (many(target) if rel.uselist else target), mask
+
+
+def _proxy(frame: Frame, atom: Row, mask: int, model: Model, through: str, name: str, place: Place) -> Val:
+    relationship = model.relationships.get(through)
+    if relationship is None:
+        return SCALAR, mask
+    value, mask = _relationship(frame, atom, mask, model, relationship, place)
+    items = [frame.attribute((of(r), mask), name, place)[0] for r in rows_in(value)]
+    item = items[0] if items else SCALAR
+    return (many(item) if relationship.uselist else item), mask
+
+
+def rows_in(value: Value, depth: int = 4) -> list[Row]:
+    """Return the rows that a value holds, in collections and tuples too."""
+    found: list[Row] = []
+    if depth == 0:
+        return found
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Row:
+            found.append(atom)
+        elif kind is Many:
+            found += rows_in(atom.item, depth - 1)
+        elif kind is Mapping:
+            found += rows_in(atom.value, depth - 1)
+        elif kind is Tuple:
+            for item in atom.items:
+                found += rows_in(item, depth - 1)
+    return found
+
+
+def escape(frame: Frame, value: Value, place: Place, why: str) -> None:
+    """Record that rows went where their reads cannot be followed."""
+    for atom in rows_in(value):
+        if atom.origin is not None:
+            frame.escapes.append(Escape(atom.origin.site, atom.origin.path, frame.site(place), why))

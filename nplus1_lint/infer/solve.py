@@ -1,0 +1,387 @@
+"""The engine: summaries by context, to a fixpoint, over every function that can reach a query."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import rows, serialise
+from nplus1_lint.infer.annotations import Annotations
+from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
+from nplus1_lint.infer.classes import Classes, decorator_names
+from nplus1_lint.infer.effects import Effect, Facts, Summary
+from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.reach import Reach
+from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.values import (
+    CAPTURE_BIT,
+    PARAM_BITS,
+    UNKNOWN,
+    ClassRef,
+    Const,
+    External,
+    Function,
+    Many,
+    Mapping,
+    ModuleRef,
+    Site,
+    Value,
+    join,
+    join_all,
+    many,
+    of,
+    truth,
+    unknown,
+    widen,
+)
+from nplus1_lint.link import Project
+from nplus1_lint.link.hierarchy import Class
+from nplus1_lint.link.hierarchy import Function as Definition
+from nplus1_lint.link.symbols import (
+    ClassSymbol,
+    ExternalSymbol,
+    FunctionSymbol,
+    GlobalSymbol,
+    ModuleSymbol,
+    Symbol,
+)
+
+Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
+
+MAX_CONTEXTS = 64  # contexts of one function; 47 was the most on a tree of 552 files
+MAX_DEPTH = 28  # calls on the stack
+ROUNDS = 3  # rounds of a recursive function
+_NOTHING = Summary(UNKNOWN, 0, (), ())
+
+
+class Engine:
+    """Gives values of globals and summaries of functions, each computed once."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.annotations = Annotations(self)
+        self.classes = Classes(self)
+        self.reach = Reach(project)
+        self.facts: dict[Key, Facts] = {}
+        self.unknowns: list[tuple[str, str]] = []
+        self.last_fields: tuple[tuple[str, Value], ...] = ()
+        self._summaries: dict[Key, Summary] = {}
+        self._running: dict[Key, Summary] = {}
+        self._recursive: set[Key] = set()
+        self._contexts: dict[str, int] = {}
+        self._globals: dict[tuple[str, str], Value] = {}
+        self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
+        self._nested: dict[str, Definition] = {}
+        self._responses: dict[str, Value | None] = {}
+        self._methods: dict[str, list[Class]] = {}
+        for cls in project.hierarchy.classes.values():
+            for name in cls.methods:
+                self._methods.setdefault(name, []).append(cls)
+
+    # -- functions ----------------------------------------------------------------------------------------------
+
+    def definition(self, function_id: str) -> Definition:
+        """Return a function, method, nested function or lambda by id."""
+        found = self._nested.get(function_id)
+        return found if found is not None else self.project.hierarchy.functions[function_id]
+
+    def register_nested(self, frame: Frame, facts: f.FunctionFacts) -> str:
+        """Make a nested function or lambda known and return its id."""
+        outer = frame.function.id
+        function_id = f"{outer}.{facts.name}@{facts.pos[0]}:{facts.pos[1]}"
+        if function_id not in self._nested:
+            self._nested[function_id] = Definition(function_id, frame.path, facts, frame.cls)
+        return function_id
+
+    def reaches(self, facts: f.FunctionFacts) -> bool:
+        """True if a function may reach a query, by the names that it mentions."""
+        return self.reach.matters(facts)
+
+    def classes_with_method(self, name: str) -> list[Class]:
+        """Return the classes whose body defines a method of that name."""
+        return self._methods.get(name, [])
+
+    def truth(self, value: Value) -> bool | None:
+        """Return the truth of a value where a literal settles it."""
+        return truth(value)
+
+    # -- calls --------------------------------------------------------------------------------------------------
+
+    def invoke(self, frame: Frame, function: Function, mask: int, arguments: Arguments, place: Place) -> Val:
+        """Call a function of the project and take over what it does."""
+        definition = self.definition(function.id)
+        bound = bind_arguments(self, definition, function, mask, arguments)
+        captured = self._captured_mask(frame, function)
+        summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
+        self.last_fields = summary.fields
+        if not self._costs_nothing(definition):
+            for effect in summary.effects:
+                frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
+        returned = _translate(summary.mask, bound.masks, captured)
+        return summary.returns, returned
+
+    @staticmethod
+    def _captured_mask(frame: Frame, function: Function) -> int:
+        mask = 0
+        for name, _ in function.captured:
+            binding = frame.state.env.get(name)
+            mask |= binding.mask if binding is not None else 0
+        return mask
+
+    @staticmethod
+    def _costs_nothing(definition: Definition) -> bool:
+        """A cached callee, and one marked ``# nplus1: no-query``."""
+        return definition.facts.no_query or bool(lib.CACHES & set(decorator_names(definition.facts)))
+
+    def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
+        """Return the summary of a method on a receiver, its other arguments known by name or by annotation."""
+        values = list(entry_arguments(self, definition, receiver))
+        for position, param in enumerate(definition.facts.params):
+            if position and param.name in known:
+                values[position] = known[param.name]
+        return self.summary(definition, tuple(values), (), 1, None)
+
+    def run_entry(
+        self, definition: Definition, values: tuple[Value, ...], handler: bool, response: Value | None
+    ) -> Summary:
+        """Run a function whose caller is unknown; a route handler's result is read as its response schema does."""
+        if handler:
+            self._responses[definition.id] = response
+        return self.summary(definition, values, (), 1, None)
+
+    def summary(
+        self,
+        definition: Definition,
+        values: tuple[Value, ...],
+        captured: tuple[tuple[str, Value], ...],
+        depth: int,
+        caller: Frame | None,
+    ) -> Summary:
+        """Return what a function does and returns in one context, computing it at the first request."""
+        key: Key = (definition.id, tuple(widen(v) for v in values), tuple((n, widen(v)) for n, v in captured))
+        if caller is not None:
+            caller.calls[key] = None
+        found = self._summaries.get(key)
+        if found is not None:
+            return found
+        if key in self._running:
+            self._recursive.add(key)
+            return self._running[key]
+        if depth > MAX_DEPTH:
+            return _NOTHING._replace(returns=self._declared(definition, values))
+        if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
+            general: Key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
+            if caller is not None:
+                caller.calls[general] = None
+            if general in self._summaries:
+                return self._summaries[general]
+        self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
+        return self._solve(definition, key, depth)
+
+    def _solve(self, definition: Definition, key: Key, depth: int) -> Summary:
+        summary = _NOTHING
+        for _ in range(ROUNDS):
+            self._running[key] = summary
+            self._recursive.discard(key)
+            previous, summary = summary, self._run(definition, key, depth)
+            if key not in self._recursive or summary == previous:
+                break
+        del self._running[key]
+        self._summaries[key] = summary
+        return summary
+
+    def _run(self, definition: Definition, key: Key, depth: int) -> Summary:
+        _, values, captured = key
+        frame = Run(self, definition, depth, captured)
+        for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
+            frame.bind(param.name, (value, 1 << min(position, PARAM_BITS - 2)))
+        for name, value in captured:
+            if frame.lookup(name) is None:
+                frame.bind(name, (value, CAPTURE_BIT))
+        if values and definition.cls is not None and definition.facts.params:
+            frame.receiver = values[0]
+        try:
+            frame.block(definition.facts.body)
+        except RecursionError:
+            self.unknowns.append((definition.id, "the code is nested too deeply"))
+        if frame.state.alive:
+            frame.leave()
+        returns, mask = self._returned(frame, definition, values)
+        if definition.id in self._responses:
+            self._respond(frame, returns, mask, self._responses[definition.id], definition.facts.pos)
+        summary = frame.summary(returns, mask, _fields(frame, definition))
+        self.facts[key] = frame.facts()
+        return summary
+
+    @staticmethod
+    def _respond(frame: Run, returns: Value, mask: int, response: Value | None, place: Place) -> None:
+        if response is None or not serialise.response(frame, returns, mask, response, place):
+            rows.escape(frame, returns, place, "returned to the framework")
+
+    def _returned(self, frame: Run, definition: Definition, values: tuple[Value, ...]) -> Val:
+        produced = frame.yields if definition.facts.is_generator else frame.returns
+        value = join_all([v for v, _ in produced])
+        mask = 0
+        for _, one in produced:
+            mask |= one
+        declared = self._declared(definition, values)
+        if definition.facts.is_generator:
+            if not value.atoms:
+                items = [a.item for a in declared.atoms if type(a) is Many]
+                value = join_all(items)
+            kind = "context" if any("contextmanager" in n for n in decorator_names(definition.facts)) else "iterator"
+            return many(value, kind), mask
+        if not value.atoms or _hollow(value) or self.classes.is_abstract(definition):
+            value = join(value, declared) if not _hollow(value) else declared if declared.atoms else value
+        return value, mask
+
+    def _declared(self, definition: Definition, values: tuple[Value, ...]) -> Value:
+        annotation = definition.facts.returns
+        if annotation is None:
+            return unknown(f"{definition.facts.name}() returns something unknown")
+        concrete = next((a.cls for a in values[0].atoms if hasattr(a, "cls")), definition.cls) if values else None
+        return self.annotations.value(definition.path, annotation, concrete or definition.cls)
+
+    # -- globals ------------------------------------------------------------------------------------------------
+
+    def global_value(self, path: str, name: str, scope: str = "") -> Value:
+        """Return what a name that is not local stands for: a class, a function, a module, a variable, a builtin."""
+        if scope:
+            nested = self._nested_class(path, name, scope)
+            if nested is not None:
+                return nested
+        key = (path, name)
+        if key not in self._globals:
+            self._globals[key] = UNKNOWN
+            symbol = self.project.symbols.resolve(path, name)
+            self._globals[key] = self.symbol_value(symbol) if symbol else of(External("external", f"builtins.{name}"))
+        return self._globals[key]
+
+    def _nested_class(self, path: str, name: str, scope: str) -> Value | None:
+        module = self.project.symbols.modules[path]
+        while scope:
+            candidate = f"{module.name}:{scope}.{name}"
+            if candidate in self.project.hierarchy.classes:
+                return of(ClassRef("class", candidate))
+            scope = scope.rpartition(".")[0]
+        return None
+
+    def symbol_value(self, symbol: Symbol) -> Value:
+        """Return the value of a resolved symbol."""
+        if isinstance(symbol, ClassSymbol):
+            return of(ClassRef("class", symbol.id))
+        if isinstance(symbol, FunctionSymbol):
+            return of(Function("function", symbol.id, None, (), ()))
+        if isinstance(symbol, ModuleSymbol):
+            return of(ModuleRef("module", symbol.path))
+        if isinstance(symbol, ExternalSymbol):
+            return of(External("external", symbol.name))
+        return self._variable(symbol)
+
+    def _variable(self, symbol: GlobalSymbol) -> Value:
+        """A module's variable; literals that could be flags are plain data, since other code may set them."""
+        module = self.project.symbols.modules[symbol.path]
+        value = join_all([self.constant(symbol.path, expr) for expr in module.assigns.get(symbol.name, [])])
+        value = Value(tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason)
+        annotation = module.annotations.get(symbol.name)
+        if not value.atoms and annotation is not None:
+            value = self.annotations.value(symbol.path, annotation)
+        if not value.atoms:
+            external = next(
+                (n for e in module.assigns.get(symbol.name, []) if (n := self.project.hierarchy.external_name(symbol.path, e))), None
+            )
+            if external:
+                return of(External("external", external))
+        return Value(tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason)
+
+    def constant(self, path: str, expr: f.Expr) -> Value:
+        """Return the value of an expression at a module's or class' top level."""
+        key = (path, id(expr))
+        if key not in self._constants:
+            self._constants[key] = (expr, UNKNOWN)  # the expression is kept, so that its id stays its own
+            module = self.project.symbols.modules[path]
+            holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
+            self._constants[key] = (expr, Run(self, holder, 1, ()).eval(expr)[0])
+        return self._constants[key][1]
+
+    def is_constant_collection(self, path: str, name: str) -> bool:
+        """True if a global is one literal collection, never rebound at the top level."""
+        symbol = self.project.symbols.resolve(path, name)
+        if not isinstance(symbol, GlobalSymbol):
+            return isinstance(symbol, ClassSymbol) and self.classes.is_enum(symbol.id)
+        values = self.project.symbols.modules[symbol.path].assigns.get(symbol.name, [])
+        return len(values) == 1 and _is_literal(values[0])
+
+    def module_member(self, path: str, name: str) -> Value:
+        """Return an attribute of a module."""
+        symbol = self.project.symbols.member(ModuleSymbol(path), name, path)
+        return self.symbol_value(symbol) if symbol else unknown(f"{name} is not defined in {path}")
+
+    def imported(self, path: str, dotted: str, level: int, name: str | None) -> Value:
+        """Return what a function-level import binds."""
+        symbol = self.project.symbols.resolve_import(path, dotted, level, name)
+        return self.symbol_value(symbol) if symbol else unknown(f"{name or dotted} cannot be imported")
+
+    def external(self, name: str) -> Value:
+        """Return something outside the project by its dotted name."""
+        return of(External("external", name))
+
+    def class_id(self, path: str, facts: f.ClassFacts) -> str:
+        """Return the id of a class by its definition."""
+        return f"{self.project.symbols.modules[path].name}:{facts.qualname}"
+
+    def path_of(self, site: Site) -> str:
+        """Return the file in which a site stands."""
+        return self.definition(site.function).path
+
+
+def _instantiate(effect: Effect, bound: Bound, captured: int, site: Site) -> Effect:
+    return effect._replace(
+        deps=_translate(effect.deps, bound.masks, captured),
+        session=_translate(effect.session, bound.masks, captured),
+        chain=(site, *effect.chain),
+    )
+
+
+def _translate(mask: int, masks: tuple[int, ...], captured: int) -> int:
+    """Turn a callee's parameter bits into what the arguments depend on."""
+    if not mask:
+        return 0
+    translated = captured if mask & CAPTURE_BIT else 0
+    for position, one in enumerate(masks):
+        if mask >> min(position, PARAM_BITS - 2) & 1:
+            translated |= one
+    return translated
+
+
+def _fields(frame: Run, definition: Definition) -> tuple[tuple[str, Value], ...]:
+    """What the function leaves on its first parameter."""
+    if definition.cls is None or not definition.facts.params:
+        return ()
+    prefix = f"{definition.facts.params[0].name}."
+    fields: dict[str, Value] = {}
+    for state in frame.left:
+        for path, binding in state.env.items():
+            if path.startswith(prefix) and path.count(".") == 1:
+                name = path[len(prefix) :]
+                fields[name] = join(fields[name], binding.value) if name in fields else binding.value
+    return tuple(sorted(fields.items()))
+
+
+def _hollow(value: Value) -> bool:
+    """True for a collection of unknown items: an annotation may say more."""
+    return bool(value.atoms) and all(
+        (type(a) is Many and not a.item.atoms) or (type(a) is Mapping and not a.value.atoms) for a in value.atoms
+    )
+
+
+def _is_literal(expr: f.Expr) -> bool:
+    if isinstance(expr, f.Display):
+        return not any(isinstance(i, f.Starred) for i in expr.items)
+    if isinstance(expr, f.Dict):
+        return all(key is not None for key, _ in expr.items)
+    if isinstance(expr, f.Call):
+        name = expr.func.id if isinstance(expr.func, f.Name) else ""
+        return name in ("frozenset", "set", "tuple", "list", "dict") and all(_is_literal(a) for a in expr.args)
+    return isinstance(expr, f.Const)

@@ -1,0 +1,422 @@
+"""Transfer functions of statements, and the run of a function's body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import calls, expressions, loops, memos
+from nplus1_lint.infer.containers import rebind
+from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.frame import Arguments, Frame, Place, State, Val
+from nplus1_lint.infer.values import (
+    NONE,
+    UNKNOWN,
+    ClassRef,
+    Const,
+    Function,
+    Instance,
+    Many,
+    Row,
+    Session,
+    SessionFactory,
+    Value,
+    join,
+    of,
+)
+from nplus1_lint.link.symbols import import_bindings
+
+
+class Test(NamedTuple):
+    """An evaluated condition."""
+
+    truth: bool | None
+    mask: int
+
+
+class Run(Frame):
+    """A frame with its transfer functions bound."""
+
+    def eval(self, expr: f.Expr) -> Val:
+        """Return what an expression stands for, and run its effects."""
+        return expressions.evaluate(self, expr)
+
+    def attribute(self, val: Val, name: str, place: Place) -> Val:
+        """Return an attribute of a value."""
+        return expressions.attribute(self, val, name, place)
+
+    def call(self, callee: Val, arguments: Arguments, place: Place) -> Val:
+        """Call a value."""
+        return calls.call(self, callee, arguments, place)
+
+    def iterate(self, val: Val, place: Place) -> Val:
+        """Return what iterating a value yields."""
+        return calls.iterate(self, val, place)
+
+    def block(self, body: tuple[f.Stmt, ...]) -> None:
+        """Run a suite until its end or until no path goes on."""
+        held = len(self.memos)
+        for position, statement in enumerate(body):
+            if not self.state.alive:
+                break
+            _STATEMENTS[type(statement)](self, statement)
+            if isinstance(statement, f.If):
+                # `if key in memo: return memo[key]` guards what follows.
+                memo = memos.guards_rest(self, statement, body[position + 1 :])
+                if memo is not None:
+                    self.memos.append(memo)
+        del self.memos[held:]
+
+    def condition(self, expr: f.Expr) -> Test:
+        """Evaluate a condition without narrowing."""
+        _, mask = self.eval(expr)
+        return Test(settled(self, expr), mask)
+
+    def narrow(self, expr: f.Expr, positive: bool = True) -> None:
+        """Evaluate a condition and go on along one of its outcomes."""
+        test = self.condition(expr)
+        if test.truth is not None and test.truth != positive:
+            self.state.alive = False
+            return
+        assume(self, expr, positive)
+
+    def closure(self, facts: f.FunctionFacts) -> Value:
+        """Return a nested function or lambda with the values that it captures."""
+        captured = []
+        for name in sorted(facts.mentions):
+            binding = self.state.env.get(name)
+            if binding is not None and binding.value.atoms:
+                captured.append((name, binding.value))
+        for path, binding in sorted(self.state.env.items()):
+            root = path.partition(".")[0]
+            if "." in path and root in facts.mentions and binding.value.atoms and path.count(".") == 1:
+                captured.append((path, binding.value))
+        function_id = self.engine.register_nested(self, facts)
+        return of(Function("function", function_id, None, tuple(captured[:16]), ()))
+
+
+# -- conditions ------------------------------------------------------------------------------------------------------
+
+
+def settled(frame: Frame, expr: f.Expr) -> bool | None:
+    """Return a condition's outcome where literals settle it; nothing is run."""
+    if isinstance(expr, f.Not):
+        inner = settled(frame, expr.operand)
+        return None if inner is None else not inner
+    if isinstance(expr, f.BoolOp):
+        parts = [settled(frame, o) for o in expr.operands]
+        stop = not expr.is_and
+        if stop in parts:
+            return stop
+        return None if None in parts else expr.is_and
+    if isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+        right = expr.right[0]
+        if isinstance(right, f.Const) and right.value is None:
+            value = _quiet_value(frame, expr.left)
+            none = _is_none(value)
+            return None if none is None else none == (expr.ops[0] == "Is")
+        return None
+    if isinstance(expr, f.Const):
+        return bool(expr.value)
+    if isinstance(expr, f.Name) and expr.id == "TYPE_CHECKING":
+        return False
+    if isinstance(expr, (f.Name, f.Attr)):
+        return frame.engine.truth(_quiet_value(frame, expr))
+    return None
+
+
+def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
+    path = dotted(expr)
+    known = frame.lookup(path) if path else None
+    return known[0] if known is not None else UNKNOWN
+
+
+def _is_none(value: Value) -> bool | None:
+    if not value.atoms:
+        return None
+    nones = [type(a) is Const and a.value is None for a in value.atoms]
+    return True if all(nones) else None if any(nones) else _certain(value)
+
+
+def _certain(value: Value) -> bool | None:
+    """Rows, sessions and instances are not None; plain data of unknown making may be."""
+    sure = all(type(a) in (Session, SessionFactory, ClassRef, Function, Const) for a in value.atoms)
+    return False if sure else None
+
+
+def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
+    """Narrow names by a condition's outcome: what is not None, what is of a class."""
+    if isinstance(expr, f.Not):
+        assume(frame, expr.operand, not positive)
+    elif isinstance(expr, f.BoolOp):
+        if expr.is_and == positive:
+            for operand in expr.operands:
+                assume(frame, operand, positive)
+    elif isinstance(expr, f.Walrus):
+        _keep(frame, expr.name, positive)
+    elif isinstance(expr, (f.Name, f.Attr)):
+        path = dotted(expr)
+        if path:
+            _keep(frame, path, positive)
+    elif isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+        right, path = expr.right[0], dotted(expr.left)
+        if path and isinstance(right, f.Const) and right.value is None:
+            _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
+    elif isinstance(expr, f.Call) and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
+        _keep_class(frame, expr)
+
+
+def _keep(frame: Frame, path: str, truthy: bool) -> None:
+    binding = frame.state.env.get(path)
+    if binding is None or len(binding.value.atoms) < 2:
+        return
+    kept = tuple(a for a in binding.value.atoms if not (type(a) is Const and not a.value)) if truthy else tuple(
+        a for a in binding.value.atoms if type(a) not in (Row, Instance, Session, ClassRef, Function)
+    )  # fmt: skip
+    if kept and len(kept) != len(binding.value.atoms):
+        frame.state.env[path] = binding._replace(value=Value(kept))
+
+
+def _keep_class(frame: Frame, expr: f.Call) -> None:
+    path = dotted(expr.args[0]) if len(expr.args) == 2 else None
+    binding = frame.state.env.get(path) if path else None
+    if binding is None or path is None:
+        return
+    classes = frame.eval(expr.args[1])[0].only(ClassRef)
+    ids = {c.id for c in classes}
+    kept = tuple(a for a in binding.value.atoms if getattr(a, "model", getattr(a, "cls", None)) in ids)
+    if kept:
+        frame.state.env[path] = binding._replace(value=Value(kept))
+
+
+# -- statements ------------------------------------------------------------------------------------------------------
+
+
+def _simple(run: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def scoped(frame: Run, statement: Any) -> None:
+        frame.scopes.append(statement.pos)
+        run(frame, statement)
+        frame.scopes.pop()
+
+    return scoped
+
+
+def _assign(frame: Run, statement: f.Assign) -> None:
+    mark = frame.mark()
+    val = frame.eval(statement.value)
+    born = frame.since(mark)
+    for target in statement.targets:
+        loops.assign_target(frame, target, val, born)
+        memos.remember(frame, target, statement.value)
+
+
+def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
+    mark = frame.mark()
+    value, mask = frame.eval(statement.value) if statement.value is not None else (UNKNOWN, 0)
+    declared = UNKNOWN
+    if not value.atoms or any(type(a) is Many and not a.item.atoms for a in value.atoms):
+        declared = frame.engine.annotations.value(frame.path, statement.annotation, frame.concrete_class())
+    if not value.atoms:
+        value = declared
+    if statement.value is not None or isinstance(statement.target, f.Name):
+        loops.assign_target(frame, statement.target, (value, mask), frame.since(mark))
+
+
+def _aug_assign(frame: Run, statement: f.AugAssign) -> None:
+    (left, left_mask), (right, right_mask) = frame.eval(statement.target), frame.eval(statement.value)
+    value = join(left, right) if any(type(a) is Many for a in left.atoms) else left if left.atoms else UNKNOWN
+    rebind(frame, statement.target, (value, left_mask | right_mask))
+
+
+def _expr(frame: Run, statement: f.ExprStmt) -> None:
+    frame.eval(statement.value)
+
+
+def _if(frame: Run, statement: f.If) -> None:
+    mark = frame.mark()
+    frame.scopes.append(statement.pos)
+    test = frame.condition(statement.test)
+    frame.scopes.pop()
+    evaluated = frame.since(mark)
+    if test.truth is not None:
+        assume(frame, statement.test, test.truth)
+        frame.block(statement.body if test.truth else statement.orelse)
+        return
+    before = frame.state.copy()
+    memo = memos.guards_body(frame, statement)
+    assume(frame, statement.test, True)
+    frame.memos += [memo] if memo else []
+    frame.block(statement.body)
+    del frame.memos[len(frame.memos) - (1 if memo else 0) :]
+    taken, frame.state = frame.state, before
+    assume(frame, statement.test, False)
+    frame.block(statement.orelse)
+    memos.end_search(frame, statement, taken, evaluated)
+    frame.state = taken.join(frame.state)
+
+
+def _for(frame: Run, statement: f.For) -> None:
+    frame.scopes.append(statement.pos)
+    over = frame.eval(statement.iterable)
+    item, mask = frame.iterate(over, loops.orm_place(statement.iterable) or statement.pos)
+    loop = loops.make_loop(frame, statement.pos, "for", statement.iterable, statement.target, over, statement.body)
+
+    def head() -> None:
+        loops.assign_target(frame, statement.target, (item, mask | loop.bit))
+
+    assigned = loops.assigned_names(statement.body)
+    frame.run_loop(loop, assigned, head, lambda: frame.block(statement.body), endless=False)
+    frame.scopes.pop()
+    if frame.state.alive:
+        frame.block(statement.orelse)
+
+
+def _while(frame: Run, statement: f.While) -> None:
+    frame.scopes.append(statement.pos)
+    endless = isinstance(statement.test, f.Const) and bool(statement.test.value)
+    loop = loops.while_loop(frame, statement)
+    assigned = loops.assigned_names(statement.body)
+    frame.run_loop(
+        loop, assigned, lambda: frame.narrow(statement.test), lambda: frame.block(statement.body), endless=endless
+    )
+    frame.scopes.pop()
+    if frame.state.alive:
+        frame.block(statement.orelse)
+
+
+def _with(frame: Run, statement: f.With) -> None:
+    commits: list[tuple[Place, int]] = []
+    frame.scopes.append(statement.pos)
+    for context, target in statement.items:
+        value, mask = frame.eval(context)
+        entered = UNKNOWN
+        for atom in value.atoms:
+            entered = join(entered, _entered(frame, atom, mask))
+        if not value.atoms:
+            entered = value
+        if isinstance(context, f.Call) and isinstance(context.func, f.Attr) and context.func.name == "begin":
+            if any(type(a) is Session for a in entered.atoms):
+                commits.append((context.pos, mask))
+        if target is not None:
+            loops.assign_target(frame, target, (entered, mask))
+    frame.scopes.pop()
+    frame.block(statement.body)
+    if frame.state.alive:
+        for place, mask in commits:
+            frame.emit(Kind.COMMIT, place, session=mask)
+
+
+def _entered(frame: Run, atom: Any, mask: int) -> Value:
+    """What ``with … as`` binds: a context manager's yield, a session itself, ``__enter__``'s result."""
+    if type(atom) is Many and atom.kind == "context":
+        found: Value = atom.item
+        return found
+    if type(atom) is Instance:
+        for name in ("__enter__", "__aenter__"):
+            if frame.engine.project.hierarchy.find_method(atom.cls, name):
+                method = frame.engine.classes.attribute(frame, atom, mask, name, frame.scopes[-1])
+                return frame.call(method, Arguments((), {}), frame.scopes[-1])[0]
+    return of(atom)
+
+
+def _try(frame: Run, statement: f.Try) -> None:
+    before = frame.state.copy()
+    frame.block(statement.body)
+    after = frame.state
+    if after.alive:
+        frame.block(statement.orelse)
+        after = frame.state
+    joined = after
+    for handler in statement.handlers:
+        # An exception may come before any effect of the body has happened.
+        env = before.join(State(after.env, set(), True)).env if after.env else dict(before.env)
+        frame.state = State(env, set(before.pending), before.alive)
+        memo = memos.guards_handler(frame, handler)
+        if handler.name:
+            frame.bind(handler.name, (UNKNOWN, 0))
+        frame.memos += [memo] if memo else []
+        frame.block(handler.body)
+        del frame.memos[len(frame.memos) - (1 if memo else 0) :]
+        joined = joined.join(frame.state)
+    frame.state = joined
+    if statement.final:
+        _finally(frame, statement, before)
+
+
+def _finally(frame: Run, statement: f.Try, before: State) -> None:
+    alive = frame.state.alive
+    if not alive:
+        frame.state = State(dict(frame.state.env) or dict(before.env), set(), True)
+    frame.block(statement.final)
+    frame.state.alive = frame.state.alive and alive
+
+
+def _return(frame: Run, statement: f.Return) -> None:
+    frame.returns.append(frame.eval(statement.value) if statement.value is not None else (NONE, 0))
+    frame.leave()
+
+
+def _raise(frame: Run, statement: f.Raise) -> None:
+    if statement.value is not None:
+        frame.eval(statement.value)
+    frame.state.alive = False
+
+
+def _break(frame: Run, statement: f.Break) -> None:
+    if frame.loops:
+        frame.loops[-1].breaks.append(frame.state.copy())
+    frame.state.alive = False
+
+
+def _continue(frame: Run, statement: f.Continue) -> None:
+    if frame.loops:
+        frame.loops[-1].continues.append(frame.state.copy())
+    frame.state.alive = False
+
+
+def _def(frame: Run, statement: f.Def) -> None:
+    frame.bind(statement.function.name, (frame.closure(statement.function), 0))
+
+
+def _class(frame: Run, statement: f.ClassDef) -> None:
+    frame.bind(statement.cls.name, (of(ClassRef("class", frame.engine.class_id(frame.path, statement.cls))), 0))
+
+
+def _import(frame: Run, statement: f.Import) -> None:
+    for local, target in import_bindings(statement):
+        if local != "*":
+            frame.bind(local, (frame.engine.imported(frame.path, *target), 0))
+
+
+def _delete(frame: Run, statement: f.Delete) -> None:
+    for target in statement.targets:
+        if not isinstance(target, (f.Name, f.Attr)):
+            frame.eval(target)
+
+
+def _scope(frame: Run, statement: f.Scope) -> None:
+    frame.globals.update(statement.names)
+
+
+_STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
+    f.Assign: _simple(_assign),
+    f.AnnAssign: _simple(_ann_assign),
+    f.AugAssign: _simple(_aug_assign),
+    f.ExprStmt: _simple(_expr),
+    f.If: _if,
+    f.For: _for,
+    f.While: _while,
+    f.With: _with,
+    f.Try: _try,
+    f.Return: _simple(_return),
+    f.Raise: _simple(_raise),
+    f.Break: _break,
+    f.Continue: _continue,
+    f.Def: _def,
+    f.ClassDef: _class,
+    f.Import: _import,
+    f.Delete: _delete,
+    f.Scope: _scope,
+}

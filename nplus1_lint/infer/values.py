@@ -1,0 +1,467 @@
+"""What a name can stand for: small sets of abstract values, their join, and dependence masks.
+
+Atoms are named tuples because they are hashed and compared millions of times. Each carries its own tag first, so that
+two kinds with equal fields never compare equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, TypeAlias
+
+MAX_ATOMS: Final = 6
+MAX_DEPTH: Final = 5
+
+# A mask says on what a value depends: one bit per parameter, then one bit per loop of the running function.
+PARAM_BITS: Final = 24
+CAPTURE_BIT: Final = 1 << (PARAM_BITS - 1)
+PARAMS_MASK: Final = (1 << PARAM_BITS) - 1
+
+Loads: TypeAlias = frozenset[str]
+"""Loader options of a row: ``a.b`` is loaded; ``!a`` is overridden to stay unloaded; ``*`` covers everything;
+``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
+
+NO_LOADS: Final[Loads] = frozenset()
+
+
+class Site(NamedTuple):
+    """A place in the project's code.
+
+    Attributes:
+        function: id of the function around it.
+        place: (line, column, end line, end column) as `ast` counts.
+    """
+
+    function: str
+    place: tuple[int, int, int, int]
+
+
+class Origin(NamedTuple):
+    """Where a row was loaded: the executing call, and the relationships followed from its entity."""
+
+    site: Site
+    path: tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """An instance of a mapped class.
+
+    Attributes:
+        model: the class' id.
+        loads: loader options that reached it, or None when how it was loaded is unknown.
+        origin: None for rows made by hand or of unknown making.
+        is_async: it belongs to an ``AsyncSession``.
+    """
+
+    tag: str
+    model: str
+    loads: Loads | None
+    origin: Origin | None
+    is_async: bool
+
+
+class Many(NamedTuple):
+    """Something that is iterated.
+
+    Attributes:
+        item: what an iteration yields.
+        kind: ``list``, ``set``, ``query`` (unexecuted), ``result`` (executed), ``iterator``.
+        size: a fixed number of items (a literal, a constant), or None.
+    """
+
+    tag: str
+    item: Value
+    kind: str
+    size: int | None
+
+
+class Mapping(NamedTuple):
+    """A dictionary."""
+
+    tag: str
+    key: Value
+    value: Value
+
+
+class Tuple(NamedTuple):
+    """A tuple, or a result row of several columns, item by item."""
+
+    tag: str
+    items: tuple[Value, ...]
+
+
+class Criterion(NamedTuple):
+    """``model.column <op> value`` inside a statement.
+
+    Attributes:
+        op: ``Eq``, ``In``, or the operator's class name in `ast`.
+        value: where the compared value stands (in *function*), or None.
+        function: id of the function that wrote it.
+        bare: the compared value is a bare name or literal rather than a part of something.
+    """
+
+    model: str
+    column: str
+    op: str
+    value: tuple[int, int, int, int] | None
+    function: str
+    bare: bool
+
+
+class Statement(NamedTuple):
+    """A statement being built: ``session.query(…)``, ``select(…)``, ``update(…)``, ``text(…)``.
+
+    Attributes:
+        style: ``query``, ``flask-query``, ``select``, ``insert``, ``update``, ``delete``, ``text``, ``exists``.
+        entities: what a row holds: ``("row", model)``, ``("column", "model.attribute")``, ``("aggregate", name)``.
+        loads: loader options.
+        criteria: the WHERE clause, as far as it is understood.
+        flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``, ``from_statement``.
+        is_async: known only for a query bound to its session.
+    """
+
+    tag: str
+    style: str
+    entities: tuple[tuple[str, str], ...]
+    loads: Loads
+    criteria: tuple[Criterion, ...]
+    flags: frozenset[str]
+    is_async: bool
+
+
+class Condition(NamedTuple):
+    """A boolean SQL expression."""
+
+    tag: str
+    criteria: tuple[Criterion, ...]
+
+
+class ColumnRef(NamedTuple):
+    """``Model.column`` at class level."""
+
+    tag: str
+    model: str
+    column: str
+
+
+class RelationRef(NamedTuple):
+    """``Model.relationship`` at class level."""
+
+    tag: str
+    model: str
+    relationship: str
+
+
+class Option(NamedTuple):
+    """A loader option: the loads it contributes, below *prefix*, and where a chained call continues."""
+
+    tag: str
+    loads: Loads
+    prefix: str
+    model: str
+
+
+class Aggregate(NamedTuple):
+    """``func.count(…)`` and other SQL functions."""
+
+    tag: str
+    name: str
+
+
+class Session(NamedTuple):
+    """A session or connection.
+
+    Attributes:
+        kind: ``session`` or ``connection``.
+        is_async: awaited.
+        expires: rows expire at commit.
+    """
+
+    tag: str
+    kind: str
+    is_async: bool
+    expires: bool
+
+
+class SessionFactory(NamedTuple):
+    """``sessionmaker(…)``, ``scoped_session(…)``: called, it gives a session."""
+
+    tag: str
+    is_async: bool
+    expires: bool
+
+
+class ClassRef(NamedTuple):
+    """A class of the project."""
+
+    tag: str
+    id: str
+
+
+class Instance(NamedTuple):
+    """An instance of a class of the project that is not mapped.
+
+    Attributes:
+        cls: the class' id.
+        exact: it was constructed, so no subclass can stand in its place.
+        fields: interesting constructor arguments by parameter, sorted.
+    """
+
+    tag: str
+    cls: str
+    exact: bool
+    fields: tuple[tuple[str, Value], ...]
+
+
+class Function(NamedTuple):
+    """A function, method or lambda.
+
+    Attributes:
+        id: the function's id; lambdas and nested functions are known to the engine by it.
+        receiver: what ``self`` is bound to, or None.
+        captured: values of the enclosing function's names that it uses, sorted.
+        bound: positional arguments that ``functools.partial`` has fixed.
+    """
+
+    tag: str
+    id: str
+    receiver: Value | None
+    captured: tuple[tuple[str, Value], ...]
+    bound: tuple[Value, ...]
+
+
+class External(NamedTuple):
+    """Something outside the project, by dotted name; a call's result ends in ``()``."""
+
+    tag: str
+    name: str
+
+
+class ModuleRef(NamedTuple):
+    """A module of the project."""
+
+    tag: str
+    path: str
+
+
+class BoundMethod(NamedTuple):
+    """A method of an abstract value that is no project function: ``session.query``, ``rows.append``."""
+
+    tag: str
+    receiver: Value
+    name: str
+
+
+class Const(NamedTuple):
+    """A literal that steers control flow."""
+
+    tag: str
+    value: bool | None | int | str
+
+
+class Scalar(NamedTuple):
+    """Plain data: a column's value, a number, a string."""
+
+    tag: str
+
+
+class ScalarOf(NamedTuple):
+    """The value of a column of a row."""
+
+    tag: str
+    model: str
+    column: str
+
+
+Atom: TypeAlias = Any  # one of the named tuples above; a closed union of NamedTuples costs more in casts than it finds
+
+
+class Value(NamedTuple):
+    """A set of atoms in order of first sight; empty means unknown, for *reason*."""
+
+    atoms: tuple[Atom, ...]
+    reason: str = ""
+
+    def only(self, kind: type) -> list[Any]:
+        """Return the atoms of one kind."""
+        return [a for a in self.atoms if type(a) is kind]
+
+    def first(self, kind: type) -> Any:
+        """Return the first atom of a kind, or None."""
+        for atom in self.atoms:
+            if type(atom) is kind:
+                return atom
+        return None
+
+
+UNKNOWN: Final = Value((), "unknown")
+SCALAR: Final = Value((Scalar("scalar"),))
+NONE: Final = Value((Const("const", None),))
+TRUE: Final = Value((Const("const", True),))
+FALSE: Final = Value((Const("const", False),))
+
+
+def unknown(reason: str) -> Value:
+    """Return the unknown value with its reason."""
+    return Value((), reason)
+
+
+def of(*atoms: Atom) -> Value:
+    """Return the value that is one of these atoms."""
+    return Value(atoms)
+
+
+def row(model: str, loads: Loads | None = None, origin: Origin | None = None, is_async: bool = False) -> Row:
+    """Make a row atom."""
+    return Row("row", model, loads, origin, is_async)
+
+
+def many(item: Value, kind: str = "list", size: int | None = None) -> Value:
+    """Return a collection of *item*; nesting deeper than `MAX_DEPTH` is cut."""
+    if depth(item) >= MAX_DEPTH:
+        item = UNKNOWN
+    return Value((Many("many", item, kind, size),))
+
+
+def mapping(key: Value, value: Value) -> Value:
+    """Return a dictionary; nesting deeper than `MAX_DEPTH` is cut."""
+    if depth(value) >= MAX_DEPTH:
+        value = UNKNOWN
+    return Value((Mapping("mapping", key, value),))
+
+
+def tuple_of(items: tuple[Value, ...]) -> Value:
+    """Return a tuple; nesting deeper than `MAX_DEPTH` is cut."""
+    if any(depth(item) >= MAX_DEPTH for item in items):
+        items = tuple(UNKNOWN for _ in items)
+    return Value((Tuple("tuple", items),))
+
+
+def depth(value: Value) -> int:
+    """Return how deeply collections and instances nest in a value."""
+    deepest = 0
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Many:
+            deepest = max(deepest, 1 + depth(atom.item))
+        elif kind is Mapping:
+            deepest = max(deepest, 1 + depth(atom.value))
+        elif kind is Tuple:
+            deepest = max(deepest, 1 + max((depth(item) for item in atom.items), default=0))
+        elif kind is Instance:
+            deepest = max(deepest, 1 + max((depth(v) for _, v in atom.fields), default=0))
+        elif kind is Function:
+            deepest = max(deepest, 1 + max((depth(v) for _, v in atom.captured), default=0))
+            if atom.receiver is not None:
+                deepest = max(deepest, 1 + depth(atom.receiver))
+    return deepest
+
+
+def join(left: Value, right: Value) -> Value:
+    """Return the union, bounded to `MAX_ATOMS`; unknown gives way to what is known.
+
+    Collections of one kind are joined item by item, so that ``[]`` and ``[row]`` are one collection.
+    """
+    if left == right or not right.atoms:
+        return left if left.atoms or left.reason else right
+    if not left.atoms:
+        return right
+    atoms = list(left.atoms)
+    for atom in right.atoms:
+        if atom not in atoms:
+            _merge_into(atoms, atom)
+    if len(atoms) > MAX_ATOMS:
+        # Plain data goes first: it is never evidence.
+        kept = [a for a in atoms if type(a) not in (Scalar, ScalarOf, Const)]
+        atoms = kept[:MAX_ATOMS] if kept else atoms[:MAX_ATOMS]
+    return Value(tuple(atoms))
+
+
+def _merge_into(atoms: list[Atom], atom: Atom) -> None:
+    kind = type(atom)
+    for position, present in enumerate(atoms):
+        if type(present) is not kind:
+            continue
+        if kind is Many:
+            size = present.size if present.size == atom.size else None
+            one = present.kind if present.kind == atom.kind else "list"
+            atoms[position] = Many("many", join(present.item, atom.item), one, size)
+            return
+        if kind is Mapping:
+            atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value))
+            return
+        if kind is Tuple and len(present.items) == len(atom.items):
+            items = tuple(join(a, b) for a, b in zip(present.items, atom.items, strict=True))
+            atoms[position] = Tuple("tuple", items)
+            return
+        if kind is Instance and present.cls == atom.cls and present.exact == atom.exact:
+            fields = dict(present.fields)
+            for name, value in atom.fields:
+                fields[name] = join(fields[name], value) if name in fields else value
+            atoms[position] = Instance("instance", atom.cls, atom.exact, tuple(sorted(fields.items())))
+            return
+    atoms.append(atom)
+
+
+def join_all(values: list[Value]) -> Value:
+    """Return the union of any number of values; of none, the unknown value."""
+    joined = UNKNOWN
+    for value in values:
+        joined = join(joined, value)
+    return joined
+
+
+def item_of(value: Value) -> Value:
+    """Return what iterating a value yields, by shape alone (queries are executed elsewhere)."""
+    items: list[Value] = []
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Many:
+            items.append(atom.item)
+        elif kind is Mapping:
+            items.append(atom.key)
+        elif kind is Tuple:
+            items.extend(atom.items)
+        elif kind in (Scalar, Const, ScalarOf):
+            items.append(SCALAR)
+    return join_all(items) if items else unknown("the iterable is unknown")
+
+
+def truth(value: Value) -> bool | None:
+    """Return the truth of a value where a literal settles it."""
+    known: bool | None = None
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Const:
+            one = bool(atom.value)
+        elif kind in (Row, Instance, Session, ClassRef, Function, ModuleRef):
+            one = True
+        else:
+            return None
+        if known is not None and known != one:
+            return None
+        known = one
+    return known
+
+
+def widen(value: Value, budget: int = MAX_DEPTH) -> Value:
+    """Return a value fit for a context's key: string and number literals become plain data, depth is bounded."""
+    if not value.atoms:
+        return UNKNOWN
+    return Value(tuple(dict.fromkeys(_widen_atom(a, budget) for a in value.atoms)))
+
+
+def _widen_atom(atom: Atom, budget: int) -> Atom:
+    kind = type(atom)
+    if kind is Const:
+        keep = atom.value is None or isinstance(atom.value, bool)
+        return atom if keep else Scalar("scalar")
+    if kind is ScalarOf:
+        return Scalar("scalar")
+    if kind is Many:
+        item = widen(atom.item, budget - 1) if budget else UNKNOWN
+        return Many("many", item, atom.kind, atom.size)
+    if kind is Mapping:
+        return Mapping("mapping", SCALAR, widen(atom.value, budget - 1) if budget else UNKNOWN)
+    if kind is Tuple:
+        return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
+    return atom

@@ -1,0 +1,57 @@
+"""The rules: one class each, in one explicit tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from nplus1_lint.findings import Suspect
+from nplus1_lint.rules.base import Example, Proof, Rule
+from nplus1_lint.rules.cannot_parse import CannotParse
+from nplus1_lint.rules.count_in_loop import CountInLoop
+from nplus1_lint.rules.get_in_loop import GetInLoop
+from nplus1_lint.rules.query_in_callee import QueryInCallee
+from nplus1_lint.rules.query_in_loop import QueryInLoop
+from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis
+
+RULES: Final[tuple[type[Rule], ...]] = (
+    CountInLoop,
+    GetInLoop,
+    QueryInLoop,
+    QueryInCallee,
+    UnusedEagerLoad,
+    CannotParse,
+)
+
+# A site that runs several kinds of statement per iteration gets one finding, by the first of these.
+PRIMARY: Final = ("NP101", "NP102", "NP103", "NP105", "NP104", "NP106", "NP108", "NP107")
+
+
+def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tuple[Suspect, ...]:
+    """Apply rules to the inferred facts.
+
+    Args:
+        analysis: the facts.
+        rules: rule classes.
+
+    Returns:
+        The suspects, sorted by place and code; a site that repeats several statements has one, with the primary code.
+    """
+    found = [suspect for rule in rules for suspect in rule().suspects(analysis)]
+    best: dict[tuple[str, tuple[int, ...]], Suspect] = {}
+    others: list[Suspect] = []
+    for suspect in found:
+        if suspect.code not in PRIMARY:
+            others.append(suspect)
+            continue
+        site = (suspect.path, tuple(suspect.pos))
+        present = best.get(site)
+        if present is None or PRIMARY.index(suspect.code) < PRIMARY.index(present.code):
+            best[site] = suspect
+    return tuple(sorted([*best.values(), *others], key=lambda s: (s.path, s.pos, s.code, s.discriminator)))
+
+
+__all__ = ["PRIMARY", "RULES", "Example", "Proof", "Rule", "find_suspects"]

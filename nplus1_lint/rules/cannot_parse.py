@@ -1,0 +1,43 @@
+"""NP902."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.rules.base import Example, Proof, Rule
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis
+
+
+class CannotParse(Rule):
+    """A file cannot be read, decoded or parsed.
+
+    What it does
+        Reports the file among the errors and makes the run exit with 2, findings or not. It cannot be deselected.
+
+    Why is this bad
+        A file that is silently left out reads as clean.
+
+    When it stays quiet
+        Never.
+
+    Fix safety
+        There is no fix.
+    """
+
+    code: ClassVar[str] = "NP902"
+    name: ClassVar[str] = "cannot-parse"
+    severity: ClassVar[Severity] = Severity.ERROR
+    summary: ClassVar[str] = "a file cannot be read, decoded or parsed"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example("an unclosed bracket", "# file: app.py\nrun = (  # expect: NP902\n", Proof.NONE),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (Example("an empty function", "# file: app.py\ndef run(session):\n    return None\n"),)
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield nothing: the entries come from indexing, since such a file has no facts."""
+        return ()

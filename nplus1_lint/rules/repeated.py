@@ -1,0 +1,170 @@
+"""What the rules of a query per iteration share: when to stay quiet, the evidence, the plan of the rewrite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from nplus1_lint.findings import BatchPlan, Confidence, Key, NodeKind, Pos, Severity, Step, Suspect
+from nplus1_lint.infer.effects import READS, Effect, Kind
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis, Repetition
+
+_MAX_STEPS = 12
+
+
+def dependent_reads(analysis: Analysis) -> Iterator[tuple[Repetition, tuple[Effect, ...]]]:
+    """Yield each site of a loop with the SELECTs, COUNTs and gets that depend on the loop and count as an N+1."""
+    for repetition in analysis.repetitions:
+        effects = tuple(
+            effect
+            for effect in repetition.effects
+            if effect.kind in READS and repetition.dependent(effect) and not quiet(repetition, effect)
+        )
+        if effects:
+            yield repetition, effects
+
+
+def quiet(repetition: Repetition, effect: Effect) -> bool:
+    """True for loops that look like an N+1 and are none.
+
+    Chunks, polling, one session per iteration, paging and level-wise search; constants, retries, searches and memos
+    never come this far, because inference does not see them repeat.
+    """
+    loop = repetition.loop
+    if loop.chunked or effect.session & loop.bit:
+        return True
+    if loop.waiting and loop.kind == "while":
+        return True
+    query = effect.query
+    if query is None:
+        return False
+    if query.flags & {"limit", "paged"} and (loop.kind == "while" or "paged" in query.flags):
+        return True
+    level_wise = any(criterion.op == "In" for criterion, _ in query.criteria)
+    return loop.kind == "while" and level_wise
+
+
+def confidence(repetition: Repetition, effects: Iterable[Effect]) -> Confidence:
+    """High when the loop's values are known; medium when they or the statement are not."""
+    known = bool(repetition.loop.over.atoms) or repetition.loop.kind == "while"
+    raw = all(effect.query is not None and effect.query.style == "text" for effect in effects)
+    return Confidence.HIGH if known and not raw else Confidence.MEDIUM
+
+
+def severity(analysis: Analysis, repetition: Repetition, most: Severity) -> Severity:
+    """One less where long work (network, subprocesses) dominates the loop."""
+    if repetition.loop.site in analysis.long_loops and most > Severity.INFO:
+        return Severity(most - 1)
+    return most
+
+
+def suspect(
+    code: str,
+    analysis: Analysis,
+    repetition: Repetition,
+    effects: tuple[Effect, ...],
+    message: str,
+    most: Severity,
+    plan: BatchPlan | None = None,
+    advice: str = "",
+    node: NodeKind = NodeKind.CALL,
+) -> Suspect:
+    """Build the suspect of one site."""
+    return Suspect(
+        code=code,
+        path=repetition.path,
+        pos=Pos(*repetition.place),
+        node=node,
+        scope=Pos(*repetition.scope),
+        function=repetition.function,
+        message=message,
+        severity=severity(analysis, repetition, most),
+        confidence=confidence(repetition, effects),
+        evidence=tuple(evidence(analysis, repetition, effects)),
+        plan=plan,
+        advice=advice,
+    )
+
+
+def evidence(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect]) -> Iterator[Step]:
+    """The loop, each call on the way, each statement: in the order in which execution meets them."""
+    loop = repetition.loop
+    yield Step(repetition.path, loop.site.place[0], f"loop: {loop.text}")
+    seen: set[tuple[str, int, str]] = set()
+    count = 0
+    for effect in effects:
+        for step in _steps(analysis, repetition, effect):
+            key = (step.path, step.line, step.message)
+            if key not in seen and count < _MAX_STEPS:
+                seen.add(key)
+                count += 1
+                yield step
+
+
+def _steps(analysis: Analysis, repetition: Repetition, effect: Effect) -> Iterator[Step]:
+    sites = (*effect.chain, effect.site)
+    for call, inside in zip(sites, sites[1:], strict=False):
+        path = repetition.path if call is sites[0] else analysis.path_of(call)
+        yield Step(path, call.place[0], f"calls {analysis.function_name(inside.function)}()")
+    path = analysis.path_of(effect.site) if effect.chain else repetition.path
+    yield Step(path, effect.site.place[0], what(effect))
+
+
+def what(effect: Effect) -> str:
+    """Name a statement: ``SELECT Artifact``, ``lazy load of Team.heroes``."""
+    subject = effect.subject.rpartition(":")[2]
+    if effect.kind is Kind.LAZY_LOAD:
+        return f"lazy load of {subject}.{effect.attribute}"
+    verb = {Kind.GET: "SELECT", Kind.REFRESH: "reload of"}.get(effect.kind, effect.kind.value)
+    by_key = " by its key" if effect.kind is Kind.GET else ""
+    return f"{verb} {subject}{by_key}".strip()
+
+
+def where(analysis: Analysis, effect: Effect) -> str:
+    """Return ``path:line`` of a statement."""
+    return f"{analysis.path_of(effect.site)}:{effect.site.place[0]}"
+
+
+def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> BatchPlan | None:
+    """Return what the rewriter needs to lift a query of the loop's own function out of it, or None."""
+    query = effect.query
+    model = analysis.project.models.get(effect.subject)
+    if query is None or model is None or effect.chain:
+        return None
+    keys = tuple(
+        Key(criterion.column, Pos(*criterion.value))
+        for criterion, mask in query.criteria
+        if criterion.op == "Eq" and mask & repetition.loop.bit and criterion.value is not None
+    )
+    if not keys:
+        return None
+    loop = repetition.loop
+    return BatchPlan(
+        loop=Pos(*loop.site.place),
+        iterable=Pos(*loop.iterable) if loop.iterable else None,
+        model=analysis.local_name(repetition.path, model.id),
+        keys=keys,
+        aggregate=query.aggregate,
+        session=Pos(*query.session) if query.session else None,
+        style="legacy-flask" if query.style == "flask-query" else "query" if query.style == "query" else "select",
+        is_async=query.is_async,
+        primary_key=model.primary_key[0] if len(model.primary_key) == 1 else None,
+        unique=query.unique,
+    )
+
+
+def direct(
+    code: str,
+    analysis: Analysis,
+    most: Severity,
+    wanted: Callable[[Effect], bool],
+    message: Callable[[Repetition, Effect], str],
+) -> Iterator[Suspect]:
+    """Yield a suspect for each query that stands in the loop's own function and is of the wanted kind."""
+    for repetition, effects in dependent_reads(analysis):
+        own = tuple(effect for effect in effects if not effect.chain and wanted(effect))
+        if own:
+            plan = batch_plan(analysis, repetition, own[0])
+            yield suspect(code, analysis, repetition, own, message(repetition, own[0]), most, plan)

@@ -1,0 +1,264 @@
+"""NP201."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Confidence, LoaderPlan, NodeKind, Pos, Severity, Step, Suspect
+from nplus1_lint.infer.loading import cascade
+from nplus1_lint.rules.base import Example, Proof, Rule
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis, Reach
+    from nplus1_lint.infer.effects import Execution
+    from nplus1_lint.link.models import Relationship
+
+_MAX_STEPS = 20
+
+
+@dataclass(slots=True)
+class Load:
+    """A relationship as one router loads it by the mapping's own strategy.
+
+    Attributes:
+        executions: each query that loads it, with the path from its entity.
+        read: the queries whose rows are read for it.
+        escaped: the queries whose rows escape.
+    """
+
+    relationship: Relationship
+    executions: list[tuple[Execution, tuple[str, ...]]] = field(default_factory=list)
+    read: list[Execution] = field(default_factory=list)
+    escaped: list[Execution] = field(default_factory=list)
+
+
+class UnusedEagerLoad(Rule):
+    """A relationship is loaded eagerly by its mapping, and a router never reads it.
+
+    What it does
+        For each router (a module with route handlers, with everything that they reach) and each relationship with
+        ``lazy="selectin"``, ``"joined"``, ``"subquery"`` or ``"immediate"``: flags it when the router's queries load it,
+        also through another eager relationship, and none of the rows loaded there is read for it. A query that no
+        router reaches counts for its own module.
+
+    Why is this bad
+        Each query pays one more statement per relationship, and again for everything that the loaded rows load.
+
+    Use instead
+        ``lazy="select"`` (or ``"raise"``) on the mapping and ``selectinload`` where it is read; or ``lazyload`` in the
+        one router that does not need it. Never ``noload``: it silently returns nothing.
+
+    When it stays quiet
+        Column-only selects, counts, bulk updates and deletes; queries with ``lazyload``, ``raiseload`` or ``noload``.
+        Rows that go where they cannot be followed lower the confidence.
+
+    Fix safety
+        Shown only: changing the mapping changes every query of the class.
+    """
+
+    code: ClassVar[str] = "NP201"
+    name: ClassVar[str] = "unused-eager-load"
+    severity: ClassVar[Severity] = Severity.WARNING
+    summary: ClassVar[str] = "a router never reads what the mapping loads eagerly for it"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "children loaded for a list of names",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")  # expect: NP201
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    for number in range(n):
+        session.add(Team(name=f"team-{number}", heroes=[Hero(), Hero()]))
+    session.commit()
+    session.expunge_all()
+
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+def run(session: Session):
+    return [team.name for team in session.scalars(select(Team))]
+""",
+            Proof.WASTE,
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "the children are read, and columns alone load nothing",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    for number in range(n):
+        session.add(Team(name=f"team-{number}", heroes=[Hero(), Hero()]))
+    session.commit()
+    session.expunge_all()
+
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+def run(session: Session):
+    names = session.execute(select(Team.id, Team.name)).all()
+    return names, [len(team.heroes) for team in session.scalars(select(Team))]
+""",
+            Proof.WASTE,
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per relationship and router that loads it for nothing."""
+        loads = [(reach, load) for reach in analysis.reaches for load in eager_loads(analysis, reach)]
+        for reach, load in loads:
+            if load.read or not load.relationship.lazy_written:
+                continue
+            others = [(r, one) for r, one in loads if _same(one.relationship, load.relationship)]
+            yield self._suspect(analysis, reach, load, others)
+
+    def _suspect(self, analysis: Analysis, reach: Reach, load: Load, others: list[tuple[Reach, Load]]) -> Suspect:
+        relationship = load.relationship
+        owner = analysis.project.models[relationship.owner]
+        name = f"{owner.name}.{relationship.name}"
+        readers = [(r, one) for r, one in others if one.read]
+        what = "router" if reach.is_router else "module"
+        wasters = tuple(_query_steps(analysis, load, f"loads {name} for nothing in {reach.path}"))
+        message = (
+            f'{name} is loaded by lazy="{relationship.lazy}" in {reach.path} and never read there: '
+            f"{len(load.executions)} {'query loads' if len(load.executions) == 1 else 'queries load'} it for nothing; "
+            f"read by {len(readers)} of {len(others)} {what}s that load it"
+        )
+        return Suspect(
+            code=self.code,
+            path=relationship.declared_in,
+            pos=Pos(*relationship.place),
+            node=NodeKind.CALL,
+            scope=Pos(*relationship.place),
+            function=owner.name,
+            message=message,
+            severity=self.severity,
+            confidence=_confidence(load),
+            evidence=wasters[:_MAX_STEPS],
+            plan=LoaderPlan(
+                owner.name,
+                relationship.name,
+                relationship.lazy,
+                reach.path,
+                tuple(step for r, one in readers for step in _reader_steps(analysis, r, one)),
+                wasters,
+            ),
+            also_in=(reach.path,),
+            discriminator=reach.path,
+        )
+
+
+def eager_loads(analysis: Analysis, reach: Reach) -> list[Load]:
+    """Return every relationship that the mapping loads in a router's reach, with who reads it."""
+    models = analysis.project.models
+    reads = {(read.site, read.path) for read in reach.reads}
+    escapes = {(escape.site, escape.path) for escape in reach.escapes}
+    loads: dict[tuple[str, tuple[int, int, int, int], str], Load] = {}
+    for execution in reach.executions:
+        for model in execution.models:
+            for path in cascade(models, model, execution.loads):
+                relationship = _follow(analysis, model, path)
+                if relationship is None or not relationship.eager:
+                    continue
+                key = (relationship.declared_in, relationship.place, relationship.name)
+                load = loads.setdefault(key, Load(relationship))
+                load.executions.append((execution, path))
+                if (execution.site, path) in reads:
+                    load.read.append(execution)
+                if any((execution.site, path[:length]) in escapes for length in range(len(path))):
+                    load.escaped.append(execution)
+    return list(loads.values())
+
+
+def _follow(analysis: Analysis, model: str, path: tuple[str, ...]) -> Relationship | None:
+    relationship = None
+    current: str | None = model
+    for name in path:
+        owner = analysis.project.models.get(current or "")
+        relationship = owner.relationships.get(name) if owner is not None else None
+        if relationship is None:
+            return None
+        current = relationship.target
+    return relationship
+
+
+def _same(left: Relationship, right: Relationship) -> bool:
+    return (left.declared_in, left.place, left.name) == (right.declared_in, right.place, right.name)
+
+
+def _confidence(load: Load) -> Confidence:
+    """Rows that escape may be read where the analysis does not see."""
+    if not load.escaped:
+        return Confidence.HIGH
+    return Confidence.LOW
+
+
+def _query_steps(analysis: Analysis, load: Load, message: str) -> Iterator[Step]:
+    seen: set[tuple[str, int]] = set()
+    for execution, path in load.executions:
+        where = (analysis.path_of(execution.site), execution.site.place[0])
+        if where in seen:
+            continue
+        seen.add(where)
+        way = f" by way of {'.'.join(path[:-1])}" if len(path) > 1 else ""
+        yield Step(*where, f"{message}{way}")
+
+
+def _reader_steps(analysis: Analysis, reach: Reach, load: Load) -> Iterator[Step]:
+    for execution in dict.fromkeys(load.read):
+        yield Step(
+            analysis.path_of(execution.site), execution.site.place[0],
+            f"{load.relationship.name} is read on the rows of this query in {reach.path}",
+        )  # fmt: skip
