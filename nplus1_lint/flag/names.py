@@ -18,6 +18,7 @@ _TRIVIA: Final = frozenset(
     {"attr", "comma", "dot", "equal", "footer", "header", "keyword", "leading_lines", "lines_after_decorators"}
     | {"lbrace", "lbracket", "lpar", "operator", "rbrace", "rbracket", "rpar", "semicolon", "trailing_whitespace"}
 )
+_BINDERS: Final = (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor)
 _FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
 
 
@@ -59,12 +60,10 @@ def bindings(node: cst.CSTNode) -> Counter[str]:
     """How often some code binds each name, nested scopes included."""
     names: Counter[str] = Counter()
     for here in walk(node):
-        if isinstance(here, (cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For, cst.CompFor)) or (
-            isinstance(here, cst.AnnAssign) and here.value is not None
-        ):
-            names.update(targets(here.target))
-        elif isinstance(here, (cst.AsName, cst.Param, cst.FunctionDef)):
+        if isinstance(here, (cst.AsName, cst.Param, cst.FunctionDef)):
             names.update(targets(here.name))
+        elif isinstance(here, _BINDERS) and not (isinstance(here, cst.AnnAssign) and here.value is None):
+            names.update(targets(here.target))
     return names
 
 

@@ -14,8 +14,7 @@ from nplus1_lint.flag.visitor import COMPREHENSIONS, LOOPS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nplus1_lint.flag.names import walk
-from nplus1_lint.flag.visitor import Located, Region
+    from nplus1_lint.flag.visitor import Located, Region
 
 
 def mismatch(region: Region, found: Located, suspect: Suspect) -> str:
