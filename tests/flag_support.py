@@ -98,6 +98,7 @@ class Case:
             for loop in ast.walk(ast.parse(text))
             if isinstance(loop, self.inside or LOOPS)
             and pos(loop).contains(pos(node))
+            and pos(loop) != pos(node)
             and not (iterable(loop) and pos(iterable(loop)).contains(pos(node)))
         ]
         loop = max(around, key=lambda loop: (loop.lineno, loop.col_offset))

@@ -232,6 +232,42 @@ SENTENCES = {
         style="select",
         expected="keep them in a dict by key",
     ),
+    "a lambda": Case(
+        """
+        def run(session, ids):
+            return list(map(lambda number: session.get(Hero, number), ids))
+        """,
+        "session.get(Hero, number)",
+        {"id": "number"},
+        style="select",
+        unique=True,
+        inside=ast.Call,
+        expected="keep them in a dict by key",
+    ),
+    "a key that is consumed": Case(
+        """
+        def run(session, queues):
+            for queue in queues:
+                number = queue.pop()
+                print(session.get(Hero, number))
+        """,
+        "session.get(Hero, number)",
+        {"id": "number"},
+        style="select",
+        unique=True,
+        expected="keep them in a dict by key",
+    ),
+    "a key that the loop writes": Case(
+        """
+        def run(session, teams):
+            for team in teams:
+                team.slug = clean(team.slug)
+                print(session.query(Hero).filter(Hero.name == team.slug).all())
+        """,
+        "session.query(Hero).filter(Hero.name == team.slug).all()",
+        {"name": "team.slug"},
+        expected="group them by key",
+    ),
     "a helper that builds the statement": Case(
         """
         def run(session, ids):

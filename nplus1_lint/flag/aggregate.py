@@ -156,7 +156,8 @@ def _value(site: Site, looked_up: str) -> tuple[cst.BaseExpression | None, str]:
     last = site.query.results[-1] if site.query.results else site.query.executor
     if last in ("count", "scalar", "scalar_one", "scalar_one_or_none", "len"):
         return site.outer, looked_up
-    if last in ("first", "one", "one_or_none", "fetchone"):
+    of_function = len(site.query.entities) == 1 and _called(site.query.entities[0]) is not None
+    if last in ("first", "one", "one_or_none", "fetchone") and of_function:
         if "scalars" in site.query.results or site.query.executor in ("scalars", "exec"):
             return site.outer, looked_up
         parent = site.region.located(site.outer).ancestors[-1]

@@ -21,7 +21,7 @@ from nplus1_lint.flag import aggregate, batch, loader_option
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceText
-from nplus1_lint.flag.visitor import KINDS, LOOPS, Located, Region
+from nplus1_lint.flag.visitor import KINDS, REPEATERS, Located, Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -105,7 +105,7 @@ def _located(region: Region, suspect: Suspect) -> Located:
     if missing:
         raise _lost(suspect, missing)
     if isinstance(suspect.plan, BatchPlan):
-        loop = region.find(suspect.plan.loop, LOOPS)
+        loop = region.find(suspect.plan.loop, REPEATERS)
         if loop is None or not in_loop(found, loop.node):
             raise _lost(suspect, f"the loop of its plan (line {suspect.plan.loop.line}) does not repeat it")
     return found

@@ -10,6 +10,7 @@ import libcst as cst
 from nplus1_lint.flag.names import import_of
 from nplus1_lint.flag.rewrite import Context, Rewrite, advise, chain, wrap
 from nplus1_lint.flag.site import Site, read_site
+from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
     from nplus1_lint.findings import BatchPlan, Suggestion
@@ -36,7 +37,7 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
     if made is not None:
         return made.suggestion(context.region)
     columns = ", ".join(f"{plan.model}.{key.column}" for key in plan.keys)
-    if plan.iterable is None:
+    if isinstance(context.at(plan.loop, "a loop", REPEATERS).node, (cst.While, cst.FunctionDef)):
         return advise(
             f"Fetch {plan.model} level by level with one IN query on {columns} per level, or the whole chain with one "
             "recursive common table expression"
@@ -130,6 +131,12 @@ def _snake(model: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model.rpartition(".")[2]).lower()
 
 
+def _held(site: Site, what: str) -> str:
+    """A name for the fetched rows that says what they are held by."""
+    by = "_and_".join(term.attribute for term in site.terms)
+    return f"{_snake(site.entity)}{what}_by_{by if len(by) <= 24 else 'key'}"
+
+
 def _loop(target: str, query: list[str]) -> list[str]:
     if len(query) == 1:
         return [f"for {target} in {query[0]}:"]
@@ -140,8 +147,7 @@ def _loop(target: str, query: list[str]) -> list[str]:
 
 def _single(site: Site, query: list[str], target: str, key: str, shape: str, imports: list[str]) -> Rewrite:
     plan = site.plan
-    base = f"{_snake(site.entity)}_by_{'_and_'.join(term.attribute for term in site.terms)}"
-    name = site.names.fresh(base)
+    name = site.names.fresh(_held(site, ""))
     row = target.partition(",")[0]
     ordered = site.query.step("order_by") is not None
     if plan.unique or shape == "exact":
@@ -172,7 +178,7 @@ def _single(site: Site, query: list[str], target: str, key: str, shape: str, imp
 
 
 def _many(site: Site, query: list[str], target: str, key: str, imports: list[str]) -> Rewrite:
-    name = site.names.fresh(f"{_snake(site.entity)}_rows_by_{'_and_'.join(term.attribute for term in site.terms)}")
+    name = site.names.fresh(_held(site, "_rows"))
     written, line = import_of(site.region.source, "collections", "defaultdict")
     row = target.partition(",")[0]
     before = [f"{name} = {written}(list)", *_loop(target, query), f"    {name}[{key}].append({row})"]

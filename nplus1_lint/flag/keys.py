@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from nplus1_lint.flag.names import bindings, reads, targets, walk
-from nplus1_lint.flag.rewrite import Edit, flat
+from nplus1_lint.flag.rewrite import Edit, flat, wrap
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
 _CONSUMERS: Final = frozenset({"get_nowait", "input", "next", "pop", "popitem", "popleft", "read", "readline", "recv"})
+_SHORT: Final = 60
+"""A longer list of keys gets a statement of its own."""
 _LATE: Final = "?"
 """Stands among the reads of a condition that means something only inside the loop."""
 _RE_ITERABLE_METHODS: Final = frozenset({"items", "keys", "values"})
@@ -96,7 +98,7 @@ class Collector:
         path = [*ancestors[ancestors.index(start) :], self.target]
         self.changed = changed(start)
         clauses = self._clauses(path)
-        if clauses is None or any(self._written(value, start) for value in values):
+        if not clauses or clauses[0].kind != "for" or any(self._written(value, start) for value in values):
             return None
         before, edits, clauses = self._materialised(start, clauses)
         bound = bindings(start)
@@ -107,7 +109,11 @@ class Collector:
                 continue
             value = texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
             if all(clause.kind != "let" for clause in chosen):
-                return KeyList(_comprehension(value, chosen), before, edits, start)
+                listed = _comprehension(value, chosen)
+                if len(listed) <= _SHORT:
+                    return KeyList(listed, before, edits, start)
+                name = self.names.fresh("keys")
+                return KeyList(name, (*before, *_long_list(name, listed)), edits, start)
             name = self.names.fresh("keys")
             return KeyList(name, (*before, *_two_pass(name, value, chosen)), edits, start)
         return None
@@ -363,6 +369,10 @@ def _comprehension(value: str, clauses: Sequence[Clause]) -> str:
         return iterable if iterable.endswith("_rows") else f"list({iterable})"
     parts = [f"if {clause.text}" if clause.kind == "if" else clause.text for clause in clauses]
     return f"[{' '.join([value, *parts])}]"
+
+
+def _long_list(name: str, listed: str) -> list[str]:
+    return wrap(f"{name} = [", [listed[1:-1]], "]") if listed.startswith("[") else [f"{name} = {listed}"]
 
 
 def _two_pass(name: str, value: str, clauses: Sequence[Clause]) -> list[str]:

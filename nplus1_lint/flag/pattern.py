@@ -80,8 +80,10 @@ def repeats(node: cst.CSTNode, below: Sequence[cst.CSTNode]) -> bool:
 
 def in_loop(found: Located, loop: cst.CSTNode) -> bool:
     """True if a loop repeats a node."""
-    if not isinstance(loop, LOOPS) or loop not in found.ancestors:
+    if loop not in found.ancestors:
         return False
+    if not isinstance(loop, LOOPS):
+        return True
     at = found.ancestors.index(loop)
     return repeats(loop, [*found.ancestors[at + 1 :], found.node])
 

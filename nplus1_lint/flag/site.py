@@ -12,7 +12,7 @@ from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
 from nplus1_lint.flag.keys import Collector, KeyList
 from nplus1_lint.flag.names import Names, bindings, import_of, reads, walk
 from nplus1_lint.flag.rewrite import Context, Edit, Rewrite, flat
-from nplus1_lint.flag.visitor import LOOPS
+from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ class Site:
         run = source.statements(start[0], start[2])
         anchor = run[0] if run else self.region.first
         edits = [Edit(*self.region.outer_offsets(self.outer), new), *self.keys.edits, *self._removed()]
-        return Rewrite(title, anchor, (*self.keys.before, *before), tuple(edits), tuple(dict.fromkeys(imports)))
+        return Rewrite(title, anchor, (*self.keys.before, *before), tuple(edits), _merged(imports))
 
     def _removed(self) -> list[Edit]:
         """Take out assignments of the old statement that nothing else reads."""
@@ -140,6 +140,15 @@ class Site:
         return _count(self.region.code(node), name)
 
 
+def _merged(imports: Sequence[str]) -> tuple[str, ...]:
+    """One import line per module."""
+    names: dict[str, set[str]] = {}
+    for line in imports:
+        module, _, name = line.removeprefix("from ").partition(" import ")
+        names.setdefault(module, set()).add(name)
+    return tuple(f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names))
+
+
 def _count(text: str, word: str) -> int:
     return len(re.findall(rf"(?<!\w){re.escape(word)}(?!\w)", text))
 
@@ -158,7 +167,7 @@ def read_site(context: Context, plan: BatchPlan) -> Site | None:
         InternalError: the plan names places at which nothing fitting stands.
     """
     region = context.region
-    loop = context.at(plan.loop, "a loop", LOOPS).node
+    loop = context.at(plan.loop, "a loop", REPEATERS).node
     reader = Reader(region, loop)
     outer: cst.BaseExpression = outermost(region, context.found.node)
     query = reader.read(outer)

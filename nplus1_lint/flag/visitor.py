@@ -24,6 +24,8 @@ Place: TypeAlias = tuple[int, int, int, int]
 
 COMPREHENSIONS: Final = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)
 LOOPS: Final = (cst.For, cst.While, *COMPREHENSIONS)
+REPEATERS: Final = (*LOOPS, cst.Call, cst.FunctionDef)
+"""What can be the loop of a plan: also a call, as in ``map(lambda row: …, rows)``, or a function that recurs."""
 KINDS: Final[dict[NodeKind, tuple[type[cst.CSTNode], ...]]] = {
     NodeKind.CALL: (cst.Call,),
     NodeKind.ATTRIBUTE: (cst.Attribute,),
