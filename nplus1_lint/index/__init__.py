@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from nplus1_lint.findings import ScanError
 from nplus1_lint.index.facts import ModuleFacts, ParseError
+from nplus1_lint.index.modules import absolute, aliases, packages
 
 Progress = Callable[[str, int, int], None]
 _POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
@@ -72,7 +74,7 @@ def index_files(
     """
     modules = {m.path: m for m in _extract_all(files, jobs, progress)}
     located = {file.path: file.absolute for file in files}
-    waiting = _by_tail([c for c in context if c.path not in modules])
+    waiting = _by_alias(files, [c for c in context if c.path not in modules])
     frontier: Iterable[ModuleFacts] = modules.values()
     while waiting:
         wanted = {c.path: c for module in frontier for c in _imported(module, waiting) if c.path not in modules}
@@ -85,11 +87,8 @@ def index_files(
 
 
 def _extract_all(files: Sequence[SourceFile], jobs: int, progress: Progress | None) -> Iterable[ModuleFacts]:
-    import os
-
-    sizes = sum(os.path.getsize(f.absolute) for f in files) if jobs > 1 and os.path.exists(files[0].absolute) else 0
     pairs = [(f.path, f.absolute) for f in files]
-    if sizes < _POOL_FROM:
+    if jobs <= 1 or sum(_size(f.absolute) for f in files) < _POOL_FROM:
         yield from _in_process(pairs, progress)
         return
     from concurrent.futures import ProcessPoolExecutor
@@ -106,6 +105,13 @@ def _extract_all(files: Sequence[SourceFile], jobs: int, progress: Progress | No
             if progress:
                 progress("index", done, len(pairs))
             yield from modules
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # it is reported when it is read
 
 
 def _in_process(pairs: Sequence[tuple[str, str]], progress: Progress | None) -> Iterable[ModuleFacts]:
@@ -136,37 +142,27 @@ def _extract_file(path: str, absolute: str) -> ModuleFacts:
     return extract(path, source)
 
 
-def _by_tail(files: Sequence[SourceFile]) -> dict[str, list[SourceFile]]:
-    """Group files by the last part of their module's name."""
-    tails: dict[str, list[SourceFile]] = {}
-    for file in files:
-        parts = file.path.removesuffix(".py").split("/")
-        tail = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
-        tails.setdefault(tail, []).append(file)
-    return tails
+def _by_alias(files: Sequence[SourceFile], context: Sequence[SourceFile]) -> dict[str, list[SourceFile]]:
+    """Group context files by the names under which they may be imported."""
+    folders = packages(file.path for file in (*files, *context))
+    named: dict[str, list[SourceFile]] = {}
+    for file in context:
+        for alias in aliases(file.path, folders):
+            named.setdefault(alias, []).append(file)
+    return named
 
 
 def _imported(module: ModuleFacts, waiting: dict[str, list[SourceFile]]) -> Iterable[SourceFile]:
-    """Files that the module may import: a cheap over-approximation, linking decides."""
+    """Files that importing runs: each package on the way, the module, and submodules imported by name."""
     from nplus1_lint.index.walk import imports
 
     for statement in imports(module.body.body):
-        dotted = [statement.module] if statement.module else []
-        dotted += [f"{statement.module or ''}.{alias.name}".strip(".") for alias in statement.names]
         if statement.module is None:
             dotted = [alias.name for alias in statement.names]
+        else:
+            base = absolute(module.path, statement.module, statement.level)
+            dotted = [f"{base}.{alias.name}" for alias in statement.names] if base else []
         for name in dotted:
-            # `import a.b.c` runs the packages a and a.b too.
-            for part in name.split("."):
-                for file in waiting.get(part, ()):
-                    if _ends_like(file.path, name):
-                        yield file
-
-
-def _ends_like(path: str, dotted: str) -> bool:
-    stem = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    parts = dotted.split(".")
-    return any(
-        stem == prefix or stem.endswith(f".{prefix}")
-        for prefix in (".".join(parts[:length]) for length in range(1, len(parts) + 1))
-    )
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                yield from waiting.get(".".join(parts[:length]), ())

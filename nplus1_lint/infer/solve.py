@@ -51,6 +51,7 @@ Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
 
 MAX_CONTEXTS = 64  # contexts of one function; 47 was the most on a tree of 552 files
 MAX_DEPTH = 28  # calls on the stack
+MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
 
@@ -70,6 +71,7 @@ class Engine:
         self._running: dict[Key, Summary] = {}
         self._recursive: set[Key] = set()
         self._contexts: dict[str, int] = {}
+        self._active: dict[str, list[Key]] = {}
         self._globals: dict[tuple[str, str], Value] = {}
         self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
         self._nested: dict[str, Definition] = {}
@@ -168,19 +170,19 @@ class Engine:
         if key in self._running:
             self._recursive.add(key)
             return self._running[key]
-        if depth > MAX_DEPTH:
+        active = self._active.setdefault(definition.id, [])
+        if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE or self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
+            # A recursion whose arguments grow is the innermost of its runs again.
+            if active:
+                self._recursive.add(active[-1])
+                return self._running[active[-1]]
             return _NOTHING._replace(returns=self._declared(definition, values))
-        if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
-            general: Key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
-            if caller is not None:
-                caller.calls[general] = None
-            if general in self._summaries:
-                return self._summaries[general]
         self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
         return self._solve(definition, key, depth)
 
     def _solve(self, definition: Definition, key: Key, depth: int) -> Summary:
         summary = _NOTHING
+        self._active[definition.id].append(key)
         for _ in range(ROUNDS):
             self._running[key] = summary
             self._recursive.discard(key)
@@ -188,6 +190,7 @@ class Engine:
             if key not in self._recursive or summary == previous:
                 break
         del self._running[key]
+        self._active[definition.id].pop()
         self._summaries[key] = summary
         return summary
 

@@ -1,8 +1,6 @@
-"""Names to what they stand for: module names, imports, and the symbol table of each module.
+"""Names to what they stand for: imports and the symbol table of each module.
 
-A module's canonical name is its whole path, dotted. Code imports it by a suffix of that path: every suffix that starts
-below a folder which is no package (has no ``__init__.py``) is an alias, because such a folder can be on ``sys.path``
-(src layouts, ``backend/``, namespace packages). Where two files share an alias, the importer's nearest relative wins.
+Where two files can be imported by one name, the importer's nearest relative wins.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.modules import absolute, aliases, module_name, packages
 from nplus1_lint.index.walk import blocks
 
 _FOLLOW_LIMIT = 24  # re-exports followed before a chain of imports counts as circular
@@ -84,7 +83,7 @@ class Symbols:
 
     def __init__(self, modules: Iterable[f.ModuleFacts]) -> None:
         facts = [m for m in modules if m.parse_error is None]
-        packages = {m.path.rpartition("/")[0] for m in facts if m.is_package}
+        folders = packages(m.path for m in facts)
         self.modules: dict[str, Module] = {}
         self._aliases: dict[str, list[str]] = {}
         self._folders: set[str] = set()
@@ -92,7 +91,7 @@ class Symbols:
             name = module_name(module.path)
             self.modules[module.path] = table = Module(module.path, name, module)
             _collect(table, module.body.body)
-            for alias in _module_aliases(module.path, packages):
+            for alias in aliases(module.path, folders):
                 self._aliases.setdefault(alias, []).append(module.path)
                 self._folders.update(_parents(alias))
         self._memo: dict[tuple[str, str], Symbol | None] = {}
@@ -153,7 +152,7 @@ class Symbols:
             limit: how many more re-exports to follow.
             star: the import is a ``*`` import: an external module gives nothing.
         """
-        target = self._absolute(path, dotted, level)
+        target = absolute(path, dotted, level)
         if target is None:
             return None
         found = self.find_module(target, path)
@@ -186,32 +185,6 @@ class Symbols:
             found_path = self.find_module(dotted, importer)
             return ModuleSymbol(found_path) if found_path else ExternalSymbol(dotted)
         return None
-
-    def _absolute(self, path: str, dotted: str, level: int) -> str | None:
-        if not level:
-            return dotted
-        parts = path.removesuffix(".py").split("/")
-        if parts[-1] == "__init__":
-            parts.pop()
-            level -= 1
-        if level > len(parts):
-            return None
-        base = parts[: len(parts) - level] if level else parts
-        return ".".join([*base, *([dotted] if dotted else [])])
-
-
-def module_name(path: str) -> str:
-    """Return a module's canonical name: its whole path, dotted."""
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def _module_aliases(path: str, packages: set[str]) -> Iterator[str]:
-    parts = path.removesuffix(".py").split("/")
-    if parts[-1] == "__init__":
-        parts.pop()
-    for start in range(len(parts)):
-        if start == 0 or "/".join(parts[:start]) not in packages:
-            yield ".".join(parts[start:])
 
 
 def _parents(dotted: str) -> Iterator[str]:
