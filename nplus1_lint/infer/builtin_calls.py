@@ -101,12 +101,24 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
 
 def _counted(frame: Frame, arguments: Arguments) -> None:
     """``len(q.all())`` counts: the query that its argument has just run is a COUNT that fetches rows."""
-    place = orm.place_of(arguments.exprs[0]) if arguments.exprs else None
+    places = _call_chain(arguments.exprs[0]) if arguments.exprs else frozenset()
     for index, emission in enumerate(frame.emissions):
         query = emission.effect.query
-        if emission.place == place and emission.effect.kind in (Kind.SELECT, Kind.GET) and query is not None and not emission.effect.chain:
+        if emission.place in places and emission.effect.kind in (Kind.SELECT, Kind.GET) and query is not None and not emission.effect.chain:
             counted = emission.effect._replace(kind=Kind.COUNT, query=query._replace(aggregate="count"))
             frame.emissions[index] = emission._replace(effect=counted)
+
+
+def _call_chain(expr: f.Expr) -> frozenset[Place]:
+    """The places of the calls in ``a.b().c()``, outermost to innermost."""
+    places = set()
+    while isinstance(expr, (f.Call, f.Attr)):
+        if isinstance(expr, f.Call):
+            places.add(expr.pos)
+            expr = expr.func
+        else:
+            expr = expr.value
+    return frozenset(places)
 
 
 def _argument_place(arguments: Arguments, position: int, place: Place) -> Place:

@@ -189,13 +189,15 @@ class Classes:
             return own
         hierarchy = self._engine.project.hierarchy
         overrides = []
+        abstract = self.is_abstract(definition)
         for sub in sorted(hierarchy.descendants(instance.cls)):
-            method = hierarchy.classes[sub].methods.get(name)
-            if method is not None and not self.is_abstract(method):
+            # An abstract method may be implemented by another base of the subclass.
+            method = hierarchy.find_method(sub, name) if abstract else hierarchy.classes[sub].methods.get(name)
+            if method is not None and method.id != definition.id and not self.is_abstract(method):
                 overrides.append((instance._replace(cls=sub), method))
-        if self.is_abstract(definition) and not overrides:
+        if abstract and not overrides:
             overrides = self._by_protocol(instance, name)
-        if self.is_abstract(definition) and overrides:
+        if abstract and overrides:
             return overrides[:MAX_IMPLEMENTATIONS]
         return (own + overrides)[:MAX_IMPLEMENTATIONS]
 

@@ -130,13 +130,13 @@ class Read(NamedTuple):
         site: the query that loaded the root row.
         path: relationships from the root entity to the one read, itself included.
         place: where it was read.
-        counted: only its length or truth was wanted.
+        by_delete: a delete cascade reads it, on the deleted row alone.
     """
 
     site: Site
     path: tuple[str, ...]
     place: Site
-    counted: bool
+    by_delete: bool
 
 
 class Execution(NamedTuple):

@@ -243,10 +243,10 @@ class Frame(abc.ABC):
         self.state.pending.add(len(self.emissions))
         self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
 
-    def read(self, origin: Origin | None, attribute: str, place: Place, counted: bool = False) -> None:
+    def read(self, origin: Origin | None, attribute: str, place: Place, by_delete: bool = False) -> None:
         """Record that a relationship of a loaded row was read."""
         if origin is not None:
-            self.reads.append(Read(origin.site, (*origin.path, attribute), self.site(place), counted))
+            self.reads.append(Read(origin.site, (*origin.path, attribute), self.site(place), by_delete))
 
     def mark(self) -> int:
         """Return the number of effects so far, to ask later what happened since."""

@@ -24,6 +24,7 @@ from nplus1_lint.infer.values import (
 )
 
 _TEXT_LIMIT = 60
+_MUTATORS = frozenset({"append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "add", "discard", "put", "get_nowait"})
 
 
 def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
@@ -265,8 +266,13 @@ def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> 
 
 
 def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:
-    """Return the names that a suite assigns, attributes of them included as dotted paths."""
+    """Return the names that a suite assigns or changes in place, attributes of them included as dotted paths."""
     found: set[str] = set()
+    for expr in _expressions(body):
+        if isinstance(expr, f.Call) and isinstance(expr.func, f.Attr) and expr.func.name in _MUTATORS:
+            path = dotted(expr.func.value)
+            if path:
+                found.add(path)
     for statement in statements(body):
         targets: tuple[f.Expr, ...] = ()
         if isinstance(statement, (f.Assign, f.Delete)):

@@ -79,13 +79,18 @@ def _entity(frame: Frame, value: Value) -> Entity:
             return ("aggregate", atom.name)
         if kind is Option and atom.model:
             return ("row", atom.model)
+        if kind is Statement and atom.style == "exists":
+            return ("aggregate", "exists")
     return ("column", "")
 
 
 def statement(frame: Frame, style: str, arguments: Arguments, is_async: bool = False) -> Val:
     """Build ``select(…)``, ``session.query(…)``, ``update(M)`` and the like."""
     values = [value for value, _ in arguments.positional]
-    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, (), frozenset(), is_async)
+    # `select(exists().where(…))` asks what the inner statement asks.
+    inner = [s for value in values for s in value.only(Statement) if s.style == "exists"]
+    criteria = tuple(c for s in inner for c in s.criteria)
+    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, criteria, frozenset(), is_async)
     return of(made), arguments.mask
 
 
@@ -266,7 +271,7 @@ def execute(
         method,
         method not in lib.RAISES_WHEN_MISSING,
     )
-    if kind is Kind.SELECT and unique and rows:
+    if kind is Kind.SELECT and unique:
         kind = Kind.GET
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     if rows and method not in ("count", "exists"):
@@ -276,9 +281,11 @@ def execute(
 def _effect_kind(atom: Statement, method: str) -> Kind:
     if atom.style in ("insert", "update", "delete") or method in ("update", "delete"):
         return Kind.WRITE
-    if method == "count" or (atom.entities and all(e[0] == "aggregate" for e in atom.entities) and "group_by" not in atom.flags):
+    aggregates = [name for entity, name in atom.entities if entity == "aggregate" and name != "exists"]
+    if method == "count" or (aggregates and len(aggregates) == len(atom.entities) and "group_by" not in atom.flags):
         return Kind.COUNT
-    return Kind.EXISTS if atom.style == "exists" else Kind.SELECT
+    asks = atom.style == "exists" or ("aggregate", "exists") in atom.entities
+    return Kind.EXISTS if asks else Kind.SELECT
 
 
 def _aggregate(atom: Statement, method: str) -> str | None:
@@ -527,7 +534,7 @@ def _delete(frame: Frame, value: Value, place: Place) -> None:
     for atom in value.only(Row):
         for relationship in frame.engine.project.models[atom.model].relationships.values():
             if "delete" in relationship.cascade or relationship.cascade == "all" or "all" in relationship.cascade:
-                frame.read(atom.origin, relationship.name, place)
+                frame.read(atom.origin, relationship.name, place, by_delete=True)
 
 
 # -- results ---------------------------------------------------------------------------------------------------------

@@ -203,7 +203,8 @@ def run(session: Session):
 def eager_loads(analysis: Analysis, reach: Reach) -> list[Load]:
     """Return every relationship that the mapping loads in a router's reach, with who reads it."""
     models = analysis.project.models
-    reads = {(read.site, read.path) for read in reach.reads}
+    reads = {(read.site, read.path) for read in reach.reads if not read.by_delete}
+    deleted = {(read.site, read.path) for read in reach.reads if read.by_delete}
     escapes = {(escape.site, escape.path) for escape in reach.escapes}
     loads: dict[tuple[str, tuple[int, int, int, int], str], Load] = {}
     for execution in reach.executions:
@@ -212,6 +213,8 @@ def eager_loads(analysis: Analysis, reach: Reach) -> list[Load]:
                 relationship = _follow(analysis, model, path)
                 if relationship is None or not relationship.eager:
                     continue
+                if (execution.site, path) in deleted and (execution.site, path) not in reads:
+                    continue  # the cascade needs what this query loads, and says nothing of the others
                 key = (relationship.declared_in, relationship.place, relationship.name)
                 load = loads.setdefault(key, Load(relationship))
                 load.executions.append((execution, path))
