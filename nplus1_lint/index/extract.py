@@ -62,6 +62,14 @@ def decode(source: bytes) -> str:
     return source.decode(_encoding(source))
 
 
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _place(node: Any) -> f.Place:
     return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
@@ -208,7 +216,10 @@ class _Lowering:
 
     def _constant(self, node: ast.Constant) -> f.Expr:
         value = node.value
-        if value is None or isinstance(value, (bool, float, str)):
+        if isinstance(value, str):
+            # A lone surrogate cannot be encoded, and no name or table is spelt with one.
+            return f.Const(value) if value.isascii() or _encodes(value) else f.Opaque(())
+        if value is None or isinstance(value, (bool, float)):
             return f.Const(value)
         # msgspec reads integers of at most 64 bits; a larger one is only ever "some number" here.
         if isinstance(value, int) and -(2**63) <= value < 2**63:
@@ -223,6 +234,9 @@ class _Lowering:
         return f.Attr(self.expr(node.value), node.attr, _place(node))
 
     def _call(self, node: ast.Call) -> f.Expr:
+        for keyword in node.keywords:
+            if keyword.arg == "expire_on_commit" and isinstance(keyword.value, ast.Constant) and not keyword.value.value:
+                self._scope.mention("expire_on_commit")
         return f.Call(
             self.expr(node.func),
             self._exprs(node.args),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
@@ -28,6 +29,7 @@ class Repetition:
         scope: the innermost statement around it.
         loop: the innermost loop that repeats it.
         effects: every effect of the site, in the order of execution.
+        node: the syntax that stands at the place.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Repetition:
     scope: Place
     loop: Loop
     effects: tuple[Effect, ...]
+    node: NodeKind
 
     def direct(self, effect: Effect) -> bool:
         """True if an effect is the site's own query rather than one of a callee."""
@@ -120,7 +123,16 @@ class Analysis:
                     effect = present._replace(deps=present.deps | effect.deps, session=present.session & effect.session)
                 effects[key] = effect
             path = self._engine.definition(function).path
-            yield Repetition(path, self.function_name(function), place, found[0][0].scope, loops[0], tuple(effects.values()))
+            node = self._node(function, place)
+            yield Repetition(path, self.function_name(function), place, found[0][0].scope, loops[0], tuple(effects.values()), node)
+
+    def _node(self, function: str, place: Place) -> NodeKind:
+        """Return what stands at a place; one inside a lambda was noted under the lambda's own id."""
+        found = self._engine.nodes.get(Site(function, place))
+        if found is None:
+            inside = (kind for site, kind in self._engine.nodes.items() if site.place == place and site.function.startswith(f"{function}.<lambda>"))
+            found = next(inside, NodeKind.CALL)
+        return found
 
     # -- routers --------------------------------------------------------------------------------------------------
 

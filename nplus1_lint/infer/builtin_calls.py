@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import orm, rows
+from nplus1_lint.infer import expiry, orm, rows
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.loops import frame_value, is_bounded
@@ -44,7 +44,14 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
         found = looped(frame, arguments.positional[0], list(arguments.positional[1:]), place, last)
         return (many(found[0], "iterator") if last in ("map", "starmap") else many(item_of(arguments.positional[1][0]))), found[1]
     if last in lib.KEYED_HELPERS and root == "builtins" and "key" in arguments.keywords and first is not None:
+        mark = frame.mark()
         looped(frame, arguments.keywords["key"], [first], place, last, arguments)
+        if any(e.effect.attribute == "expired" for e in frame.emissions[mark:]):
+            renewed = (expiry.unexpired(first[0]), first[1])
+            arguments = arguments._replace(positional=(renewed, *arguments.positional[1:]))
+            first = renewed
+            for expr in arguments.exprs[:1]:
+                expiry.refreshed(frame, expr, mark)
     if last == "partial" and first is not None:
         return _partial(arguments), arguments.mask
     if last in lib.MATERIALISE and root in ("builtins", "collections", "itertools") and first is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import orm, rows
+from nplus1_lint.infer import expiry, orm, rows
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.frame import Frame, Place, Val
 from nplus1_lint.infer.loops import comprehension_loop
@@ -84,7 +84,10 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
         if known is not None:
             return known
     base = frame.eval(expr.value)
+    mark = frame.mark()
     found = frame.attribute(base, expr.name, expr.pos)
+    frame.note_node(expr, mark)
+    expiry.refreshed(frame, expr.value, mark)
     if path is not None and any(type(a) is Row for a in base[0].atoms) and rows.rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
         frame.bind_path(path, found)
@@ -153,10 +156,14 @@ def _subscript(frame: Frame, expr: f.Subscript) -> Val:
     base, mask = frame.eval(expr.value)
     index, index_mask = frame.eval(expr.index)
     mask |= index_mask
+    mark = frame.mark()
     if isinstance(expr.index, f.Slice):
-        return _sliced(frame, base, mask, expr)
+        sliced = _sliced(frame, base, mask, expr)
+        frame.note_node(expr, mark)
+        return sliced
     found = [_item_at(frame, atom, index, mask, expr.pos) for atom in base.atoms]
     joined = join_all(found)
+    frame.note_node(expr, mark)
     return (joined if joined.atoms else unknown(base.reason or "an item of an unknown value")), mask
 
 
@@ -210,7 +217,7 @@ def _display(frame: Frame, expr: f.Display) -> Val:
         if isinstance(item, f.Starred):
             starred = True
             inner, inner_mask = frame.eval(item.value)
-            inner, _ = frame.iterate((inner, inner_mask), orm.place_of(item.value) or frame.scopes[-1])
+            inner, _ = frame.iterate_expr(item.value, (inner, inner_mask))
         else:
             inner, inner_mask = frame.eval(item)
         mask |= inner_mask
@@ -308,7 +315,7 @@ def _yield(frame: Frame, expr: f.Yield) -> Val:
         return UNKNOWN, 0
     val = frame.eval(expr.value)
     if expr.delegates:
-        val = frame.iterate(val, orm.place_of(expr.value) or frame.scopes[-1])
+        val = frame.iterate_expr(expr.value, val)
     frame.yields.append(val)
     return UNKNOWN, 0
 
@@ -335,9 +342,10 @@ def _opaque(frame: Frame, expr: f.Opaque) -> Val:
 
 def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
-    place = orm.place_of(part)
-    if place is None:
+    anchor = orm.anchor(part)
+    if anchor is None:
         return
+    place, mark = anchor.pos, frame.mark()
     for atom in value.only(Row):
         for name in ("__str__", "__repr__"):
             definition = frame.engine.project.hierarchy.find_method(atom.model, name)
@@ -345,6 +353,7 @@ def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
                 from nplus1_lint.infer.frame import Arguments
 
                 frame.call((of(Function("function", definition.id, of(atom), (), ())), 0), Arguments((), {}), place)
+                frame.note_node(anchor, mark)
                 break
 
 

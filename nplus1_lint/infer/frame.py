@@ -6,6 +6,7 @@ import abc
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Site, Value, join
@@ -65,6 +66,11 @@ class Arguments(NamedTuple):
 
 
 _NO_EFFECTS: frozenset[int] = frozenset()
+_NODES: dict[type, NodeKind] = {
+    f.Attr: NodeKind.ATTRIBUTE,
+    f.Name: NodeKind.NAME,
+    f.Subscript: NodeKind.SUBSCRIPT,
+}
 
 
 class State:
@@ -143,6 +149,7 @@ class Frame(abc.ABC):
         self.calls: dict[object, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
+        self.tested = 0  # what conditions depended on: which value is returned depends on it too
         self.memo_names: dict[str, str] = {}
         self.left: list[State] = []
         self.globals: set[str] = set()
@@ -170,6 +177,10 @@ class Frame(abc.ABC):
     @abc.abstractmethod
     def iterate(self, val: Val, place: Place) -> Val:
         """Return what iterating a value yields; an unexecuted query is executed."""
+
+    @abc.abstractmethod
+    def iterate_expr(self, expr: f.Expr, val: Val) -> Val:
+        """Iterate the value of an expression; a query that it executes stands on that expression."""
 
     @abc.abstractmethod
     def condition(self, expr: f.Expr) -> Any:
@@ -236,6 +247,12 @@ class Frame(abc.ABC):
         """Record a statement that this function runs itself."""
         effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query)
         self.record(effect, place)
+
+    def note_node(self, expr: f.Expr, mark: int) -> None:
+        """Remember what syntax stands where effects have happened since a mark: a finding names the exact node."""
+        kind = _NODES.get(type(expr))
+        if kind is not None and len(self.emissions) > mark:
+            self.engine.nodes[self.site(expr.pos)] = kind  # type: ignore[union-attr]
 
     def record(self, effect: Effect, place: Place) -> None:
         """Record an effect at a place of this function."""

@@ -81,7 +81,7 @@ RESULT_LISTS: Final = frozenset({"all", "fetchall", "unique", "partitions", "fet
 RESULT_ONES: Final = frozenset({"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"})
 RESULT_SCALARS: Final = frozenset({"scalar", "scalar_one", "scalar_one_or_none"})
 SESSION_QUIET: Final = frozenset(
-    {"add", "add_all", "expunge", "expunge_all", "close", "rollback", "begin_nested", "expire", "expire_all", "invalidate",
+    {"add", "add_all", "expunge", "expunge_all", "close", "begin_nested", "expire", "invalidate",
      "is_modified", "object_session", "get_bind", "connection", "prepare", "reset", "close_all", "in_transaction", "info"}
 )  # fmt: skip
 SESSION_ONLY: Final = frozenset({"query", "execute", "scalars", "scalar", "add", "add_all", "commit", "flush", "refresh", "merge", "get", "delete"})

@@ -39,8 +39,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
             return
         generator = expr.generators[index]
         over = frame.eval(generator.iterable)
-        place = orm_place(generator.iterable) or generator.pos
-        item, item_mask = frame.iterate(over, place)
+        item, item_mask = frame.iterate_expr(generator.iterable, over)
         loop = make_loop(frame, expr.pos, "comprehension", generator.iterable, generator.target, over, ())
         loop = loop._replace(bit=frame.loop_bit(generator.pos))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import loading
+from nplus1_lint.infer import expiry, loading
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
@@ -49,6 +50,17 @@ def place_of(expr: f.Expr | None) -> Place | None:
     """Return where an expression stands, as far as the IR keeps it."""
     if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript, f.Comprehension)):
         return expr.pos
+    return None
+
+
+def anchor(expr: f.Expr) -> f.Name | f.Attr | f.Call | f.Subscript | None:
+    """Return the first part of an expression whose place the IR keeps: the expression itself where it can be."""
+    if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript)):
+        return expr
+    for child in children(expr):
+        found = anchor(child)
+        if found is not None:
+            return found
     return None
 
 
@@ -457,6 +469,11 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
         return UNKNOWN, arguments.mask
     if name in ("commit", "flush"):
         frame.emit(Kind.COMMIT if name == "commit" else Kind.FLUSH, place, session=mask)
+        if name == "commit" and atom.expires:
+            expiry.expire(frame)
+        return NONE, 0
+    if name in ("rollback", "expire_all"):
+        expiry.expire(frame)
         return NONE, 0
     if name in ("refresh", "merge"):
         return _reload(frame, name, arguments, place, mask)
@@ -525,6 +542,10 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
     partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
     if not partial:
         frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS))
+    if name == "refresh":
+        for expr in arguments.exprs[:1]:
+            expiry.renew(frame, expr, None if partial else Origin(frame.site(place), ()))
+        return NONE, deps
     fresh = [of(row(r.model, r.loads if partial else NO_LOADS, r.origin if partial else Origin(frame.site(place), ()), r.is_async)) for r in rows]
     return join_all(fresh), deps
 

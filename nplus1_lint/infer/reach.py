@@ -12,6 +12,14 @@ _QUERY_NAMES = frozenset(
 )  # fmt: skip
 
 
+def sessions_expire(project: Project) -> bool:
+    """False if any session factory of the project keeps its rows at commit: which one made a session is often unknown."""
+    for module in project.symbols.modules.values():
+        if "expire_on_commit" in module.facts.body.mentions:
+            return False
+    return True
+
+
 class Reach:
     """A closure over names: a function matters if it mentions a querying name, a relationship, or a function that matters.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nplus1_lint.infer import loading
+from nplus1_lint.infer import expiry, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
@@ -33,6 +33,9 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     """Return an attribute of a row; an unloaded relationship or column queries."""
     engine = frame.engine
     model = engine.project.models[atom.model]
+    if expiry.EXPIRED in (atom.loads or ()) and (name in model.columns or name in model.relationships):
+        frame.emit(Kind.REFRESH, place, subject=model.id, attribute="expired", deps=mask)
+        atom = expiry.fresh(atom)
     relationship = model.relationships.get(name)
     if relationship is not None:
         return _relationship(frame, atom, mask, model, relationship, place)
@@ -77,6 +80,8 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     frame.read(atom.origin, rel.name, place)
     loaded = loading.state_of(atom.loads, rel)
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
+    if loaded is False and not rel.uselist and _target_held(frame, rel):
+        loaded = True  # a many-to-one asks the identity map first
     if loaded is False:
         frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
         if rel.lazy not in ("raise", "raise_on_sql", "noload"):
@@ -84,8 +89,24 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
             origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded else (NO_LOADS if loaded is False else None)
+    if below is not None and rel.uselist and rel.back_populates:
+        back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)
+        if back is not None and not back.uselist:
+            below = below | {back.name}  # the parent is in the identity map
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _target_held(frame: Frame, rel: Relationship) -> bool:
+    """True if a name holds a queried collection of the target's rows, so that the identity map answers."""
+    for binding in frame.state.env.values():
+        for atom in binding.value.atoms:
+            if type(atom) is Many and atom.kind in ("list", "set"):
+                if any(type(r) is Row and r.model == rel.target and r.origin is not None for r in atom.item.atoms):
+                    return True
+            elif type(atom) is Mapping and any(type(r) is Row and r.model == rel.target for r in atom.value.atoms):
+                return True
+    return False
 
 
 def _proxy(frame: Frame, atom: Row, mask: int, model: Model, through: str, name: str, place: Place) -> Val:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import rows, serialise
+from nplus1_lint.infer import expiry, rows, serialise
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
-from nplus1_lint.infer.effects import Effect, Facts, Summary
+from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.reach import Reach
+from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
@@ -25,6 +26,7 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     ModuleRef,
+    Session,
     Site,
     Value,
     join,
@@ -64,7 +66,9 @@ class Engine:
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
+        self.sessions_expire = sessions_expire(project)
         self.facts: dict[Key, Facts] = {}
+        self.nodes: dict[Site, NodeKind] = {}
         self.unknowns: list[tuple[str, str]] = []
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self._summaries: dict[Key, Summary] = {}
@@ -120,6 +124,8 @@ class Engine:
         if not self._costs_nothing(definition):
             for effect in summary.effects:
                 frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
+            if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
+                expiry.expire(frame)
         returned = _translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
@@ -225,7 +231,7 @@ class Engine:
     def _returned(self, frame: Run, definition: Definition, values: tuple[Value, ...]) -> Val:
         produced = frame.yields if definition.facts.is_generator else frame.returns
         value = join_all([v for v, _ in produced])
-        mask = 0
+        mask = frame.tested
         for _, one in produced:
             mask |= one
         declared = self._declared(definition, values)
@@ -337,6 +343,14 @@ class Engine:
     def path_of(self, site: Site) -> str:
         """Return the file in which a site stands."""
         return self.definition(site.function).path
+
+
+def _passed_session(effect: Effect, bound: Bound) -> bool:
+    """True if the callee commits a session that was an argument of the call, and that expires its rows."""
+    return any(
+        effect.session >> position & 1 and any(session.expires for session in value.only(Session))
+        for position, value in enumerate(bound.values[: PARAM_BITS - 1])
+    )
 
 
 def _instantiate(effect: Effect, bound: Bound, captured: int, site: Site) -> Effect:

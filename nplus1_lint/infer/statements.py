@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expressions, loops, memos
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, orm
 from nplus1_lint.infer.containers import rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, State, Val
@@ -55,6 +55,15 @@ class Run(Frame):
         """Return what iterating a value yields."""
         return calls.iterate(self, val, place)
 
+    def iterate_expr(self, expr: f.Expr, val: Val) -> Val:
+        """Iterate the value of an expression; a query that it executes stands on that expression."""
+        anchor = orm.anchor(expr)
+        mark = self.mark()
+        item = self.iterate(val, anchor.pos if anchor is not None else self.scopes[-1])
+        if anchor is not None:
+            self.note_node(anchor, mark)
+        return item
+
     def block(self, body: tuple[f.Stmt, ...]) -> None:
         """Run a suite until its end or until no path goes on."""
         held = len(self.memos)
@@ -72,6 +81,7 @@ class Run(Frame):
     def condition(self, expr: f.Expr) -> Test:
         """Evaluate a condition without narrowing."""
         _, mask = self.eval(expr)
+        self.tested |= mask
         return Test(settled(self, expr), mask)
 
     def narrow(self, expr: f.Expr, positive: bool = True) -> None:
@@ -260,7 +270,8 @@ def _if(frame: Run, statement: f.If) -> None:
 def _for(frame: Run, statement: f.For) -> None:
     frame.scopes.append(statement.pos)
     over = frame.eval(statement.iterable)
-    item, mask = frame.iterate(over, loops.orm_place(statement.iterable) or statement.pos)
+    item, mask = frame.iterate_expr(statement.iterable, over)
+    started = frame.mark()
     loop = loops.make_loop(frame, statement.pos, "for", statement.iterable, statement.target, over, statement.body)
 
     def head() -> None:
@@ -268,6 +279,7 @@ def _for(frame: Run, statement: f.For) -> None:
 
     assigned = loops.assigned_names(statement.body)
     frame.run_loop(loop, assigned, head, lambda: frame.block(statement.body), endless=False)
+    expiry.refreshed(frame, statement.iterable, started)
     frame.scopes.pop()
     if frame.state.alive:
         frame.block(statement.orelse)
@@ -293,7 +305,7 @@ def _with(frame: Run, statement: f.With) -> None:
         value, mask = frame.eval(context)
         entered = UNKNOWN
         for atom in value.atoms:
-            entered = join(entered, _entered(frame, atom, mask))
+            entered = join(entered, _entered(frame, atom, mask, context))
         if not value.atoms:
             entered = value
         if isinstance(context, f.Call) and isinstance(context.func, f.Attr) and context.func.name == "begin":
@@ -308,7 +320,7 @@ def _with(frame: Run, statement: f.With) -> None:
             frame.emit(Kind.COMMIT, place, session=mask)
 
 
-def _entered(frame: Run, atom: Any, mask: int) -> Value:
+def _entered(frame: Run, atom: Any, mask: int, context: f.Expr) -> Value:
     """What ``with … as`` binds: a context manager's yield, a session itself, ``__enter__``'s result."""
     if type(atom) is Many and atom.kind == "context":
         found: Value = atom.item
@@ -316,8 +328,13 @@ def _entered(frame: Run, atom: Any, mask: int) -> Value:
     if type(atom) is Instance:
         for name in ("__enter__", "__aenter__"):
             if frame.engine.project.hierarchy.find_method(atom.cls, name):
-                method = frame.engine.classes.attribute(frame, atom, mask, name, frame.scopes[-1])
-                return frame.call(method, Arguments((), {}), frame.scopes[-1])[0]
+                anchor = orm.anchor(context)
+                place, mark = anchor.pos if anchor is not None else frame.scopes[-1], frame.mark()
+                method = frame.engine.classes.attribute(frame, atom, mask, name, place)
+                entered = frame.call(method, Arguments((), {}), place)[0]
+                if anchor is not None:
+                    frame.note_node(anchor, mark)
+                return entered
     return of(atom)
 
 

@@ -10,9 +10,12 @@ from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.get_in_loop import GetInLoop
+from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
+from nplus1_lint.rules.reload_in_loop import ReloadInLoop
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
+from nplus1_lint.rules.write_in_loop import WriteInLoop
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Analysis
@@ -21,7 +24,10 @@ RULES: Final[tuple[type[Rule], ...]] = (
     CountInLoop,
     GetInLoop,
     QueryInLoop,
+    LazyLoadInLoop,
     QueryInCallee,
+    ReloadInLoop,
+    WriteInLoop,
     UnusedEagerLoad,
     CannotParse,
 )

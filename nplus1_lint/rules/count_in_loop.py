@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
-from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.infer.effects import Effect
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import direct
+from nplus1_lint.rules.repeated import direct, is_aggregate
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Analysis, Repetition
@@ -163,10 +163,3 @@ def run(session: Session):
             return f"one {name.upper()} of {subject or 'rows'} per iteration of `{repetition.loop.text}`"
 
         return direct(self.code, analysis, self.severity, is_aggregate, message)
-
-
-def is_aggregate(effect: Effect) -> bool:
-    """True for counts, sums and existence checks."""
-    if effect.kind in (Kind.COUNT, Kind.EXISTS):
-        return True
-    return effect.query is not None and effect.query.aggregate is not None

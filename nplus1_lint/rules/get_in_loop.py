@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.count_in_loop import is_aggregate
-from nplus1_lint.rules.repeated import direct
+from nplus1_lint.rules.repeated import direct, is_aggregate
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Analysis, Repetition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from nplus1_lint.findings import BatchPlan, Confidence, Key, NodeKind, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import BatchPlan, Confidence, Key, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 
 if TYPE_CHECKING:
@@ -69,14 +69,13 @@ def suspect(
     most: Severity,
     plan: BatchPlan | None = None,
     advice: str = "",
-    node: NodeKind = NodeKind.CALL,
 ) -> Suspect:
     """Build the suspect of one site."""
     return Suspect(
         code=code,
         path=repetition.path,
         pos=Pos(*repetition.place),
-        node=node,
+        node=repetition.node,
         scope=Pos(*repetition.scope),
         function=repetition.function,
         message=message,
@@ -168,3 +167,30 @@ def direct(
         if own:
             plan = batch_plan(analysis, repetition, own[0])
             yield suspect(code, analysis, repetition, own, message(repetition, own[0]), most, plan)
+
+
+def repeated(
+    code: str,
+    analysis: Analysis,
+    most: Severity,
+    wanted: Callable[[Effect], bool],
+    message: Callable[[Repetition, tuple[Effect, ...]], str],
+    advice: Callable[[Repetition, tuple[Effect, ...]], str],
+) -> Iterator[Suspect]:
+    """Yield a suspect for each site with effects of the wanted kind, its own or a callee's."""
+    for repetition in analysis.repetitions:
+        effects = tuple(
+            effect
+            for effect in repetition.effects
+            if wanted(effect) and repetition.dependent(effect) and not quiet(repetition, effect)
+        )
+        if effects:
+            text, hint = message(repetition, effects), advice(repetition, effects)
+            yield suspect(code, analysis, repetition, effects, text, most, advice=hint)
+
+
+def is_aggregate(effect: Effect) -> bool:
+    """True for counts, sums and existence checks."""
+    if effect.kind in (Kind.COUNT, Kind.EXISTS):
+        return True
+    return effect.query is not None and effect.query.aggregate is not None

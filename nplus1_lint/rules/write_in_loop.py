@@ -1,0 +1,115 @@
+"""NP107."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.repeated import repeated, what
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.analysis import Analysis, Repetition
+
+
+class WriteInLoop(Rule):
+    """An INSERT, UPDATE or DELETE statement runs once per iteration.
+
+    What it does
+        Flags ``execute(insert/update/delete)``, ``query.update`` and ``query.delete`` per item, also behind a call,
+        and a flush per item.
+
+    Why is this bad
+        Each is a round trip. The unit of work and ``executemany`` send all of them in one.
+
+    Use instead
+        ``execute(insert(M), [dicts])``; an UPDATE or DELETE with ``IN``; ``add_all`` and one flush.
+
+    When it stays quiet
+        ORM ``add()`` with one commit after the loop; attribute writes that differ per row; chunks.
+
+    Fix safety
+        Shown only: an error then concerns all rows at once.
+    """
+
+    code: ClassVar[str] = "NP107"
+    name: ClassVar[str] = "write-in-loop"
+    severity: ClassVar[Severity] = Severity.WARNING
+    summary: ClassVar[str] = "a write runs once per iteration"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "an update per row",
+            """\
+# file: app.py
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    for (team_id,) in session.query(Team.id).all():
+        session.execute(update(Hero).where(Hero.team_id == team_id).values(power=team_id))  # expect: NP107
+    session.commit()
+""",
+        ),
+        Example(
+            "a delete behind a call",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def clear(session: Session, team_id: int):
+    session.query(Hero).filter(Hero.team_id == team_id).delete()
+
+
+def run(session: Session):
+    for (team_id,) in session.query(Team.id).all():
+        clear(session, team_id)  # expect: NP107
+    session.commit()
+""",
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "one statement with IN, and the unit of work",
+            """\
+# file: app.py
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    ids = [team_id for (team_id,) in session.query(Team.id)]
+    session.execute(update(Hero).where(Hero.team_id.in_(ids)).values(power=1))
+    for team_id in ids:
+        session.add(Hero(id=1000 + team_id, name="new", team_id=team_id))
+    session.commit()
+""",
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per site whose writes depend on the loop."""
+
+        def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+            return f"one {what(effects[0])} per iteration of `{repetition.loop.text}`"
+
+        def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+            subject = effects[0].subject.rpartition(":")[2] or "M"
+            return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
+
+        return repeated(self.code, analysis, self.severity, is_write, message, advice)
+
+
+def is_write(effect: Effect) -> bool:
+    """True for statements that write."""
+    return effect.kind is Kind.WRITE
