@@ -1,0 +1,70 @@
+"""What the README shows is what the tool does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from nplus1_lint.config import DEFAULT_EXCLUDE, Config
+from nplus1_lint.findings import Severity
+from nplus1_lint.rules import RULES
+
+ROOT = Path(__file__).parent.parent
+README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+ELLIPSIS = "…"
+
+
+def blocks() -> list[str]:
+    """The contents of all fenced blocks."""
+    return re.findall(r"^```\w*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading."""
+    table = README.split(f"\n## {heading}\n")[1].split("\n|---")[1].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+
+
+def test_the_quoted_output_is_real() -> None:
+    first, *quoted = blocks()[0].splitlines()
+    assert first.startswith("$ nplus1-lint ")
+    command = [sys.executable, "-m", "nplus1_lint", *first.split()[2:]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 1, done.stderr
+    printed = done.stdout
+    for part in "\n".join(quoted).split(f"{ELLIPSIS}\n"):
+        assert part.rstrip() in printed, f"README.md quotes what {first!r} does not print (any more):\n{part}"
+    assert quoted[-1] == printed.splitlines()[-1]
+
+
+def test_the_rules_are_all_listed() -> None:
+    assert rows("Rules") == [[rule.code, rule.name, str(rule.severity), rule.summary] for rule in RULES]
+
+
+def test_the_configuration_is_complete_and_its_defaults_are_right() -> None:
+    shown = {key: default for key, default, _ in rows("Configuration")}
+    config = Config()
+    assert list(shown) == [field.name.replace("_", "-") for field in fields(Config)]
+    assert shown.pop("exclude") == "tests, migrations, generated code"
+    assert config.exclude == DEFAULT_EXCLUDE
+    for key, default in shown.items():
+        assert default == f"`{as_toml(getattr(config, key.replace('-', '_')))}`", key
+
+
+def as_toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    return json.dumps(str(value) if isinstance(value, Severity) else value)
+
+
+def test_the_two_commands_stand_alone() -> None:
+    commands = [block.strip() for block in blocks() if block.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert "nplus1-lint check fixtures/" in commands[0]
+    assert "-m pytest" in commands[1]
+    for command in commands:
+        assert "\n" not in command
