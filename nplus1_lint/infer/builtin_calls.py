@@ -20,6 +20,7 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     Row,
+    Statement,
     Value,
     item_of,
     join,
@@ -31,6 +32,7 @@ from nplus1_lint.infer.values import (
 )
 
 _CALLABLES = (Function, BoundMethod)
+_FETCHED = frozenset({"rows", "result", "scalars"})
 _READS_ALL = frozenset({"vars", "asdict", "jsonable_encoder", "dir", "astuple", "to_dict", "model_to_dict"})
 _KEEPS = frozenset({"isinstance", "len", "bool", "hasattr", "id", "type", "print", "hash", "issubclass", "callable", "any",
                     "all", "sum", "min", "max", "abs", "round", "int", "float", "open", "input", "ord", "chr", "format", "divmod",
@@ -146,7 +148,8 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
         item, one = frame.iterate(argument, _argument_place(arguments, position, place))
         items, mask = join(items, item), mask | one
         size = _size(argument[0])
-    return many(items, lib.MATERIALISE[last], size), mask
+    fetched = any(type(a) is Statement or (type(a) is Many and a.kind in _FETCHED) for v, _ in arguments.positional for a in v.atoms)
+    return many(items, "rows" if fetched else lib.MATERIALISE[last], size), mask
 
 
 def _default_dict(arguments: Arguments) -> Val:

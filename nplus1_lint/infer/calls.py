@@ -10,7 +10,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import orm, rows, serialise
 from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item
+from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, set_default
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NONE,
@@ -78,6 +78,9 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
         if any(type(a) in (Many, Mapping) for a in base[0].atoms):
             add_item(frame, func.value, base, func.name, argument)
             return NONE, base[1] | arguments.mask
+    if func.name == "setdefault" and len(arguments.positional) == 2 and base[0].first(Mapping) is not None:
+        set_default(frame, func.value, base, *arguments.positional)
+        base = frame.eval(func.value) if isinstance(func.value, (f.Name, f.Attr)) else base
     if isinstance(func.value, f.Call) and isinstance(func.value.func, f.Name) and func.value.func.id == "super":
         return _super_call(frame, func.name, arguments, expr.pos)
     callee = frame.attribute(base, func.name, func.pos)
@@ -284,11 +287,11 @@ def _mapping_method(frame: Frame, atom: Mapping, mask: int, name: str, arguments
             fallback = UNKNOWN
         return join(atom.value, fallback), mask
     if name == "items":
-        return many(tuple_of((atom.key, atom.value))), mask
+        return many(tuple_of((atom.key, atom.value)), size=atom.size), mask
     if name == "values":
-        return many(atom.value), mask
+        return many(atom.value, size=atom.size), mask
     if name == "keys":
-        return many(atom.key), mask
+        return many(atom.key, size=atom.size), mask
     if name == "popitem":
         return tuple_of((atom.key, atom.value)), mask
     return (of(atom) if name == "copy" else SCALAR), mask

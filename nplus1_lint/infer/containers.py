@@ -6,7 +6,6 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.frame import Frame, Val
 from nplus1_lint.infer.values import (
-    SCALAR,
     UNKNOWN,
     Instance,
     Many,
@@ -55,7 +54,7 @@ def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
         else:
             stored = join(stored, Value((atom,)))
     if not any(type(a) in (Many, Instance) for a in base.atoms):
-        stored = join(stored, mapping(SCALAR if key.atoms else UNKNOWN, value))
+        stored = join(stored, mapping(key, value))
     rebind(frame, target.value, (stored, base_mask | key_mask | mask))
 
 
@@ -86,6 +85,17 @@ def _rebind_item(frame: Frame, container: f.Expr, val: Val) -> None:
     if not inner.atoms:
         inner = mapping(UNKNOWN, val[0])
     frame.bind(path, (inner, val[1] | (known[1] if known else 0)))
+
+
+def set_default(frame: Frame, receiver: f.Expr, current: Val, key: Val, default: Val) -> None:
+    """``mapping.setdefault(key, default)``."""
+    changed = UNKNOWN
+    for atom in current[0].atoms:
+        if type(atom) is Mapping:
+            changed = join(changed, mapping(join(atom.key, key[0]), join(atom.value, default[0])))
+        else:
+            changed = join(changed, Value((atom,)))
+    rebind(frame, receiver, (changed, current[1] | key[1] | default[1]))
 
 
 def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument: Val) -> None:

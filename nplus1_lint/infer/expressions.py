@@ -241,7 +241,8 @@ def _dict(frame: Frame, expr: f.Dict) -> Val:
         mask |= key_mask
         keys.append(key_value)
         values.append(inner)
-    return mapping(join_all(keys), join_all(values)), mask
+    size = len(expr.items) if all(key is not None for key, _ in expr.items) else None
+    return mapping(join_all(keys), join_all(values), size), mask
 
 
 def _binary(frame: Frame, expr: f.Binary) -> Val:

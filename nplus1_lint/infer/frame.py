@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
-from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Site, Value, join
+from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Session, Site, Value, join
 from nplus1_lint.link.hierarchy import Function
 
 if TYPE_CHECKING:
@@ -390,6 +390,8 @@ def _carried(state: State, entry: State, running: LoopState) -> State:
     for name in running.assigned:
         if name in entry.env and name in env:
             binding = env[name]
+            if binding.value.first(Session) is not None:
+                continue  # `session.add(row)` makes no other session of it
             env[name] = binding._replace(mask=binding.mask | running.loop.bit)
     return State(env, set(state.pending), state.alive)
 

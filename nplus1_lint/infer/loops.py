@@ -15,6 +15,7 @@ from nplus1_lint.infer.values import (
     ClassRef,
     Const,
     Many,
+    Mapping,
     Statement,
     Tuple,
     Value,
@@ -129,7 +130,7 @@ def is_bounded(frame: Frame, iterable: f.Expr, over: Value) -> bool:
             return _constant_name(frame, iterable.func.value)
     if any(type(a) is ClassRef and frame.engine.classes.is_enum(a.id) for a in over.atoms):
         return True
-    if any(type(a) is Many and a.size is not None for a in over.atoms) and len(over.atoms) == 1:
+    if len(over.atoms) == 1 and any(type(a) in (Many, Mapping) and a.size is not None for a in over.atoms):
         return True
     if over.atoms and all(type(a) is Tuple for a in over.atoms):
         return True

@@ -116,15 +116,17 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
     elif name == "filter_by":
         changed = changed._replace(criteria=(*atom.criteria, *_filter_by(frame, atom, arguments))[:12])
     elif name == "options":
-        loads = join_loads([option for value, _ in (*arguments.positional, *arguments.starred) for option in _options(value)])
-        changed = changed._replace(loads=merge(atom.loads, loads))
+        several = sum(kind == "row" for kind, _ in atom.entities) > 1
+        parts = [part for value, _ in (*arguments.positional, *arguments.starred) for part in _options(value, several)]
+        changed = changed._replace(loads=merge(atom.loads, join_loads(parts)))
     elif name in ("with_entities", "with_only_columns"):
         changed = changed._replace(entities=entities_of(frame, [v for v, _ in arguments.positional]))
     elif name in ("add_columns", "add_entity"):
         added = entities_of(frame, [v for v, _ in arguments.positional])
         changed = changed._replace(entities=(*atom.entities, *added))
-    elif name == "select_from" and not atom.entities:
-        changed = changed._replace(entities=(("column", ""),))
+    elif name == "select_from":
+        sources = [f"from:{a.id}" for value, _ in arguments.positional for a in value.only(ClassRef)]
+        changed = changed._replace(flags=changed.flags | set(sources[:1]))
     if name == "offset" or (name == "slice" and frame.loops):
         changed = changed._replace(flags=changed.flags | {"paged"})
     flag = lib.CHAIN_FLAGS.get(name)
@@ -141,6 +143,7 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
     model = next((name for kind, name in atom.entities if kind == "row"), "")
     if not model and atom.entities and atom.entities[0][0] == "column":
         model = atom.entities[0][1].rpartition(".")[0]
+    model = model or _source(atom)
     criteria = []
     exprs = dict(arguments.keyword_exprs)
     for name, (_, mask) in arguments.keywords.items():
@@ -194,9 +197,24 @@ def option(frame: Frame, name: str, arguments: Arguments, below: Option | None =
     prefix = below.prefix if below else ""
     loads: set[str] = set(below.loads) if below else set()
     model = below.model if below else ""
+    root = below.root if below else next((_root(a) for v, _ in arguments.positional for a in v.atoms if _root(a)), "")
     for value, _ in arguments.positional:
         prefix, model = _add_path(frame, name, value, prefix, model, loads)
-    return of(Option("option", frozenset(loads), prefix, model)), arguments.mask
+    return of(Option("option", frozenset(loads), prefix, model, root)), arguments.mask
+
+
+def _root(atom: object) -> str:
+    """The class from which a loader option starts."""
+    if isinstance(atom, (RelationRef, ColumnRef)):
+        return atom.model
+    return atom.id if isinstance(atom, ClassRef) else ""
+
+
+def for_model(loads: Loads, model: str) -> Loads:
+    """Return the loader options that concern one of several entities."""
+    if not any("|" in load for load in loads):
+        return loads
+    return frozenset(load.partition("|")[2] or load for load in loads if "|" not in load or load.partition("|")[0] == model)
 
 
 def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str]) -> tuple[str, str]:
@@ -234,14 +252,16 @@ def _mark(name: str, path: str) -> str:
     return f"{head}.!{last}" if head else f"!{last}"
 
 
-def _options(value: Value) -> list[Loads]:
-    found = [atom.loads for atom in value.only(Option)]
+def _options(value: Value, several: bool = False) -> list[Loads]:
+    found = []
     for atom in value.atoms:
-        if type(atom) is Many:
-            found += _options(atom.item)
+        if type(atom) is Option:
+            found.append(frozenset(f"{atom.root}|{load}" for load in atom.loads) if several and atom.root else atom.loads)
+        elif type(atom) is Many:
+            found += _options(atom.item, several)
         elif type(atom) is Tuple:
             for item in atom.items:
-                found += _options(item)
+                found += _options(item, several)
     return found
 
 
@@ -287,7 +307,8 @@ def execute(
         kind = Kind.GET
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     if rows and method not in ("count", "exists"):
-        frame.executions.append(Execution(frame.site(place), rows, atom.loads))
+        for name in dict.fromkeys(rows):
+            frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name)))
 
 
 def _effect_kind(atom: Statement, method: str) -> Kind:
@@ -309,7 +330,14 @@ def _aggregate(atom: Statement, method: str) -> str | None:
     return names[0] if names and len(atom.entities) == 1 else None
 
 
+def _source(atom: Statement) -> str:
+    """The class named by ``select_from``."""
+    return next((flag[5:] for flag in atom.flags if flag.startswith("from:")), "")
+
+
 def _column_owner(atom: Statement) -> str:
+    if _source(atom):
+        return _source(atom)
     owner = next((name.rpartition(".")[0] for kind, name in atom.entities if kind == "column" and name), "")
     return owner or next((c.model for c in atom.criteria if c.model), "")
 
@@ -343,7 +371,7 @@ def row_value(frame: Frame, atom: Statement, place: Place, is_async: bool, *, wr
 def _entity_value(frame: Frame, entity: Entity, atom: Statement, place: Place, is_async: bool) -> Value:
     kind, name = entity
     if kind == "row":
-        return of(row(name, atom.loads, Origin(frame.site(place), ()), is_async))
+        return of(row(name, for_model(atom.loads, name), Origin(frame.site(place), ()), is_async))
     if kind == "column" and name:
         model, _, column = name.rpartition(".")
         from nplus1_lint.infer.values import ScalarOf
@@ -380,7 +408,7 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
         return SCALAR, depends
     one = row_value(frame, atom, place, atom.is_async, wrapped=False)
     if outcome == "list":
-        return many(one, "list"), depends
+        return many(one, "rows"), depends
     if outcome == "page":
         return many(one, "page"), depends
     if outcome == "scalar":
@@ -444,7 +472,7 @@ def _held(frame: Frame, model: str) -> bool:
     looped = {atom for state in frame.loops for atom in state.loop.over.atoms}
     for binding in frame.state.env.values():
         for atom in binding.value.atoms:
-            if type(atom) is Many and atom.kind in ("list", "set") and atom not in looped:
+            if type(atom) is Many and atom.kind == "rows" and atom not in looped:
                 if any(type(r) is Row and r.model == model and r.origin is not None for r in atom.item.atoms):
                     return True
     return False
@@ -504,7 +532,11 @@ def session_execute(
         return _execute_unknown(frame, first, mask, shape, arguments, place)
     results = []
     for made in statements[:2]:
-        execute(frame, made, place, mask=arguments.mask, session=mask, method=name, receiver=arguments.receiver, is_async=is_async)
+        depends = arguments.mask
+        if made.style == "text":
+            # SQL whose very text depends on the loop (a schema, a table) cannot be batched; its parameters could be.
+            depends = arguments._replace(positional=arguments.positional[1:]).mask
+        execute(frame, made, place, mask=depends, session=mask, method=name, receiver=arguments.receiver, is_async=is_async)
         one = row_value(frame, made, place, is_async, wrapped=shape == "result")
         if shape == "scalar":
             results.append(join(first_item(one), NONE))
@@ -573,7 +605,7 @@ def result_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arg
         return many(mapping(SCALAR, join_all(_tuple_items(atom.item))), "result"), mask
     if name == "partitions":
         return many(many(atom.item), "result"), mask
-    kind = "list" if name in ("all", "fetchall", "fetchmany") else atom.kind
+    kind = "rows" if name in ("all", "fetchall", "fetchmany") else atom.kind
     return of(Many("many", atom.item, kind, None)), mask
 
 

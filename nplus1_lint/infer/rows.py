@@ -101,7 +101,7 @@ def _target_held(frame: Frame, rel: Relationship) -> bool:
     """True if a name holds a queried collection of the target's rows, so that the identity map answers."""
     for binding in frame.state.env.values():
         for atom in binding.value.atoms:
-            if type(atom) is Many and atom.kind in ("list", "set"):
+            if type(atom) is Many and atom.kind == "rows":
                 if any(type(r) is Row and r.model == rel.target and r.origin is not None for r in atom.item.atoms):
                     return True
             elif type(atom) is Mapping and any(type(r) is Row and r.model == rel.target for r in atom.value.atoms):

@@ -64,7 +64,8 @@ class Many(NamedTuple):
 
     Attributes:
         item: what an iteration yields.
-        kind: ``list``, ``set``, ``query`` (unexecuted), ``result`` (executed), ``iterator``.
+        kind: ``rows`` (a fetched list), ``list``, ``set``, ``result`` (executed, not fetched), ``iterator``, ``page``,
+            ``context`` (what a context manager yields).
         size: a fixed number of items (a literal, a constant), or None.
     """
 
@@ -80,6 +81,7 @@ class Mapping(NamedTuple):
     tag: str
     key: Value
     value: Value
+    size: int | None = None
 
 
 class Tuple(NamedTuple):
@@ -113,7 +115,7 @@ class Statement(NamedTuple):
     Attributes:
         style: ``query``, ``flask-query``, ``select``, ``insert``, ``update``, ``delete``, ``text``, ``exists``.
         entities: what a row holds: ``("row", model)``, ``("column", "model.attribute")``, ``("aggregate", name)``.
-        loads: loader options.
+        loads: loader options; with several entities each is written ``class|path``.
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``, ``from_statement``.
         is_async: known only for a query bound to its session.
@@ -152,12 +154,19 @@ class RelationRef(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A loader option: the loads it contributes, below *prefix*, and where a chained call continues."""
+    """A loader option: the loads it contributes, and where a chained call continues.
+
+    Attributes:
+        prefix: the path to which a chained call appends.
+        model: id of the class at the end of that path.
+        root: id of the class from which the path starts, or an empty string.
+    """
 
     tag: str
     loads: Loads
     prefix: str
     model: str
+    root: str
 
 
 class Aggregate(NamedTuple):
@@ -322,11 +331,11 @@ def many(item: Value, kind: str = "list", size: int | None = None) -> Value:
     return Value((Many("many", item, kind, size),))
 
 
-def mapping(key: Value, value: Value) -> Value:
+def mapping(key: Value, value: Value, size: int | None = None) -> Value:
     """Return a dictionary; nesting deeper than `MAX_DEPTH` is cut."""
     if depth(value) >= MAX_DEPTH:
         value = UNKNOWN
-    return Value((Mapping("mapping", key, value),))
+    return Value((Mapping("mapping", key, value, size),))
 
 
 def tuple_of(items: tuple[Value, ...]) -> Value:
@@ -387,7 +396,8 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
             atoms[position] = Many("many", join(present.item, atom.item), one, size)
             return
         if kind is Mapping:
-            atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value))
+            size = present.size if present.size == atom.size else None
+            atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value), size)
             return
         if kind is Tuple and len(present.items) == len(atom.items):
             items = tuple(join(a, b) for a, b in zip(present.items, atom.items, strict=True))
@@ -461,7 +471,7 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
         item = widen(atom.item, budget - 1) if budget else UNKNOWN
         return Many("many", item, atom.kind, atom.size)
     if kind is Mapping:
-        return Mapping("mapping", SCALAR, widen(atom.value, budget - 1) if budget else UNKNOWN)
+        return Mapping("mapping", widen(atom.key, budget - 1) if budget else UNKNOWN, widen(atom.value, budget - 1) if budget else UNKNOWN, atom.size)
     if kind is Tuple:
         return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
     return atom

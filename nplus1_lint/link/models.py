@@ -68,7 +68,7 @@ class Relationship:
         target: id of the related class, or None when it cannot be resolved.
         uselist: a collection.
         lazy: the mapping-level strategy, normalised to SQLAlchemy's string names.
-        lazy_written: the ``lazy=`` argument stands in the source.
+        lazy_written: the ``lazy=`` argument as the source has it (``selectin``, ``False``), or None without one.
         cascade: the cascade option as written, or an empty string.
         place: the ``relationship(…)`` call.
     """
@@ -79,7 +79,7 @@ class Relationship:
     target: str | None
     uselist: bool
     lazy: str
-    lazy_written: bool
+    lazy_written: str | None
     secondary: str | None
     viewonly: bool
     back_populates: str | None
@@ -411,17 +411,21 @@ def _keywords(call: f.Call) -> dict[str, f.Expr]:
     return options
 
 
-def _lazy(options: dict[str, f.Expr], annotation: f.Expr | None) -> tuple[str, bool]:
-    """Normalise ``lazy=``: True means select, False joined, None noload (SQLAlchemy, "Relationship Loading")."""
+def _lazy(options: dict[str, f.Expr], annotation: f.Expr | None) -> tuple[str, str | None]:
+    """Normalise ``lazy=``, and keep it as written: True means select, False joined, None noload.
+
+    Source: SQLAlchemy, "Relationship Loading Techniques".
+    """
     outer = _outer(annotation) if annotation is not None else ""
     value = options.get("lazy")
     if value is None:
-        return {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}.get(outer, "select"), False
+        return {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}.get(outer, "select"), None
     if isinstance(value, f.Const):
         if isinstance(value.value, str):
-            return ("joined" if value.value == "joined" else value.value), True
-        return {True: "select", False: "joined", None: "noload"}[value.value], True  # type: ignore[index]
-    return "select", False
+            return value.value, value.value
+        if value.value is None or isinstance(value.value, bool):
+            return {True: "select", False: "joined", None: "noload"}[value.value], str(value.value)
+    return "select", None
 
 
 def _shape(annotation: f.Expr) -> bool | None:

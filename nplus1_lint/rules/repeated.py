@@ -76,7 +76,8 @@ def suspect(
         path=repetition.path,
         pos=Pos(*repetition.place),
         node=repetition.node,
-        scope=Pos(*repetition.scope),
+        # The visitor sees for itself that an aggregate stands in a loop, so it gets the loop to read.
+        scope=Pos(*(repetition.loop.site.place if code == "NP101" else repetition.scope)),
         function=repetition.function,
         message=message,
         severity=severity(analysis, repetition, most),
@@ -135,7 +136,10 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
     keys = tuple(
         Key(criterion.column, Pos(*criterion.value))
         for criterion, mask in query.criteria
-        if criterion.op == "Eq" and mask & repetition.loop.bit and criterion.value is not None
+        if criterion.op == "Eq"
+        and mask & repetition.loop.bit
+        and criterion.value is not None
+        and criterion.function == effect.site.function
     )
     if not keys:
         return None

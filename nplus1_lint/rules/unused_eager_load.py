@@ -190,7 +190,7 @@ def run(session: Session):
             plan=LoaderPlan(
                 owner.name,
                 relationship.name,
-                relationship.lazy,
+                relationship.lazy_written or relationship.lazy,
                 reach.path,
                 tuple(step for r, one in readers for step in _reader_steps(analysis, r, one)),
                 wasters,
