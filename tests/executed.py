@@ -228,7 +228,7 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
 
     def on_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
-            log.lazy.add(str(state.loader_strategy_path[-1].key))
+            log.lazy.add(str(getattr(state.loader_strategy_path[-1], "key", "")))
 
     event.listen(engine, "before_cursor_execute", on_execute)
     event.listen(Session, "do_orm_execute", on_orm_execute)

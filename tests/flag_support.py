@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from dataclasses import dataclass, field
+from typing import Any
 
 from nplus1_lint.findings import (
     BatchPlan,
@@ -26,6 +27,10 @@ NAMES = {code: code.lower() for code in ("NP101", "NP102", "NP103", "NP105", "NP
 
 
 def pos(node: ast.AST) -> Pos:
+    """Where an expression or a statement of parsed source stands."""
+    assert isinstance(node, ast.expr | ast.stmt)
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
     return Pos(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
 
@@ -41,7 +46,7 @@ def node_of(source: str, text: str, *types: type[ast.AST]) -> ast.AST:
         for node in ast.walk(ast.parse(source))
         if hasattr(node, "lineno")
         and isinstance(node, types or (ast.expr, ast.stmt))
-        and "".join(ast.get_source_segment(source, node).split()) == wanted
+        and "".join((ast.get_source_segment(source, node) or "").split()) == wanted
     ]
     assert found, f"{text!r} does not stand in the source"
     return found[-1]
@@ -51,8 +56,8 @@ def iterable(loop: ast.AST) -> ast.AST | None:
     return loop.generators[0].iter if hasattr(loop, "generators") else getattr(loop, "iter", None)
 
 
-def suspect_at(source: str, node: ast.AST, code: str = "NP105", **extra: object) -> Suspect:
-    values = {
+def suspect_at(source: str, node: ast.AST, code: str = "NP105", **extra: Any) -> Suspect:
+    values: dict[str, Any] = {
         "code": code,
         "path": "app/x.py",
         "pos": pos(node),
@@ -84,7 +89,7 @@ class Case:
     code: str = ""
     expected: str = ""
     inside: type[ast.AST] | None = None
-    extra: dict[str, object] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -99,9 +104,9 @@ class Case:
             if isinstance(loop, self.inside or LOOPS)
             and pos(loop).contains(pos(node))
             and pos(loop) != pos(node)
-            and not (iterable(loop) and pos(iterable(loop)).contains(pos(node)))
+            and not ((over := iterable(loop)) and pos(over).contains(pos(node)))
         ]
-        loop = max(around, key=lambda loop: (loop.lineno, loop.col_offset))
+        loop = max(around, key=lambda loop: pos(loop)[:2])
         over = iterable(loop)
         plan = BatchPlan(
             loop=pos(loop),
@@ -137,7 +142,7 @@ class Case:
 
 
 def loader_plan(**changes: object) -> LoaderPlan:
-    values = {
+    values: dict[str, Any] = {
         "model": "Artifact",
         "relationship": "tags",
         "lazy": "selectin",

@@ -57,7 +57,8 @@ def test_a_folder_is_reported_and_the_rest_of_the_project_is_context(project: Pa
         SourceFile("app/b.py", str(project / "app/b.py"), True),
     )
     assert context(found) == ["lib/c.py"]
-    assert found.errors == found.warnings == ()
+    assert found.errors == ()
+    assert found.warnings == ()
 
 
 def test_a_file_is_reported_and_the_whole_project_is_indexed(project: Path) -> None:

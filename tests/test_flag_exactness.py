@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flag_support import KINDS, LOOPS, NAMES, Case, kind, loader_plan, node_of, pos, suspect_at
 
 from nplus1_lint.findings import InternalError, Pos
 from nplus1_lint.flag import flag
 from nplus1_lint.flag.source import SourceText
 from nplus1_lint.flag.visitor import KINDS as CST_KINDS
 from nplus1_lint.flag.visitor import Region
+from tests.flag_support import KINDS, LOOPS, NAMES, Case, kind, loader_plan, node_of, pos, suspect_at
 
 COUNT = Case(
     """
@@ -67,9 +67,10 @@ def exact(text: str) -> list[tuple[ast.AST, str]]:
     found = []
     for node in ast.walk(ast.parse(text.encode())):
         if isinstance(node, WANTED):
-            run = source.statements(node.lineno, node.end_lineno)
+            place = pos(node)
+            run = source.statements(place.line, place.end_line)
             assert run is not None
-            located = Region(source, *run).find(pos(node), CST_KINDS[kind(node)])
+            located = Region(source, *run).find(place, CST_KINDS[kind(node)])
             assert located is not None, ast.unparse(node)
             line, column, end_line, end_column = located.span
             start = source.starts[line - 1] + column - 1
@@ -86,6 +87,7 @@ def test_every_node_is_found_with_its_exact_text(text: str) -> None:
         # In brackets a chain over lines parses alone.
         again = ast.parse(code if isinstance(node, ast.stmt) else f"({code})").body[0]
         if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+            assert isinstance(again, ast.Expr)
             assert ast.dump(again.value) == wanted
         elif isinstance(node, ast.stmt):
             assert type(again) is type(node) or isinstance(node, ast.AsyncFor)
@@ -98,16 +100,17 @@ def test_fstring_with_its_own_quote() -> None:
 
 def test_nodes_of_real_files_are_found() -> None:
     for module in ("ast", "dataclasses", "typing"):
-        text = Path(sys.modules[module].__file__).read_text(encoding="utf-8")
+        text = Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8")
         source = SourceText(module, text)
         regions: dict[tuple[int, int], Region] = {}
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, (ast.Call, *LOOPS)):
-                run = source.statements(node.lineno, node.end_lineno)
+                place = pos(node)
+                run = source.statements(place.line, place.end_line)
                 assert run is not None
                 if run not in regions:
                     regions[run] = Region(source, *run)
-                assert regions[run].find(pos(node), CST_KINDS[kind(node)]) is not None, ast.unparse(node)
+                assert regions[run].find(place, CST_KINDS[kind(node)]) is not None, ast.unparse(node)
 
 
 def test_span_counts_characters_from_one() -> None:
@@ -155,7 +158,7 @@ NO_COUNT = {
 @pytest.mark.parametrize("text", NO_COUNT.values(), ids=NO_COUNT.keys())
 def test_count_in_loop_is_recognised_on_the_node(text: str) -> None:
     call = max(
-        (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)), key=lambda n: n.end_col_offset
+        (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)), key=lambda n: pos(n).end_column
     )
     whole = Pos(1, 0, len(text.splitlines()), 0)
     with pytest.raises(InternalError, match=r"no executed query|no loop"):

@@ -6,17 +6,18 @@ import ast
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from flag_support import LOOPS, NAMES, Case, loader_plan, node_of, suspect_at
 
 from nplus1_lint.findings import Applicability, InternalError, Pos, Step
 from nplus1_lint.flag import flag
+from tests.flag_support import LOOPS, NAMES, Case, loader_plan, node_of, suspect_at
 
 TEXT = "for a in b:\n    f(a)\n    g(\n        a)\n    f(a)\n"
 
 
-def fingerprints(text: str, *calls: str, **extra: object) -> list[str]:
+def fingerprints(text: str, *calls: str, **extra: Any) -> list[str]:
     suspects = []
     for call in dict.fromkeys(calls):
         nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and ast.unparse(n) == call]
@@ -105,7 +106,10 @@ def declaration(name: str) -> ast.Call:
         for n, text in enumerate(MODEL.splitlines(), 1)
         if text.strip().startswith(name) or f'backref("{name}"' in text
     )
-    statement = next(n for n in ast.parse(MODEL).body[0].body if n.lineno <= line <= n.end_lineno)
+    statement = next(
+        n for n in ast.walk(ast.parse(MODEL)) if isinstance(n, ast.Assign | ast.AnnAssign) and n.lineno == line
+    )
+    assert isinstance(statement.value, ast.Call)
     return statement.value
 
 

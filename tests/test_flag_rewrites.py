@@ -7,17 +7,18 @@ import asyncio
 import inspect
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from flag_support import Case
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
+from nplus1_lint.findings import BatchPlan
 from nplus1_lint.flag import aggregate, batch
 from nplus1_lint.flag.apply import confirm
 from nplus1_lint.flag.source import SourceText
 from nplus1_lint.rules.example_models import SOURCE
+from tests.flag_support import Case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -433,13 +434,13 @@ class Awaited:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def execute(self, statement: object) -> object:
+    async def execute(self, statement: Any) -> object:
         return self._session.execute(statement)
 
-    async def scalars(self, statement: object) -> object:
+    async def scalars(self, statement: Any) -> object:
         return self._session.scalars(statement)
 
-    async def stream_scalars(self, statement: object) -> AsyncIterator[object]:
+    async def stream_scalars(self, statement: Any) -> AsyncIterator[object]:
         async def rows() -> AsyncIterator[object]:
             for row in self._session.scalars(statement).all():
                 yield row
@@ -450,7 +451,9 @@ class Awaited:
 def rewritten(case: Case) -> str:
     source = SourceText("app/x.py", case.text)
     (context,) = confirm(source, [case.suspect()])
-    made = (aggregate if case.aggregate else batch).plan_rewrite(context, context.suspect.plan)
+    plan = context.suspect.plan
+    assert isinstance(plan, BatchPlan)
+    made = aggregate.plan_rewrite(context, plan) if case.aggregate else batch.plan_rewrite(context, plan)
     assert made is not None, "no rewrite"
     return made.applied(source)
 
@@ -498,5 +501,6 @@ def test_rewrite_gives_the_same_with_constant_statements(case: Case, monkeypatch
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_suggestion_parses_and_names_what_is_there(case: Case) -> None:
     suggestion = case.finding().suggestion
+    assert suggestion is not None
     ast.parse(suggestion.code)
     assert case.expected in suggestion.code
