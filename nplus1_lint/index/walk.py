@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from nplus1_lint.index import facts as f
 
@@ -39,40 +40,54 @@ def imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
 
 def children(expr: f.Expr) -> tuple[f.Expr, ...]:
     """Return the expressions directly inside one (a lambda's body excepted)."""
-    if isinstance(expr, (f.Attr, f.Walrus, f.Starred)):
-        return (expr.value,)
-    if isinstance(expr, f.Call):
-        return (expr.func, *expr.args, *(value for _, value in expr.keywords))
-    if isinstance(expr, f.Subscript):
-        return (expr.value, expr.index)
-    if isinstance(expr, f.Slice):
-        return tuple(part for part in (expr.lower, expr.upper, expr.step) if part is not None)
-    if isinstance(expr, f.Display):
-        return expr.items
-    if isinstance(expr, f.Dict):
-        return tuple(part for pair in expr.items for part in pair if part is not None)
-    if isinstance(expr, f.Binary):
-        return (expr.left, expr.right)
-    if isinstance(expr, f.Not):
-        return (expr.operand,)
-    if isinstance(expr, f.BoolOp):
-        return expr.operands
-    if isinstance(expr, f.Compare):
-        return (expr.left, *expr.right)
-    if isinstance(expr, f.Conditional):
-        return (expr.test, expr.body, expr.orelse)
-    return _rare_children(expr)
+    inner = _CHILDREN.get(type(expr))
+    return inner(expr) if inner is not None else ()
 
 
-def _rare_children(expr: f.Expr) -> tuple[f.Expr, ...]:
-    if isinstance(expr, f.Comprehension):
-        inner = tuple(part for g in expr.generators for part in (g.target, g.iterable, *g.conditions))
-        return (*inner, *((expr.key,) if expr.key else ()), expr.element)
-    if isinstance(expr, f.Opaque):
-        return expr.parts
-    if isinstance(expr, f.Yield) and expr.value is not None:
-        return (expr.value,)
-    return ()
+def _comprehension(expr: f.Comprehension) -> tuple[f.Expr, ...]:
+    inner = tuple(part for g in expr.generators for part in (g.target, g.iterable, *g.conditions))
+    return (*inner, *((expr.key,) if expr.key else ()), expr.element)
+
+
+_CHILDREN: dict[type, Callable[[Any], tuple[f.Expr, ...]]] = {
+    f.Attr: lambda e: (e.value,),
+    f.Walrus: lambda e: (e.value,),
+    f.Starred: lambda e: (e.value,),
+    f.Call: lambda e: (e.func, *e.args, *[value for _, value in e.keywords]),
+    f.Subscript: lambda e: (e.value, e.index),
+    f.Slice: lambda e: tuple(part for part in (e.lower, e.upper, e.step) if part is not None),
+    f.Display: lambda e: e.items,
+    f.Dict: lambda e: tuple(part for pair in e.items for part in pair if part is not None),
+    f.Binary: lambda e: (e.left, e.right),
+    f.Not: lambda e: (e.operand,),
+    f.BoolOp: lambda e: e.operands,
+    f.Compare: lambda e: (e.left, *e.right),
+    f.Conditional: lambda e: (e.test, e.body, e.orelse),
+    f.Comprehension: _comprehension,
+    f.Opaque: lambda e: e.parts,
+    f.Yield: lambda e: (e.value,) if e.value is not None else (),
+}
+
+
+def expressions(body: tuple[f.Stmt, ...]) -> Iterator[f.Expr]:
+    """Yield every expression of a suite, nested suites included, nested functions and classes excluded."""
+    for statement in statements(body):
+        for field in statement.__struct_fields__:
+            yield from _inside(getattr(statement, field))
+
+
+def _inside(value: Any) -> Iterator[f.Expr]:
+    if type(value) in _EXPRESSIONS:
+        yield value
+        for child in children(value):
+            yield from _inside(child)
+    elif type(value) is tuple:
+        for part in value:
+            if type(part) in _EXPRESSIONS or type(part) is tuple:
+                yield from _inside(part)
+
+
+_EXPRESSIONS = frozenset({*_CHILDREN, f.Name, f.Const, f.Lambda})
 
 
 def names(expr: f.Expr) -> Iterator[str]:

@@ -164,7 +164,7 @@ class Classes:
         return (value if value.atoms else unknown(f"{name} of {instance.cls.rpartition(':')[2]} is not known")), mask
 
     def _implementations(self, class_id: str) -> list[str]:
-        return sorted(self._engine.project.hierarchy.descendants(class_id))[:MAX_IMPLEMENTATIONS]
+        return list(self._engine.project.hierarchy.descendants(class_id)[:MAX_IMPLEMENTATIONS])
 
     def _method(self, frame: Frame, instance: Instance, definition: Definition, mask: int, name: str, place: Place) -> Val:
         targets = self.dispatch(instance, definition, name)
@@ -190,7 +190,7 @@ class Classes:
         hierarchy = self._engine.project.hierarchy
         overrides = []
         abstract = self.is_abstract(definition)
-        for sub in sorted(hierarchy.descendants(instance.cls)):
+        for sub in hierarchy.descendants(instance.cls):
             # An abstract method may be implemented by another base of the subclass.
             method = hierarchy.find_method(sub, name) if abstract else hierarchy.classes[sub].methods.get(name)
             if method is not None and method.id != definition.id and not self.is_abstract(method):

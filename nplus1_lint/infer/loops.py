@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, dotted, names, statements
+from nplus1_lint.index.walk import dotted, expressions, names, statements
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Loop
 from nplus1_lint.infer.frame import Frame, Place, Val
@@ -95,19 +95,48 @@ def make_loop(
 ) -> Loop:
     """Describe a loop over an evaluated iterable."""
     bounded = is_bounded(frame, iterable, over[0])
-    targets = frozenset(names(target))
-    text = f"for {describe(target)} in {describe(iterable)}"
+    shape = shape_of(frame, iterable, target, body)
     return Loop(
-        frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), text, bounded,
-        is_chunked(iterable, body, targets), sleeps(body), targets, over[0],
+        frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), shape.text, bounded,
+        shape.chunked, shape.sleeps, shape.targets, over[0],
     )  # fmt: skip
+
+
+class Shape(NamedTuple):
+    """What a loop's syntax says, read once however often it runs.
+
+    Attributes:
+        text: its header in short.
+        assigned: names that the body assigns or changes in place.
+    """
+
+    text: str
+    chunked: bool
+    sleeps: bool
+    targets: frozenset[str]
+    assigned: frozenset[str]
+
+
+def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[f.Stmt, ...]) -> Shape:
+    """Return a loop's shape; for ``while`` the iterable is its test and the target None."""
+    key = id(iterable)
+    known = frame.engine.shapes.get(key)
+    if known is None or known[0] is not iterable:
+        targets = frozenset(names(target)) if target is not None else frozenset()
+        head = f"for {describe(target)} in {describe(iterable)}" if target is not None else f"while {describe(iterable)}"
+        chunked = target is not None and is_chunked(iterable, body, targets)
+        known = (iterable, Shape(head, chunked, sleeps(body), targets, assigned_names(body)))
+        frame.engine.shapes[key] = known
+    shape: Shape = known[1]
+    return shape
 
 
 def while_loop(frame: Frame, statement: f.While) -> Loop:
     """Describe a ``while`` loop."""
+    shape = shape_of(frame, statement.test, None, statement.body)
     return Loop(
-        frame.site(statement.pos), "while", frame.loop_bit(statement.pos), None, f"while {describe(statement.test)}",
-        False, False, sleeps(statement.body), frozenset(), UNKNOWN,
+        frame.site(statement.pos), "while", frame.loop_bit(statement.pos), None, shape.text,
+        False, False, shape.sleeps, frozenset(), UNKNOWN,
     )  # fmt: skip
 
 
@@ -180,7 +209,7 @@ def is_chunked(iterable: f.Expr, body: tuple[f.Stmt, ...], targets: frozenset[st
             return is_chunked(iterable.args[0], body, targets)
         if name in lib.CHUNKERS or "chunk" in name or "batch" in name or name == "partitions":
             return True
-    return any(isinstance(item, f.Call) and _is_membership(item, targets) for item in _expressions(body))
+    return any(isinstance(item, f.Call) and _is_membership(item, targets) for item in expressions(body))
 
 
 def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
@@ -200,38 +229,7 @@ def call_name(call: f.Call) -> str:
 
 def sleeps(body: tuple[f.Stmt, ...]) -> bool:
     """True if a loop waits between its iterations."""
-    return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in _expressions(body))
-
-
-def _expressions(body: tuple[f.Stmt, ...]) -> list[f.Expr]:
-    """Every expression of a suite, nested loops included, nested functions excluded."""
-    found: list[f.Expr] = []
-    for statement in statements(body):
-        for field in statement.__struct_fields__:
-            value = getattr(statement, field)
-            if isinstance(value, _EXPRS):
-                _add(found, value)
-            elif isinstance(value, tuple):
-                for item in value:
-                    if isinstance(item, _EXPRS):
-                        _add(found, item)
-                    elif isinstance(item, tuple):
-                        for part in item:
-                            if isinstance(part, _EXPRS):
-                                _add(found, part)
-    return found
-
-
-def _add(found: list[f.Expr], expr: Any) -> None:
-    found.append(expr)
-    for child in children(expr):
-        _add(found, child)
-
-
-_EXPRS = (
-    f.Name, f.Const, f.Attr, f.Call, f.Subscript, f.Slice, f.Display, f.Dict, f.Binary, f.Not, f.BoolOp, f.Compare,
-    f.Conditional, f.Comprehension, f.Lambda, f.Yield, f.Walrus, f.Starred, f.Opaque,
-)  # fmt: skip
+    return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in expressions(body))
 
 
 def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] = frozenset()) -> None:
@@ -268,7 +266,7 @@ def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> 
 def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:
     """Return the names that a suite assigns or changes in place, attributes of them included as dotted paths."""
     found: set[str] = set()
-    for expr in _expressions(body):
+    for expr in expressions(body):
         if isinstance(expr, f.Call) and isinstance(expr.func, f.Attr) and expr.func.name in _MUTATORS:
             path = dotted(expr.func.value)
             if path:

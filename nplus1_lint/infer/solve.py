@@ -13,6 +13,7 @@ from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.loops import Shape
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.values import (
@@ -26,8 +27,11 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     ModuleRef,
+    Scalar,
+    ScalarOf,
     Session,
     Site,
+    Tuple,
     Value,
     join,
     join_all,
@@ -51,7 +55,7 @@ from nplus1_lint.link.symbols import (
 
 Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
 
-MAX_CONTEXTS = 64  # contexts of one function; 47 was the most on a tree of 552 files
+MAX_CONTEXTS = 32  # contexts of one function; 24 was the most on a tree of 227 files
 MAX_DEPTH = 28  # calls on the stack
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
@@ -68,6 +72,7 @@ class Engine:
         self.reach = Reach(project)
         self.sessions_expire = sessions_expire(project)
         self.facts: dict[Key, Facts] = {}
+        self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.nodes: dict[Site, NodeKind] = {}
         self.unknowns: list[tuple[str, str]] = []
         self.last_fields: tuple[tuple[str, Value], ...] = ()
@@ -168,6 +173,9 @@ class Engine:
     ) -> Summary:
         """Return what a function does and returns in one context, computing it at the first request."""
         key: Key = (definition.id, tuple(widen(v) for v in values), tuple((n, widen(v)) for n, v in captured))
+        if not self.reaches(definition.facts):
+            # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
+            key = (definition.id, tuple(v if _carries(v) else UNKNOWN for v in key[1]), key[2])
         if caller is not None:
             caller.calls[key] = None
         found = self._summaries.get(key)
@@ -177,7 +185,14 @@ class Engine:
             self._recursive.add(key)
             return self._running[key]
         active = self._active.setdefault(definition.id, [])
-        if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE or self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
+        if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
+            # Beyond the bound one context stands for all: the declared one.
+            key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
+            if caller is not None:
+                caller.calls[key] = None
+            if key in self._summaries:
+                return self._summaries[key]
+        if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE or key in self._running:
             # A recursion whose arguments grow is the innermost of its runs again.
             if active:
                 self._recursive.add(active[-1])
@@ -384,6 +399,26 @@ def _fields(frame: Run, definition: Definition) -> tuple[tuple[str, Value], ...]
                 name = path[len(prefix) :]
                 fields[name] = join(fields[name], binding.value) if name in fields else binding.value
     return tuple(sorted(fields.items()))
+
+
+def _carries(value: Value, depth: int = 3) -> bool:
+    """True if a value holds anything but plain data."""
+    if depth == 0:
+        return True
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Many:
+            if _carries(atom.item, depth - 1):
+                return True
+        elif kind is Mapping:
+            if _carries(atom.value, depth - 1) or _carries(atom.key, depth - 1):
+                return True
+        elif kind is Tuple:
+            if any(_carries(item, depth - 1) for item in atom.items):
+                return True
+        elif kind not in (Const, Scalar, ScalarOf, External):
+            return True
+    return False
 
 
 def _hollow(value: Value) -> bool:

@@ -277,7 +277,7 @@ def _for(frame: Run, statement: f.For) -> None:
     def head() -> None:
         loops.assign_target(frame, statement.target, (item, mask | loop.bit))
 
-    assigned = loops.assigned_names(statement.body)
+    assigned = loops.shape_of(frame, statement.iterable, statement.target, statement.body).assigned
     frame.run_loop(loop, assigned, head, lambda: frame.block(statement.body), endless=False)
     expiry.refreshed(frame, statement.iterable, started)
     frame.scopes.pop()
@@ -289,7 +289,7 @@ def _while(frame: Run, statement: f.While) -> None:
     frame.scopes.append(statement.pos)
     endless = isinstance(statement.test, f.Const) and bool(statement.test.value)
     loop = loops.while_loop(frame, statement)
-    assigned = loops.assigned_names(statement.body)
+    assigned = loops.shape_of(frame, statement.test, None, statement.body).assigned
     frame.run_loop(
         loop, assigned, lambda: frame.narrow(statement.test), lambda: frame.block(statement.body), endless=endless
     )

@@ -83,6 +83,7 @@ class Hierarchy:
         for cls in self.classes.values():
             for base in cls.bases:
                 self.subclasses.setdefault(base, []).append(cls.id)
+        self._descendants: dict[str, tuple[str, ...]] = {}
         self._mro: dict[str, tuple[Class, ...]] = {}
 
     # -- registration -------------------------------------------------------------------------------------------
@@ -271,16 +272,18 @@ class Hierarchy:
                 return cls, cls.annotations[name]
         return None
 
-    def descendants(self, class_id: str) -> Iterator[str]:
-        """Yield every class below, nearest first, each once."""
-        seen = {class_id}
-        queue = [class_id]
-        while queue:
-            for sub in self.subclasses.get(queue.pop(0), ()):
-                if sub not in seen:
-                    seen.add(sub)
-                    queue.append(sub)
-                    yield sub
+    def descendants(self, class_id: str) -> tuple[str, ...]:
+        """Return every class below, each once, sorted."""
+        found = self._descendants.get(class_id)
+        if found is None:
+            seen = {class_id}
+            queue = [class_id]
+            for cls in queue:
+                new = [sub for sub in self.subclasses.get(cls, ()) if sub not in seen]
+                seen.update(new)
+                queue += new
+            found = self._descendants[class_id] = tuple(sorted(seen - {class_id}))
+        return found
 
     def symbol_of(self, symbol: Symbol | None) -> Class | Function | Module | None:
         """Return the object that a project symbol names."""
