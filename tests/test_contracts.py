@@ -50,8 +50,8 @@ LAYERS = "the stages, each importing only those after it in this list"
         ("pipeline.py", "import click", "click only in cli"),
         ("report/concise.py", "import rich.text", "rich only in report.terminal and cli"),
         ("infer/calls.py", "import libcst.matchers", "libcst only in flag"),
-        ("link/models.py", "from ast import parse", "ast and tokenize only in index.extract"),
-        ("flag/source.py", "import tokenize", "ast and tokenize only in index.extract"),
+        ("link/models.py", "from ast import parse", "ast and tokenize only in index.extract and index.comments"),
+        ("flag/source.py", "import tokenize", "ast and tokenize only in index.extract and index.comments"),
     ],
 )
 def test_a_contract_can_break(copy: Path, file: str, statement: str, contract: str) -> None:

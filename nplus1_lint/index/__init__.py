@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from nplus1_lint.findings import ScanError
 from nplus1_lint.index.facts import ModuleFacts, ParseError
 from nplus1_lint.index.modules import absolute, aliases, packages
+
+if TYPE_CHECKING:
+    from nplus1_lint.findings import ScanError
 
 Progress = Callable[[str, int, int], None]
 _POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
@@ -45,7 +47,7 @@ class Index:
         Raises:
             OSError: the file can no longer be read.
         """
-        from nplus1_lint.index.extract import decode
+        from nplus1_lint.index.comments import decode
 
         with open(self.locations[path], "rb") as handle:
             return decode(handle.read())
@@ -115,8 +117,8 @@ def _size(path: str) -> int:
 
 
 def _in_process(pairs: Sequence[tuple[str, str]], progress: Progress | None) -> Iterable[ModuleFacts]:
-    for done, (path, absolute) in enumerate(pairs, 1):
-        yield _extract_file(path, absolute)
+    for done, (path, location) in enumerate(pairs, 1):
+        yield _extract_file(path, location)
         if progress:
             progress("index", done, len(pairs))
 

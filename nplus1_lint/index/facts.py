@@ -26,7 +26,7 @@ class Name(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
 class Const(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
     """A literal; bytes, complex numbers and ``...`` become ``Opaque``."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 class Attr(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):

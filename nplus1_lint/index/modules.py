@@ -7,7 +7,10 @@ below a folder which is no package (has no ``__init__.py``) is an alias, because
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
 
 
 def module_name(path: str) -> str:

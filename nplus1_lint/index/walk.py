@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def blocks(statement: f.Stmt) -> tuple[tuple[f.Stmt, ...], ...]:

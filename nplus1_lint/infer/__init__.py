@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.analysis import Analysis, is_handler, response_annotation
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.solve import Engine, Key
 from nplus1_lint.infer.values import widen
-from nplus1_lint.link import Project
+
+if TYPE_CHECKING:
+    from nplus1_lint.link import Project
 
 _RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 

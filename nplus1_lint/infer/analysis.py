@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Read
-from nplus1_lint.infer.frame import Place
-from nplus1_lint.infer.solve import Engine, Key
 from nplus1_lint.infer.values import Site, Value
-from nplus1_lint.link import Project
-from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import ClassSymbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.infer.frame import Place
+    from nplus1_lint.infer.solve import Engine, Key
+    from nplus1_lint.link import Project
+    from nplus1_lint.link.hierarchy import Function as Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ class Analysis:
             for emission, loop in facts.emissions:
                 emission = _into_lambda(emission, facts.function)
                 groups.setdefault((facts.function, emission.place, loop.site), []).append((emission, loop))
-        for (function, place, _), found in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1], group[0][2])):
+        for (function, place, _), found in sorted(
+            groups.items(), key=lambda group: (group[0][0], group[0][1], group[0][2])
+        ):
             loops = [loop for _, loop in found if not loop.bounded]
             if not loops:
                 continue
@@ -124,13 +130,19 @@ class Analysis:
                 effects[key] = effect
             path = self._engine.definition(function).path
             node = self._node(function, place)
-            yield Repetition(path, self.function_name(function), place, found[0][0].scope, loops[0], tuple(effects.values()), node)
+            yield Repetition(
+                path, self.function_name(function), place, found[0][0].scope, loops[0], tuple(effects.values()), node
+            )
 
     def _node(self, function: str, place: Place) -> NodeKind:
         """Return what stands at a place; one inside a lambda was noted under the lambda's own id."""
         found = self._engine.nodes.get(Site(function, place))
         if found is None:
-            inside = (kind for site, kind in self._engine.nodes.items() if site.place == place and site.function.startswith(f"{function}.<lambda>"))
+            inside = (
+                kind
+                for site, kind in self._engine.nodes.items()
+                if site.place == place and site.function.startswith(f"{function}.<lambda>")
+            )
             found = next(inside, NodeKind.CALL)
         return found
 
@@ -147,7 +159,6 @@ class Analysis:
             covered |= {execution.site for execution in reach.executions}
             yield reach
         rest: dict[str, list[Execution]] = {}
-        keys: dict[str, list[Key]] = {}
         for definition, key, is_handler in entries:
             if is_handler:
                 continue
@@ -155,10 +166,8 @@ class Analysis:
             for execution in facts.executions if facts else ():
                 if execution.site not in covered:
                     rest.setdefault(definition.path, []).append(execution)
-        for definition, key, _ in entries:
-            keys.setdefault("", []).append(key)
         if rest:
-            everything = self._reach("", False, keys.get("", []))
+            everything = self._reach("", False, [key for _, key, _ in entries])
             for path in sorted(rest):
                 yield Reach(path, False, tuple(dict.fromkeys(rest[path])), everything.reads, everything.escapes)
 
@@ -212,7 +221,7 @@ def is_handler(engine: Engine, definition: Definition) -> bool:
             return True
     if definition.cls is not None and definition.facts.name in ("get", "post", "put", "patch", "delete"):
         externals = engine.project.hierarchy.external_bases(definition.cls)
-        return any(base.endswith(lib.HANDLER_BASES) or base.endswith(("Resource", "MethodView")) for base in externals)
+        return any(base.endswith((*lib.HANDLER_BASES, "Resource", "MethodView")) for base in externals)
     return False
 
 
@@ -221,7 +230,9 @@ def _routes(engine: Engine, definition: Definition, decorator: f.Call, target: f
     if lib.root_and_last(external)[1] in lib.ROUTER_TYPES:
         return True
     path = decorator.args[0] if decorator.args else None
-    written = isinstance(path, f.Const) and isinstance(path.value, str) and (path.value == "" or path.value.startswith("/"))
+    written = (
+        isinstance(path, f.Const) and isinstance(path.value, str) and (path.value == "" or path.value.startswith("/"))
+    )
     return written and not lib.is_sql(external)
 
 

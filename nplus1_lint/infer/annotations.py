@@ -163,7 +163,9 @@ class Annotations:
         if name in ("tuple", "Tuple"):
             return self._tuple(parts, inner)
         if name in ("type", "Type"):
-            return of(*(ClassRef("class", a.model) for a in inner[0].atoms if hasattr(a, "model"))) if inner else UNKNOWN
+            return (
+                of(*(ClassRef("class", a.model) for a in inner[0].atoms if hasattr(a, "model"))) if inner else UNKNOWN
+            )
         if name in lib.WRAPPER_ANNOTATIONS:
             # Coroutine[send, yield, return]: what is awaited comes last.
             used = inner[-1:] if name == "Coroutine" else inner
@@ -180,7 +182,11 @@ class Annotations:
         kind = lib.COLLECTION_ANNOTATIONS[name]
         if kind == "query":
             rows = [("row", atom.model) for atom in item.atoms if hasattr(atom, "model")]
-            return of(Statement("statement", "query", tuple(rows), frozenset(), (), frozenset(), False)) if rows else UNKNOWN
+            return (
+                of(Statement("statement", "query", tuple(rows), frozenset(), (), frozenset(), False))
+                if rows
+                else UNKNOWN
+            )
         return many(item, kind)
 
     @staticmethod

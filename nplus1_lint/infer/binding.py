@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.classes import decorator_names, method_kind
-from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
     NONE,
     SCALAR,
@@ -24,12 +23,15 @@ from nplus1_lint.infer.values import (
     of,
     row,
 )
-from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments
     from nplus1_lint.infer.solve import Engine
+    from nplus1_lint.link.hierarchy import Function as Definition
 
-_PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "property", "abstractmethod", "override", "cached_property"})
+_PLAIN_DECORATORS = frozenset(
+    {"staticmethod", "classmethod", "property", "abstractmethod", "override", "cached_property"}
+)
 
 
 class Bound(NamedTuple):
@@ -39,7 +41,9 @@ class Bound(NamedTuple):
     masks: tuple[int, ...]
 
 
-def bind_arguments(engine: Engine, definition: Definition, function: Function, mask: int, arguments: Arguments) -> Bound:
+def bind_arguments(
+    engine: Engine, definition: Definition, function: Function, mask: int, arguments: Arguments
+) -> Bound:
     """Match a call's arguments with a function's parameters.
 
     Args:
@@ -78,7 +82,9 @@ def bind_arguments(engine: Engine, definition: Definition, function: Function, m
             values.append(value if value.atoms else _declared(engine, definition, param, values))
             masks.append(one)
         elif arguments.starred:
-            values.append(spread if spread.atoms and not param.annotation else _declared(engine, definition, param, values))
+            values.append(
+                spread if spread.atoms and not param.annotation else _declared(engine, definition, param, values)
+            )
             masks.append(spread_mask)
         else:
             values.append(_default(engine, definition, param, values))

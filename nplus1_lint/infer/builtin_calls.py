@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer import expiry, rows, sql
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import expiry, orm, rows
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.loops import frame_value, is_bounded
 from nplus1_lint.infer.values import (
-    NONE,
     SCALAR,
     UNKNOWN,
     BoundMethod,
@@ -34,9 +33,11 @@ from nplus1_lint.infer.values import (
 _CALLABLES = (Function, BoundMethod)
 _FETCHED = frozenset({"rows", "result", "scalars"})
 _READS_ALL = frozenset({"vars", "asdict", "jsonable_encoder", "dir", "astuple", "to_dict", "model_to_dict"})
-_KEEPS = frozenset({"isinstance", "len", "bool", "hasattr", "id", "type", "print", "hash", "issubclass", "callable", "any",
-                    "all", "sum", "min", "max", "abs", "round", "int", "float", "open", "input", "ord", "chr", "format", "divmod",
-                    "delattr", "setattr", "exec", "eval", "memoryview", "bytes", "slice", "object", "property", "super"})  # fmt: skip
+_KEEPS = frozenset({
+    "isinstance", "len", "bool", "hasattr", "id", "type", "print", "hash", "issubclass", "callable", "any", "all",
+    "sum", "min", "max", "abs", "round", "int", "float", "open", "input", "ord", "chr", "format", "divmod",
+    "delattr", "setattr", "exec", "eval", "memoryview", "bytes", "slice", "object", "property", "super",
+})  # fmt: skip
 
 
 def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Arguments, place: Place) -> Val | None:
@@ -44,7 +45,9 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
     first = arguments.positional[0] if arguments.positional else None
     if last in lib.LOOPING_HELPERS and root in ("builtins", "functools", "itertools") and len(arguments.positional) > 1:
         found = looped(frame, arguments.positional[0], list(arguments.positional[1:]), place, last)
-        return (many(found[0], "iterator") if last in ("map", "starmap") else many(item_of(arguments.positional[1][0]))), found[1]
+        return (
+            many(found[0], "iterator") if last in ("map", "starmap") else many(item_of(arguments.positional[1][0]))
+        ), found[1]
     if last in lib.KEYED_HELPERS and root == "builtins" and "key" in arguments.keywords and first is not None:
         mark = frame.mark()
         looped(frame, arguments.keywords["key"], [first], place, last, arguments)
@@ -113,7 +116,12 @@ def _counted(frame: Frame, arguments: Arguments) -> None:
     places = _call_chain(arguments.exprs[0]) if arguments.exprs else frozenset()
     for index, emission in enumerate(frame.emissions):
         query = emission.effect.query
-        if emission.place in places and emission.effect.kind in (Kind.SELECT, Kind.GET) and query is not None and not emission.effect.chain:
+        if (
+            emission.place in places
+            and emission.effect.kind in (Kind.SELECT, Kind.GET)
+            and query is not None
+            and not emission.effect.chain
+        ):
             counted = emission.effect._replace(kind=Kind.COUNT, query=query._replace(aggregate="count"))
             frame.emissions[index] = emission._replace(effect=counted)
 
@@ -132,7 +140,7 @@ def _call_chain(expr: f.Expr) -> frozenset[Place]:
 
 def _argument_place(arguments: Arguments, position: int, place: Place) -> Place:
     if position < len(arguments.exprs):
-        return orm.place_of(arguments.exprs[position]) or place
+        return sql.place_of(arguments.exprs[position]) or place
     return place
 
 
@@ -148,7 +156,11 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
         item, one = frame.iterate(argument, _argument_place(arguments, position, place))
         items, mask = join(items, item), mask | one
         size = _size(argument[0])
-    fetched = any(type(a) is Statement or (type(a) is Many and a.kind in _FETCHED) for v, _ in arguments.positional for a in v.atoms)
+    fetched = any(
+        type(a) is Statement or (type(a) is Many and a.kind in _FETCHED)
+        for v, _ in arguments.positional
+        for a in v.atoms
+    )
     return many(items, "rows" if fetched else lib.MATERIALISE[last], size), mask
 
 
@@ -198,7 +210,9 @@ def _text(frame: Frame, value: Value, place: Place) -> None:
 
 def _partial(arguments: Arguments) -> Value:
     bound = tuple(v for v, _ in arguments.positional[1:])
-    atoms = [a._replace(bound=(*a.bound, *bound)) if type(a) is Function else a for a in arguments.positional[0][0].atoms]
+    atoms = [
+        a._replace(bound=(*a.bound, *bound)) if type(a) is Function else a for a in arguments.positional[0][0].atoms
+    ]
     return Value(tuple(atoms))
 
 
@@ -266,5 +280,3 @@ def looped(
 def constant_argument(frame: Frame, expr: f.Expr) -> bool:
     """True if an argument is a literal or a name bound to one."""
     return isinstance(expr, f.Const) or bool(frame_value(frame, expr, UNKNOWN).only(Const))
-
-

@@ -6,11 +6,11 @@ from typing import Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import execution, loader_options, rows, serialise, sessions, sql
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import orm, rows, serialise
 from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
-from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, set_default
+from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NONE,
@@ -34,7 +34,6 @@ from nplus1_lint.infer.values import (
     Session,
     SessionFactory,
     Statement,
-    Tuple,
     Value,
     item_of,
     join,
@@ -45,8 +44,10 @@ from nplus1_lint.infer.values import (
     unknown,
 )
 
-_QUIET_ROOTS = frozenset({"logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
-                          "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich"})  # fmt: skip
+_QUIET_ROOTS = frozenset({
+    "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
+    "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
+})  # fmt: skip
 
 
 def evaluate_call(frame: Frame, expr: f.Call) -> Val:
@@ -65,11 +66,11 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     path = dotted(func)
     known = frame.lookup(path) if path else None
     base = frame.eval(func.value)
-    arguments = evaluate_arguments(frame, expr, orm.place_of(func.value))
+    arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))
     if known is not None:
         return frame.call(known, arguments, expr.pos)
     if not base[0].atoms or all(type(a) is External and not lib.is_sql(a.name) for a in base[0].atoms):
-        found = orm.by_argument(frame, base[1], func.name, arguments, expr.pos)
+        found = sessions.by_argument(frame, base[1], func.name, arguments, expr.pos)
         if found is not None:
             _remember_session(frame, func.value, base[1])
             return found
@@ -204,17 +205,17 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
 def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
     root, last = lib.root_and_last(atom.name)
     if lib.is_sql(atom.name):
-        session = orm.session_factory(atom.name, last, arguments)
+        session = sessions.session_factory(atom.name, last, arguments)
         if session is not None:
             return session, arguments.mask
-        found = orm.external_call(frame, atom.name, last, arguments)
+        found = sql.external_call(frame, atom.name, last, arguments)
         if found is not None:
             return found
         if last in ("connect", "begin") and "ngine" in atom.name:
             is_async = "async" in atom.name.lower()
             return of(Session("session", "connection", is_async, False)), 0
         if last == "paginate" and arguments.positional:
-            return orm.session_execute(frame, False, 0, "paginate", arguments, place)
+            return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
     found = call_builtin(frame, atom.name, root, last, arguments, place)
     if found is not None:
         return found
@@ -232,9 +233,9 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
     atom = bound.receiver.atoms[0]
     kind, name = type(atom), bound.name
     if kind is Session:
-        return orm.session_method(frame, atom, mask, name, arguments, place)
+        return sessions.session_method(frame, atom, mask, name, arguments, place)
     if kind is Statement:
-        return orm.statement_method(frame, atom, mask, name, arguments, place)
+        return execution.statement_method(frame, atom, mask, name, arguments, place)
     if kind is Many:
         return _many_method(frame, atom, mask, name, arguments, place)
     if kind is Mapping:
@@ -242,18 +243,18 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
     if kind is SessionFactory:
         session = Session("session", "session", atom.is_async, atom.expires)
         if name in lib.SESSION_ONLY or name in ("begin", "delete", "scalar", "scalars"):
-            return orm.session_method(frame, session, mask, name, arguments, place)
+            return sessions.session_method(frame, session, mask, name, arguments, place)
         return (NONE if name in ("remove", "configure", "close", "rollback") else of(session)), mask
     if kind is ColumnRef:
-        return orm.column_method(frame, atom, mask, name, arguments)
+        return sql.column_method(frame, atom, mask, name, arguments)
     if kind is RelationRef:
         same = name in ("of_type", "and_")
         return (of(atom) if same else of(Condition("condition", ()))), mask | arguments.mask
     if kind is Option:
         if name in lib.OPTIONS:
-            return orm.option(frame, name, arguments, below=atom)
+            return loader_options.option(frame, name, arguments, below=atom)
         if name == "options":
-            return orm.nested_options(atom, arguments), mask
+            return loader_options.nested_options(atom, arguments), mask
         return of(atom), mask
     if kind in (Aggregate, Condition):
         return of(atom), mask | arguments.mask
@@ -264,7 +265,7 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
 
 def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
     if atom.kind in ("result", "scalars") or (name in ("scalars", "mappings") and atom.kind != "page"):
-        return orm.result_method(frame, atom, mask, name, arguments)
+        return execution.result_method(frame, atom, mask, name, arguments)
     mask |= arguments.mask
     if name in ("pop", "popleft", "get", "get_nowait", "first", "__next__", "__anext__", "send", "next"):
         return atom.item, mask
@@ -303,7 +304,7 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
     items: list[Value] = []
     for atom in value.atoms:
         if type(atom) is Statement:
-            item, _ = orm.iterate_statement(frame, atom, mask, place)
+            item, _ = execution.iterate_statement(frame, atom, mask, place)
             items.append(item)
         elif type(atom) is Instance:
             items.append(_iterate_instance(frame, atom, mask, place))

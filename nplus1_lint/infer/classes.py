@@ -33,15 +33,17 @@ from nplus1_lint.infer.values import (
     unknown,
     widen,
 )
-from nplus1_lint.link.hierarchy import Class
-from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
+    from nplus1_lint.link.hierarchy import Class
+    from nplus1_lint.link.hierarchy import Function as Definition
 
 MAX_IMPLEMENTATIONS = 6
 _INTERESTING = (Session, SessionFactory, Row, Many, Mapping, Instance, Function, ClassRef, Statement, Tuple, External)
-_PROPERTIES = frozenset({"property", "cached_property", "hybrid_property", "classproperty", "abstractproperty", "lazyproperty", "reify"})
+_PROPERTIES = frozenset(
+    {"property", "cached_property", "hybrid_property", "classproperty", "abstractproperty", "lazyproperty", "reify"}
+)
 _PLAIN_FIELDS = ("dataclass", "define", "attrs", "frozen", "mutable", "s", "dataclasses.dataclass", "attr.s")
 _FIELD_BASES = ("BaseModel", "NamedTuple", "TypedDict", "SQLModel", "BaseSettings", "Struct", "GenericModel")
 
@@ -159,14 +161,19 @@ class Classes:
             value = self._class_attribute(instance.cls, name)
         if not value.atoms and not instance.exact:
             value = join_all(
-                [self.fields(instance._replace(cls=sub)).get(name, UNKNOWN) for sub in self._implementations(instance.cls)]
+                [
+                    self.fields(instance._replace(cls=sub)).get(name, UNKNOWN)
+                    for sub in self._implementations(instance.cls)
+                ]
             )
         return (value if value.atoms else unknown(f"{name} of {instance.cls.rpartition(':')[2]} is not known")), mask
 
     def _implementations(self, class_id: str) -> list[str]:
         return list(self._engine.project.hierarchy.descendants(class_id)[:MAX_IMPLEMENTATIONS])
 
-    def _method(self, frame: Frame, instance: Instance, definition: Definition, mask: int, name: str, place: Place) -> Val:
+    def _method(
+        self, frame: Frame, instance: Instance, definition: Definition, mask: int, name: str, place: Place
+    ) -> Val:
         targets = self.dispatch(instance, definition, name)
         bound = []
         for receiver, target in targets:
@@ -237,7 +244,9 @@ class Classes:
                     definition = cls.methods.get(method)
                     if method != "__init__" and definition is not None:
                         receiver = of(Instance("instance", class_id, False, ()))
-                        found = join(found, dict(self._engine.run_method(definition, receiver, {}).fields).get(name, UNKNOWN))
+                        found = join(
+                            found, dict(self._engine.run_method(definition, receiver, {}).fields).get(name, UNKNOWN)
+                        )
             self._late[key] = found
         return self._late[key]
 

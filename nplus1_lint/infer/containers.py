@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer.frame import Frame, Val
 from nplus1_lint.infer.values import (
     UNKNOWN,
     Instance,
@@ -17,6 +18,9 @@ from nplus1_lint.infer.values import (
     many,
     mapping,
 )
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Frame, Val
 
 ADDERS = frozenset({"append", "add", "insert", "appendleft", "put", "put_nowait", "push"})
 EXTENDERS = frozenset({"extend", "update", "extendleft", "union_update"})

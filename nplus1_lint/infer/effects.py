@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from nplus1_lint.infer.values import Criterion, Site, Value
+if TYPE_CHECKING:
+    from nplus1_lint.infer.values import Criterion, Site, Value
 
 
 class Kind(enum.Enum):

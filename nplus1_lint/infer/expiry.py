@@ -1,15 +1,21 @@
-"""Expiry: after ``commit()`` or ``rollback()`` every row is reloaded at its next read ("Session API", expire_on_commit)."""
+"""Expiry: after ``commit()`` or ``rollback()`` every row is reloaded at its next read.
+
+Source: SQLAlchemy, "Session API", expire_on_commit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.frame import Frame
 from nplus1_lint.infer.values import NO_LOADS, Many, Mapping, Origin, Row, Tuple, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nplus1_lint.index import facts as f
+    from nplus1_lint.infer.frame import Frame
 
 EXPIRED: Final = "^"
 """The mark among a row's loads that says that its next read reloads it."""
@@ -56,9 +62,7 @@ def refreshed(frame: Frame, expr: f.Expr, mark: int) -> None:
         expr: the object that was read, or the iterable whose items were.
         mark: the effects before the read.
     """
-    if not any(
-        e.effect.kind is Kind.REFRESH and e.effect.attribute == "expired" for e in frame.emissions[mark:]
-    ):
+    if not any(e.effect.kind is Kind.REFRESH and e.effect.attribute == "expired" for e in frame.emissions[mark:]):
         return
     path = dotted(expr)
     binding = frame.state.env.get(path) if path else None

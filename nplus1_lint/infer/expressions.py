@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import execution, expiry, rows, sql
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import expiry, orm, rows
 from nplus1_lint.infer.calls import evaluate_call
-from nplus1_lint.infer.frame import Frame, Place, Val
 from nplus1_lint.infer.loops import comprehension_loop
 from nplus1_lint.infer.values import (
-    CAPTURE_BIT,
     FALSE,
     NONE,
     SCALAR,
     TRUE,
     UNKNOWN,
     Aggregate,
+    Atom,
     BoundMethod,
     ClassRef,
     ColumnRef,
@@ -31,13 +29,10 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     ModuleRef,
-    Option,
-    RelationRef,
     Row,
     Scalar,
     ScalarOf,
     Session,
-    SessionFactory,
     Statement,
     Tuple,
     Value,
@@ -50,6 +45,11 @@ from nplus1_lint.infer.values import (
     tuple_of,
     unknown,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nplus1_lint.infer.frame import Frame, Place, Val
 
 
 def evaluate(frame: Frame, expr: f.Expr) -> Val:
@@ -171,7 +171,7 @@ def _sliced(frame: Frame, base: Value, mask: int, expr: f.Subscript) -> Val:
     parts: list[Value] = []
     for atom in base.atoms:
         if type(atom) is Statement:
-            item, _ = orm.iterate_statement(frame, atom, mask, expr.pos)
+            item, _ = execution.iterate_statement(frame, atom, mask, expr.pos)
             parts.append(many(item))
         elif type(atom) is Many:
             parts.append(many(atom.item, "list"))
@@ -180,19 +180,22 @@ def _sliced(frame: Frame, base: Value, mask: int, expr: f.Subscript) -> Val:
     return join_all(parts), mask
 
 
-def _item_at(frame: Frame, atom: Any, index: Value, mask: int, place: Place) -> Value:
+def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) -> Value:
     kind = type(atom)
     if kind is Mapping:
-        return atom.value if atom.value.atoms else unknown("a value of a dictionary of unknown values")
+        held: Value = atom.value
+        return held if held.atoms else unknown("a value of a dictionary of unknown values")
     if kind is Tuple:
         number = index.first(Const)
         if number is not None and isinstance(number.value, int) and -len(atom.items) <= number.value < len(atom.items):
-            return atom.items[number.value]
+            picked: Value = atom.items[number.value]
+            return picked
         return join_all(list(atom.items))
     if kind is Many:
-        return atom.item
+        item: Value = atom.item
+        return item
     if kind is Statement and atom.style in ("query", "flask-query"):
-        return orm.iterate_statement(frame, atom, mask, place)[0]
+        return execution.iterate_statement(frame, atom, mask, place)[0]
     if kind in (Scalar, Const, ScalarOf):
         return SCALAR
     if kind is ClassRef:
@@ -289,7 +292,7 @@ def _compare(frame: Frame, expr: f.Compare) -> Val:
     mask = left[1]
     for _, one in rights:
         mask |= one
-    condition = orm.compare(frame, expr, left, rights)
+    condition = sql.compare(frame, expr, left, rights)
     return (condition if condition is not None else SCALAR), mask
 
 
@@ -343,7 +346,7 @@ def _opaque(frame: Frame, expr: f.Opaque) -> Val:
 
 def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
-    anchor = orm.anchor(part)
+    anchor = sql.anchor(part)
     if anchor is None:
         return
     place, mark = anchor.pos, frame.mark()

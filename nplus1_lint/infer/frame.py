@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Session, Site, Value, join
-from nplus1_lint.link.hierarchy import Function
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from nplus1_lint.infer.solve import Engine
+    from nplus1_lint.link.hierarchy import Function
 
 Val: TypeAlias = tuple[Value, int]
 """A value and the mask of what it depends on."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-SQL_ROOTS: Final = frozenset({"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "flask_sqlalchemy_lite", "quart_sqlalchemy", "advanced_alchemy"})
+SQL_ROOTS: Final = frozenset(
+    {"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "flask_sqlalchemy_lite", "quart_sqlalchemy", "advanced_alchemy"}
+)
 
 SESSION_TYPES: Final = frozenset({"Session", "scoped_session", "SignallingSession", "Connection"})
 ASYNC_SESSION_TYPES: Final = frozenset({"AsyncSession", "async_scoped_session", "AsyncConnection"})
@@ -19,8 +21,19 @@ QUERY_TYPES: Final = frozenset({"Query"})
 
 # -- building statements ---------------------------------------------------------------------------------------------
 
-STATEMENT_CALLS: Final = {"select": "select", "insert": "insert", "update": "update", "delete": "delete", "text": "text",
-                          "exists": "exists", "lambda_stmt": "select", "union": "select", "union_all": "select"}  # fmt: skip
+STATEMENT_CALLS: Final = {
+    "select": "select", "insert": "insert", "update": "update", "delete": "delete", "text": "text", "exists":
+    "exists", "lambda_stmt": "select", "union": "select", "union_all": "select",
+}  # fmt: skip
+COLUMN_OPERATORS: Final = {
+    "in_": "In", "any_": "In", "overlap": "In", "not_in": "NotIn", "notin_": "NotIn", "is_": "Is", "is_not": "IsNot",
+    "isnot": "IsNot", "like": "Like", "ilike": "Like", "contains": "Like", "icontains": "Like", "match": "Like",
+    "endswith": "Like", "startswith": "Prefix", "between": "Between", "op": "Op",
+}  # fmt: skip
+COLUMN_FUNCTIONS: Final = frozenset(
+    {"desc", "asc", "nullslast", "nullsfirst", "nulls_last", "nulls_first", "label", "cast", "case", "literal",
+     "literal_column", "null", "true", "false", "extract", "type_coerce", "tuple_", "bindparam", "column"}
+)  # fmt: skip
 CRITERIA_CALLS: Final = frozenset({"and_", "or_", "not_"})
 CHAIN_FLAGS: Final = {
     "limit": "limit",
@@ -50,7 +63,9 @@ CHAIN_METHODS: Final = frozenset(
         "statement", "add_cte", "exists", "scalars_all",
     }
 ) | frozenset(CHAIN_FLAGS)  # fmt: skip
-SUBQUERIES: Final = frozenset({"subquery", "scalar_subquery", "as_scalar", "cte", "label", "alias", "lateral", "exists", "statement"})
+SUBQUERIES: Final = frozenset(
+    {"subquery", "scalar_subquery", "as_scalar", "cte", "label", "alias", "lateral", "exists", "statement"}
+)
 
 # -- executing them --------------------------------------------------------------------------------------------------
 
@@ -74,60 +89,147 @@ QUERY_EXECUTES: Final = {
     "yield_rows": "list",
 }
 RAISES_WHEN_MISSING: Final = frozenset({"one", "scalar_one", "first_or_404", "get_or_404", "one_or_404", "get_one"})
-SESSION_EXECUTES: Final = {"execute": "result", "scalars": "scalars", "scalar": "scalar", "exec": "exec", "stream": "result",
-                           "stream_scalars": "scalars", "scalar_one": "scalar", "scalar_one_or_none": "scalar", "paginate": "page"}  # fmt: skip
+SESSION_EXECUTES: Final = {
+    "execute": "result", "scalars": "scalars", "scalar": "scalar", "exec": "exec", "stream": "result",
+    "stream_scalars": "scalars", "scalar_one": "scalar", "scalar_one_or_none": "scalar", "paginate": "page",
+}  # fmt: skip
 SESSION_GETS: Final = frozenset({"get", "get_one"})
-RESULT_LISTS: Final = frozenset({"all", "fetchall", "unique", "partitions", "fetchmany", "mappings", "tuples", "columns", "scalars", "yield_per", "freeze"})
-RESULT_ONES: Final = frozenset({"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"})
+RESULT_LISTS: Final = frozenset(
+    {
+        "all",
+        "fetchall",
+        "unique",
+        "partitions",
+        "fetchmany",
+        "mappings",
+        "tuples",
+        "columns",
+        "scalars",
+        "yield_per",
+        "freeze",
+    }
+)
+RESULT_ONES: Final = frozenset(
+    {"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"}
+)
 RESULT_SCALARS: Final = frozenset({"scalar", "scalar_one", "scalar_one_or_none"})
 SESSION_QUIET: Final = frozenset(
     {"add", "add_all", "expunge", "expunge_all", "close", "begin_nested", "expire", "invalidate",
-     "is_modified", "object_session", "get_bind", "connection", "prepare", "reset", "close_all", "in_transaction", "info"}
+     "is_modified", "object_session", "get_bind", "connection", "prepare", "reset", "close_all", "in_transaction",
+     "info"}
 )  # fmt: skip
-SESSION_ONLY: Final = frozenset({"query", "execute", "scalars", "scalar", "add", "add_all", "commit", "flush", "refresh", "merge", "get", "delete"})
+SESSION_ONLY: Final = frozenset(
+    {"query", "execute", "scalars", "scalar", "add", "add_all", "commit", "flush", "refresh", "merge", "get", "delete"}
+)
 BULK_WRITES: Final = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 
 AGGREGATES: Final = frozenset({"count", "sum", "min", "max", "avg"})
 
 # -- loader options --------------------------------------------------------------------------------------------------
 
-EAGER_OPTIONS: Final = frozenset({"selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager", "eagerload",
-                                  "joinedload_all", "subqueryload_all"})  # fmt: skip
+EAGER_OPTIONS: Final = frozenset({
+    "selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager", "eagerload", "joinedload_all",
+    "subqueryload_all",
+})  # fmt: skip
 OFF_OPTIONS: Final = frozenset({"lazyload", "raiseload", "noload"})
-NEUTRAL_OPTIONS: Final = frozenset({"defaultload", "Load", "selectin_polymorphic", "with_loader_criteria", "with_expression"})
+NEUTRAL_OPTIONS: Final = frozenset(
+    {"defaultload", "Load", "selectin_polymorphic", "with_loader_criteria", "with_expression"}
+)
 COLUMN_OPTIONS: Final = frozenset({"load_only", "defer", "undefer", "undefer_group"})
 OPTIONS: Final = EAGER_OPTIONS | OFF_OPTIONS | NEUTRAL_OPTIONS | COLUMN_OPTIONS
 
 # -- other libraries -------------------------------------------------------------------------------------------------
 
-MATERIALISE: Final = {"list": "list", "tuple": "list", "set": "set", "frozenset": "set", "sorted": "list", "reversed": "iterator",
-                      "iter": "iterator", "deque": "list", "aiter": "iterator", "chain": "list", "islice": "list",
-                      "OrderedSet": "set"}  # fmt: skip
-LOOPING_HELPERS: Final = frozenset({"map", "filter", "reduce", "starmap", "groupby", "takewhile", "dropwhile", "filterfalse"})
+MATERIALISE: Final = {
+    "list": "list", "tuple": "list", "set": "set", "frozenset": "set", "sorted": "list", "reversed": "iterator",
+    "iter": "iterator", "deque": "list", "aiter": "iterator", "chain": "list", "islice": "list", "OrderedSet": "set",
+}  # fmt: skip
+LOOPING_HELPERS: Final = frozenset(
+    {"map", "filter", "reduce", "starmap", "groupby", "takewhile", "dropwhile", "filterfalse"}
+)
 KEYED_HELPERS: Final = frozenset({"sorted", "min", "max", "sort", "groupby"})
 ENDLESS: Final = frozenset({"count", "cycle", "repeat"})
 SLEEPS: Final = frozenset({"sleep"})
-CACHES: Final = frozenset({"lru_cache", "cache", "cached", "cachedmethod", "memoize", "memoized", "alru_cache", "ttl_cache", "cache_on_arguments"})
-TRANSPARENT_WRAPPERS: Final = frozenset({"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task"})
+CACHES: Final = frozenset(
+    {
+        "lru_cache",
+        "cache",
+        "cached",
+        "cachedmethod",
+        "memoize",
+        "memoized",
+        "alru_cache",
+        "ttl_cache",
+        "cache_on_arguments",
+    }
+)
+TRANSPARENT_WRAPPERS: Final = frozenset(
+    {"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task"}
+)
 CHUNKERS: Final = frozenset({"batched", "chunked", "ichunked", "sliced"})
-ROUTE_DECORATORS: Final = frozenset({"get", "post", "put", "patch", "delete", "route", "api_route", "websocket", "head", "options", "websocket_route"})
-ROUTER_TYPES: Final = frozenset({"APIRouter", "FastAPI", "Flask", "Blueprint", "Starlette", "Router", "Litestar", "Quart", "APIBlueprint", "ApiRouter", "APIFlask"})
+ROUTE_DECORATORS: Final = frozenset(
+    {"get", "post", "put", "patch", "delete", "route", "api_route", "websocket", "head", "options", "websocket_route"}
+)
+ROUTER_TYPES: Final = frozenset(
+    {
+        "APIRouter",
+        "FastAPI",
+        "Flask",
+        "Blueprint",
+        "Starlette",
+        "Router",
+        "Litestar",
+        "Quart",
+        "APIBlueprint",
+        "ApiRouter",
+        "APIFlask",
+    }
+)
 ROUTE_FUNCTIONS: Final = frozenset({"view_config", "view_defaults"})
-HANDLER_BASES: Final = ("flask_restful.Resource", "flask.views.MethodView", "flask_restx.Resource", "litestar.Controller", "starlette.endpoints.HTTPEndpoint")
+HANDLER_BASES: Final = (
+    "flask_restful.Resource",
+    "flask.views.MethodView",
+    "flask_restx.Resource",
+    "litestar.Controller",
+    "starlette.endpoints.HTTPEndpoint",
+)
 
-LONG_WORK: Final = frozenset({"requests", "httpx", "aiohttp", "urllib3", "urllib", "subprocess", "boto3", "botocore", "openai", "anthropic",
-                              "litellm", "smtplib", "paramiko", "grpc", "github", "git", "docker", "kubernetes", "playwright"})  # fmt: skip
+LONG_WORK: Final = frozenset({
+    "requests", "httpx", "aiohttp", "urllib3", "urllib", "subprocess", "boto3", "botocore", "openai", "anthropic",
+    "litellm", "smtplib", "paramiko", "grpc", "github", "git", "docker", "kubernetes", "playwright",
+})  # fmt: skip
 
 COLLECTION_ANNOTATIONS: Final = {
-    "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list", "Collection": "list", "Iterable": "list",
-    "Set": "set", "set": "set", "frozenset": "set", "FrozenSet": "set", "AbstractSet": "set", "deque": "list", "Page": "list",
-    "Iterator": "iterator", "Generator": "iterator", "AsyncIterator": "iterator", "AsyncGenerator": "iterator",
-    "AsyncIterable": "iterator", "KeysView": "list", "ValuesView": "list", "ScalarResult": "result", "Query": "query",
+    "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list", "Collection": "list", "Iterable":
+    "list", "Set": "set", "set": "set", "frozenset": "set", "FrozenSet": "set", "AbstractSet": "set", "deque":
+    "list", "Page": "list", "Iterator": "iterator", "Generator": "iterator", "AsyncIterator": "iterator",
+    "AsyncGenerator": "iterator", "AsyncIterable": "iterator", "KeysView": "list", "ValuesView": "list",
+    "ScalarResult": "result", "Query": "query",
 }  # fmt: skip
-MAPPING_ANNOTATIONS: Final = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"})
-WRAPPER_ANNOTATIONS: Final = frozenset({"Optional", "Union", "Awaitable", "Coroutine", "Final", "ClassVar", "Required", "NotRequired",
-                                        "ContextManager", "AbstractContextManager", "AsyncContextManager", "Mapped", "Type"})  # fmt: skip
-PLAIN_TYPES: Final = frozenset({"str", "int", "float", "bool", "bytes", "UUID", "datetime", "date", "timedelta", "Decimal", "Path", "None", "UUID4"})
+MAPPING_ANNOTATIONS: Final = frozenset(
+    {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"}
+)
+WRAPPER_ANNOTATIONS: Final = frozenset({
+    "Optional", "Union", "Awaitable", "Coroutine", "Final", "ClassVar", "Required", "NotRequired", "ContextManager",
+    "AbstractContextManager", "AsyncContextManager", "Mapped", "Type",
+})  # fmt: skip
+PLAIN_TYPES: Final = frozenset(
+    {
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "UUID",
+        "datetime",
+        "date",
+        "timedelta",
+        "Decimal",
+        "Path",
+        "None",
+        "UUID4",
+    }
+)
 
 
 def root_and_last(name: str) -> tuple[str, str]:

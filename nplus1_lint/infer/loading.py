@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nplus1_lint.infer.values import NO_LOADS, Loads
-from nplus1_lint.link.models import Model, Relationship
+
+if TYPE_CHECKING:
+    from nplus1_lint.link.models import Model, Relationship
 
 
 def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
@@ -25,7 +29,7 @@ def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
         return True
     if loads is None:
         return None
-    return True if "*" in loads else False
+    return "*" in loads
 
 
 def by_mapping(loads: Loads | None, relationship: Relationship) -> bool:

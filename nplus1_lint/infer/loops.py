@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, expressions, names, statements
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Loop
-from nplus1_lint.infer.frame import Frame, Place, Val
 from nplus1_lint.infer.values import (
-    SCALAR,
     UNKNOWN,
     ClassRef,
     Const,
     Many,
     Mapping,
-    Statement,
     Tuple,
     Value,
     many,
@@ -24,8 +21,13 @@ from nplus1_lint.infer.values import (
     of,
 )
 
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Frame, Place, Val
+
 _TEXT_LIMIT = 60
-_MUTATORS = frozenset({"append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "add", "discard", "put", "get_nowait"})
+_MUTATORS = frozenset(
+    {"append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "add", "discard", "put", "get_nowait"}
+)
 
 
 def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
@@ -61,7 +63,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
 
     level(0)
     env = frame.state.env
-    frame.state.env = {name: env[name] if name in env else binding for name, binding in outer.items()}
+    frame.state.env = {name: env.get(name, binding) for name, binding in outer.items()}
     return _collected(expr, result)
 
 
@@ -123,7 +125,9 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
     known = frame.engine.shapes.get(key)
     if known is None or known[0] is not iterable:
         targets = frozenset(names(target)) if target is not None else frozenset()
-        head = f"for {describe(target)} in {describe(iterable)}" if target is not None else f"while {describe(iterable)}"
+        head = (
+            f"for {describe(target)} in {describe(iterable)}" if target is not None else f"while {describe(iterable)}"
+        )
         chunked = target is not None and is_chunked(iterable, body, targets)
         known = (iterable, Shape(head, chunked, sleeps(body), targets, assigned_names(body)))
         frame.engine.shapes[key] = known
@@ -323,5 +327,3 @@ def _describe(expr: f.Expr) -> str:
     if isinstance(expr, f.Starred):
         return f"*{_describe(expr.value)}"
     return "…"
-
-

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, dotted, statements
-from nplus1_lint.infer.frame import Frame, State
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Frame, State
 
 _STORES = frozenset({"set", "setdefault", "put", "update", "__setitem__", "setex"})
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from nplus1_lint.index import facts as f
-from nplus1_lint.link import Project
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nplus1_lint.index import facts as f
+    from nplus1_lint.link import Project
 
 _QUERY_NAMES = frozenset(
     {"query", "execute", "scalars", "scalar", "exec", "commit", "flush", "refresh", "merge", "stream", "stream_scalars",
@@ -13,15 +16,15 @@ _QUERY_NAMES = frozenset(
 
 
 def sessions_expire(project: Project) -> bool:
-    """False if any session factory of the project keeps its rows at commit: which one made a session is often unknown."""
-    for module in project.symbols.modules.values():
-        if "expire_on_commit" in module.facts.body.mentions:
-            return False
-    return True
+    """False if any session factory of the project keeps its rows at commit.
+
+    Which factory made a session is often unknown, so one that keeps rows speaks for all.
+    """
+    return all("expire_on_commit" not in module.facts.body.mentions for module in project.symbols.modules.values())
 
 
 class Reach:
-    """A closure over names: a function matters if it mentions a querying name, a relationship, or a function that matters.
+    """A closure over names: what mentions a querying name, a relationship, or a function that matters, matters.
 
     It over-approximates: two functions of one name count as one.
     """

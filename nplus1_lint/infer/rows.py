@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nplus1_lint.infer import expiry, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -24,7 +26,9 @@ from nplus1_lint.infer.values import (
     of,
     row,
 )
-from nplus1_lint.link.models import Model, Relationship
+
+if TYPE_CHECKING:
+    from nplus1_lint.link.models import Model, Relationship
 
 _INTERNAL = frozenset({"__dict__", "_asdict", "__table__", "dict", "model_dump"})
 
@@ -75,7 +79,9 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         frame.read(atom.origin, rel.name, place)
         return UNKNOWN, mask
     if rel.lazy in ("dynamic", "write_only"):
-        query = Statement("statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async)
+        query = Statement(
+            "statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async
+        )
         return of(query), mask
     frame.read(atom.origin, rel.name, place)
     loaded = loading.state_of(atom.loads, rel)

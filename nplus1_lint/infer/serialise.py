@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nplus1_lint.infer import rows
-from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import SCALAR, ClassRef, Instance, Many, Row, Value, item_of, many, of
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 
 _VALIDATORS = frozenset({"model_validate", "from_orm", "parse_obj", "validate", "from_attributes"})
 _DEPTH = 5
@@ -17,7 +21,9 @@ def class_call(frame: Frame, cls: ClassRef, name: str, arguments: Arguments, pla
         value, mask = arguments.positional[0]
         read(frame, value, mask, cls.id, place)
         return made, mask
-    return (many(made) if name == "__members__" else SCALAR if frame.engine.classes.is_enum(cls.id) else made), arguments.mask
+    return (
+        many(made) if name == "__members__" else SCALAR if frame.engine.classes.is_enum(cls.id) else made
+    ), arguments.mask
 
 
 def read(frame: Frame, value: Value, mask: int, schema: str, place: Place, depth: int = _DEPTH) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import expiry, rows, serialise
+from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
-from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.loops import Shape
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.values import (
@@ -41,7 +38,6 @@ from nplus1_lint.infer.values import (
     unknown,
     widen,
 )
-from nplus1_lint.link import Project
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import (
@@ -52,6 +48,12 @@ from nplus1_lint.link.symbols import (
     ModuleSymbol,
     Symbol,
 )
+
+if TYPE_CHECKING:
+    from nplus1_lint.findings import NodeKind
+    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+    from nplus1_lint.infer.loops import Shape
+    from nplus1_lint.link import Project
 
 Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
 
@@ -307,17 +309,26 @@ class Engine:
         """A module's variable; literals that could be flags are plain data, since other code may set them."""
         module = self.project.symbols.modules[symbol.path]
         value = join_all([self.constant(symbol.path, expr) for expr in module.assigns.get(symbol.name, [])])
-        value = Value(tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason)
+        value = Value(
+            tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason
+        )
         annotation = module.annotations.get(symbol.name)
         if not value.atoms and annotation is not None:
             value = self.annotations.value(symbol.path, annotation)
         if not value.atoms:
             external = next(
-                (n for e in module.assigns.get(symbol.name, []) if (n := self.project.hierarchy.external_name(symbol.path, e))), None
+                (
+                    n
+                    for e in module.assigns.get(symbol.name, [])
+                    if (n := self.project.hierarchy.external_name(symbol.path, e))
+                ),
+                None,
             )
             if external:
                 return of(External("external", external))
-        return Value(tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason)
+        return Value(
+            tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason
+        )
 
     def constant(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression at a module's or class' top level."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, orm
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, sql
 from nplus1_lint.infer.containers import rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, State, Val
@@ -27,6 +26,9 @@ from nplus1_lint.infer.values import (
     of,
 )
 from nplus1_lint.link.symbols import import_bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Test(NamedTuple):
@@ -57,7 +59,7 @@ class Run(Frame):
 
     def iterate_expr(self, expr: f.Expr, val: Val) -> Val:
         """Iterate the value of an expression; a query that it executes stands on that expression."""
-        anchor = orm.anchor(expr)
+        anchor = sql.anchor(expr)
         mark = self.mark()
         item = self.iterate(val, anchor.pos if anchor is not None else self.scopes[-1])
         if anchor is not None:
@@ -328,7 +330,7 @@ def _entered(frame: Run, atom: Any, mask: int, context: f.Expr) -> Value:
     if type(atom) is Instance:
         for name in ("__enter__", "__aenter__"):
             if frame.engine.project.hierarchy.find_method(atom.cls, name):
-                anchor = orm.anchor(context)
+                anchor = sql.anchor(context)
                 place, mark = anchor.pos if anchor is not None else frame.scopes[-1], frame.mark()
                 method = frame.engine.classes.attribute(frame, atom, mask, name, place)
                 entered = frame.call(method, Arguments((), {}), place)[0]

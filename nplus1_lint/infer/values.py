@@ -117,7 +117,8 @@ class Statement(NamedTuple):
         entities: what a row holds: ``("row", model)``, ``("column", "model.attribute")``, ``("aggregate", name)``.
         loads: loader options; with several entities each is written ``class|path``.
         criteria: the WHERE clause, as far as it is understood.
-        flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``, ``from_statement``.
+        flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
+            ``subquery``, ``own-session`` (its session depends on a loop), ``from:CLASS`` (``select_from``).
         is_async: known only for a query bound to its session.
     """
 
@@ -264,7 +265,7 @@ class Const(NamedTuple):
     """A literal that steers control flow."""
 
     tag: str
-    value: bool | None | int | str
+    value: bool | int | str | None
 
 
 class Scalar(NamedTuple):
@@ -471,7 +472,12 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
         item = widen(atom.item, budget - 1) if budget else UNKNOWN
         return Many("many", item, atom.kind, atom.size)
     if kind is Mapping:
-        return Mapping("mapping", widen(atom.key, budget - 1) if budget else UNKNOWN, widen(atom.value, budget - 1) if budget else UNKNOWN, atom.size)
+        return Mapping(
+            "mapping",
+            widen(atom.key, budget - 1) if budget else UNKNOWN,
+            widen(atom.value, budget - 1) if budget else UNKNOWN,
+            atom.size,
+        )
     if kind is Tuple:
         return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
     return atom

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from nplus1_lint.index.facts import ModuleFacts
 from nplus1_lint.link.hierarchy import Hierarchy
 from nplus1_lint.link.models import Model, find_models
 from nplus1_lint.link.symbols import Symbols
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nplus1_lint.index.facts import ModuleFacts
 
 
 @dataclass(frozen=True, slots=True)

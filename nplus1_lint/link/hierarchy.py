@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import blocks
@@ -17,6 +17,9 @@ from nplus1_lint.link.symbols import (
     Symbol,
     Symbols,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _VALUE_DEPTH = 8  # assignments followed before a name counts as unresolved
 
@@ -92,7 +95,8 @@ class Hierarchy:
         for statement in body:
             if isinstance(statement, f.Def):
                 function = statement.function
-                entry = Function(f"{module.name}:{function.qualname}", module.path, function, owner and owner.id)
+                holder = owner.id if owner is not None else None
+                entry = Function(f"{module.name}:{function.qualname}", module.path, function, holder)
                 self.functions[entry.id] = entry
                 if owner is not None:
                     _keep_method(owner, entry)
@@ -146,7 +150,8 @@ class Hierarchy:
             return False
         values = self.symbols.modules[symbol.path].assigns.get(symbol.name, [])
         return any(
-            isinstance(v, f.Call) and (self.external_name(symbol.path, v.func) or "").endswith("TypeVar") for v in values
+            isinstance(v, f.Call) and (self.external_name(symbol.path, v.func) or "").endswith("TypeVar")
+            for v in values
         )
 
     # -- resolution ---------------------------------------------------------------------------------------------
@@ -235,9 +240,7 @@ class Hierarchy:
         merged = [cls]
         while any(sequences):
             sequences = [s for s in sequences if s]
-            head = next(
-                (s[0] for s in sequences if not any(s[0] in other[1:] for other in sequences)), sequences[0][0]
-            )
+            head = next((s[0] for s in sequences if not any(s[0] in other[1:] for other in sequences)), sequences[0][0])
             merged.append(head)
             sequences = [[c for c in s if c is not head] for s in sequences]
         return merged
@@ -300,7 +303,8 @@ def _keep_method(owner: Class, entry: Function) -> None:
     """The getter of a property is the method; its setter and deleter share the name."""
     name = entry.facts.name
     accessor = any(
-        isinstance(d, f.Attr) and d.name in ("setter", "deleter", "update_expression", "expression", "comparator", "inplace")
+        isinstance(d, f.Attr)
+        and d.name in ("setter", "deleter", "update_expression", "expression", "comparator", "inplace")
         for d in entry.facts.decorators
     )
     overload = any(isinstance(d, (f.Name, f.Attr)) and _last(d) == "overload" for d in entry.facts.decorators)

@@ -5,12 +5,34 @@ What counts as mapped follows the declarative documentation of SQLAlchemy 1.4 to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.link.hierarchy import Class, Hierarchy
+from nplus1_lint.link.declarations import (
+    COLLECTIONS,
+    COLUMN_CALLS,
+    Column,
+    call_name,
+    calls,
+    column_from,
+    is_sqlmodel,
+    keywords,
+    lazy,
+    names,
+    outer,
+    relationship_values,
+    shape,
+    table_arguments,
+    text,
+    truth,
+)
 from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nplus1_lint.link.hierarchy import Class, Hierarchy
 
 _BASE_SUFFIXES = (
     "DeclarativeBase",
@@ -26,36 +48,7 @@ _BASE_SUFFIXES = (
     "metaclass:sqlalchemy.orm.decl_api.DeclarativeMeta",
 )
 _DECLARATIVE_ROOTS = ("DeclarativeBase", "DeclarativeBaseNoMeta", "declarative_base()", "generate_base()")
-_COLUMN_CALLS = frozenset({"Column", "mapped_column", "column_property", "deferred", "synonym", "composite"})
-_COLLECTIONS = frozenset(
-    {"list", "List", "set", "Set", "Sequence", "Collection", "Iterable", "DynamicMapped", "WriteOnlyMapped",
-     "AppenderQuery", "MutableSequence", "InstrumentedList", "FrozenSet", "frozenset"}
-)  # fmt: skip
-_MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
-_TRANSPARENT = frozenset({"Mapped", "Optional", "Union", "Annotated", "Final", "ClassVar", "RelationshipProperty"})
 _EAGER = frozenset({"selectin", "joined", "subquery", "immediate"})
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A mapped column.
-
-    Attributes:
-        name: the mapped attribute.
-        foreign_key: ``table.column`` it refers to, or None.
-        deferred: loaded only when read.
-        place: the whole assignment.
-    """
-
-    name: str
-    primary_key: bool
-    unique: bool
-    index: bool
-    nullable: bool
-    foreign_key: str | None
-    deferred: bool
-    place: f.Place
-    column_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +137,7 @@ def _is_mapped(hierarchy: Hierarchy, cls: Class) -> bool:
     declarative = any(e.endswith(_BASE_SUFFIXES) for e in externals) or any(
         _is_declarative_decorator(hierarchy, c) for c in hierarchy.mro(cls.id)
     )
-    has_columns = any(_call_name(v) in _COLUMN_CALLS for c in hierarchy.mro(cls.id) for v in c.attributes.values())
+    has_columns = any(call_name(v) in COLUMN_CALLS for c in hierarchy.mro(cls.id) for v in c.attributes.values())
     if declarative:
         # Without a table name the name comes from outside: Flask-SQLAlchemy makes it, a third-party mixin brings it.
         return own_table or (has_columns and not any(e.endswith(_DECLARATIVE_ROOTS) for e in cls.external))
@@ -155,7 +148,11 @@ def _is_declarative_decorator(hierarchy: Hierarchy, cls: Class) -> bool:
     for decorator in cls.facts.decorators:
         target = decorator.func if isinstance(decorator, f.Call) else decorator
         dotted = hierarchy.external_name(cls.path, target) or ""
-        if dotted.startswith("sqlalchemy") and dotted.rpartition(".")[2] in ("as_declarative", "mapped", "mapped_as_dataclass"):
+        if dotted.startswith("sqlalchemy") and dotted.rpartition(".")[2] in (
+            "as_declarative",
+            "mapped",
+            "mapped_as_dataclass",
+        ):
             return True
     return False
 
@@ -183,13 +180,13 @@ class _Reader:
                 column = self._column(part, name, value, place)
                 if column is not None:
                     columns[name] = column
-                elif value is not None and _call_name(value) == "association_proxy":
+                elif value is not None and call_name(value) == "association_proxy":
                     names = [a.value for a in value.args if isinstance(a, f.Const)] if isinstance(value, f.Call) else []
                     if len(names) == 2:
                         proxies[name] = (str(names[0]), str(names[1]))
             arguments = part.attributes.get("__table_args__")
             if arguments is not None:
-                _table_arguments(arguments, indexes, unique)
+                table_arguments(arguments, indexes, unique)
         table = self._table(cls)
         indexes += [(c.column_name,) for c in columns.values() if c.index or c.unique]
         keys = tuple(c.column_name for c in columns.values() if c.primary_key)
@@ -197,7 +194,9 @@ class _Reader:
             indexes.append(keys)
             unique.append(frozenset(c.name for c in columns.values() if c.primary_key))
         unique += [frozenset({c.name}) for c in columns.values() if c.unique]
-        return Model(cls.id, cls.name, cls.path, cls.facts.pos, table, columns, {}, proxies, tuple(indexes), tuple(unique))
+        return Model(
+            cls.id, cls.name, cls.path, cls.facts.pos, table, columns, {}, proxies, tuple(indexes), tuple(unique)
+        )
 
     def _table(self, cls: Class) -> str | None:
         found = self._hierarchy.find_attribute(cls.id, "__tablename__")
@@ -207,20 +206,20 @@ class _Reader:
 
     def _column(self, cls: Class, name: str, value: f.Expr | None, place: f.Place) -> Column | None:
         annotation = cls.annotations.get(name)
-        calls = list(_calls(value)) + list(self._annotated_calls(cls.path, annotation))
-        call = next((c for c in calls if _call_name(c) in _COLUMN_CALLS), None)
+        made = list(calls(value)) + list(self._annotated_calls(cls.path, annotation))
+        call = next((c for c in made if call_name(c) in COLUMN_CALLS), None)
         if call is None:
-            if any(_call_name(c) in ("relationship", "Relationship", "association_proxy", "backref") for c in calls):
+            if any(call_name(c) in ("relationship", "Relationship", "association_proxy", "backref") for c in made):
                 return None
-            plain = annotation is not None and _outer(annotation) == "Mapped" and value is None
-            field = any(_call_name(c) == "Field" for c in calls) or (
-                annotation is not None and _is_sqlmodel(self._hierarchy, cls) and _outer(annotation) not in _COLLECTIONS
+            plain = annotation is not None and outer(annotation) == "Mapped" and value is None
+            field = any(call_name(c) == "Field" for c in made) or (
+                annotation is not None and is_sqlmodel(self._hierarchy, cls) and outer(annotation) not in COLLECTIONS
             )
             if not plain and not field:
                 return None
             if plain and self._target(cls, annotation) is not None:
                 return None
-        return _column_from(name, [c for c in calls if _call_name(c) in (*_COLUMN_CALLS, "Field")], place)
+        return column_from(name, [c for c in made if call_name(c) in (*COLUMN_CALLS, "Field")], place)
 
     def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 4) -> Iterator[f.Call]:
         """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed."""
@@ -247,7 +246,7 @@ class _Reader:
         backrefs: list[Relationship] = []
         for model in models.values():
             for part in reversed(self._hierarchy.mro(model.id)):
-                for name, value in _relationship_values(part):
+                for name, value in relationship_values(part):
                     made = self._relationship(models, tables, model, part, name, value)
                     if made is not None:
                         model.relationships[name] = made
@@ -261,39 +260,39 @@ class _Reader:
     def _relationship(
         self, models: dict[str, Model], tables: dict[str, str], model: Model, part: Class, name: str, call: f.Call
     ) -> Relationship | None:
-        options = _keywords(call)
+        options = keywords(call)
         annotation = part.annotations.get(name)
         target = self._argument_target(part, call, options)
         if target is None and annotation is not None:
             target = self._target(part, annotation)
-        lazy, written = _lazy(options, annotation)
-        secondary = _text(options.get("secondary"))
+        strategy, written = lazy(options, annotation)
+        secondary = text(options.get("secondary"))
         uselist = self._uselist(models, tables, model, target, options, annotation, "secondary" in options)
         return Relationship(
-            model.id, name, part.path, target, uselist, lazy, written, secondary,
-            _truth(options.get("viewonly")), _text(options.get("back_populates")), _text(options.get("cascade")) or "",
+            model.id, name, part.path, target, uselist, strategy, written, secondary,
+            truth(options.get("viewonly")), text(options.get("back_populates")), text(options.get("cascade")) or "",
             call.pos,
         )  # fmt: skip
 
     def _backref(self, made: Relationship, call: f.Call) -> Iterator[Relationship]:
-        value = _keywords(call).get("backref")
+        value = keywords(call).get("backref")
         if value is None or made.target is None:
             return
         options: dict[str, f.Expr] = {}
-        name = _text(value)
+        name = text(value)
         if isinstance(value, f.Call):
-            name = _text(value.args[0]) if value.args else None
-            options = _keywords(value)
+            name = text(value.args[0]) if value.args else None
+            options = keywords(value)
         if not name:
             return
-        lazy, written = _lazy(options, None)
+        strategy, written = lazy(options, None)
         uselist = not made.uselist if not made.uselist else made.secondary is not None
         if "uselist" in options:
-            uselist = _truth(options["uselist"])
+            uselist = truth(options["uselist"])
         place = value.pos if isinstance(value, f.Call) else made.place
         yield replace(
-            made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=lazy, lazy_written=written,
-            back_populates=made.name, cascade=_text(options.get("cascade")) or "", place=place,
+            made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=strategy, lazy_written=written,
+            back_populates=made.name, cascade=text(options.get("cascade")) or "", place=place,
         )  # fmt: skip
 
     def _argument_target(self, cls: Class, call: f.Call, options: dict[str, f.Expr]) -> str | None:
@@ -326,7 +325,7 @@ class _Reader:
         """The mapped class inside ``Mapped[list["X"]]`` and the like."""
         if annotation is None:
             return None
-        if isinstance(annotation, (f.Name, f.Attr)) or isinstance(annotation, f.Const):
+        if isinstance(annotation, (f.Name, f.Attr, f.Const)):
             return self._class_of(cls, annotation)
         if isinstance(annotation, f.Subscript):
             return self._target(cls, annotation.index)
@@ -349,11 +348,11 @@ class _Reader:
         many_to_many: bool,
     ) -> bool:
         if "uselist" in options:
-            return _truth(options["uselist"])
+            return truth(options["uselist"])
         if annotation is not None:
-            shape = _shape(annotation)
-            if shape is not None:
-                return shape
+            declared = shape(annotation)
+            if declared is not None:
+                return declared
         if many_to_many or target is None:
             return True
         refers = any(tables.get((c.foreign_key or "").rpartition(".")[0]) == target for c in model.columns.values())
@@ -364,154 +363,9 @@ class _Reader:
         )
         if refers and referred:
             # Both sides hold a key; the declared one decides: foreign_keys naming an own column means many-to-one.
-            own = [n.rpartition(".")[2] for n in _names(options.get("foreign_keys"))]
+            own = [n.rpartition(".")[2] for n in names(options.get("foreign_keys"))]
             return not any(n in model.columns for n in own)
         return not refers
-
-
-def _relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
-    for name, value in cls.attributes.items():
-        call = next((c for c in _calls(value) if _call_name(c) in ("relationship", "Relationship", "relation", "dynamic_loader")), None)
-        if call is not None:
-            yield name, call
-    for name, method in cls.methods.items():
-        if any(_call_name(d) == "declared_attr" or getattr(d, "id", getattr(d, "name", "")) == "declared_attr" or
-               "declared_attr" in (getattr(getattr(d, "value", None), "id", ""),) for d in method.facts.decorators):  # fmt: skip
-            for statement in method.facts.body:
-                if isinstance(statement, f.Return) and statement.value is not None:
-                    call = next((c for c in _calls(statement.value) if _call_name(c) == "relationship"), None)
-                    if call is not None:
-                        yield name, call
-
-
-def _calls(value: f.Expr | None) -> Iterator[f.Call]:
-    """The call itself and calls it wraps: ``deferred(Column(…))``, ``Field(sa_column=Column(…))``."""
-    if isinstance(value, f.Call):
-        yield value
-        for argument in (*value.args, *(v for _, v in value.keywords)):
-            if isinstance(argument, f.Call) and _call_name(argument) in _COLUMN_CALLS:
-                yield from _calls(argument)
-
-
-def _call_name(value: f.Expr | None) -> str:
-    if not isinstance(value, f.Call):
-        return ""
-    func = value.func
-    return func.id if isinstance(func, f.Name) else func.name if isinstance(func, f.Attr) else ""
-
-
-def _keywords(call: f.Call) -> dict[str, f.Expr]:
-    options = {key: value for key, value in call.keywords if key}
-    extra = options.get("sa_relationship_kwargs")
-    if isinstance(extra, f.Dict):
-        options.update({str(k.value): v for k, v in extra.items if isinstance(k, f.Const)})
-    wrapped = options.get("sa_relationship")
-    if isinstance(wrapped, f.Call):
-        options.update(_keywords(wrapped))
-    return options
-
-
-def _lazy(options: dict[str, f.Expr], annotation: f.Expr | None) -> tuple[str, str | None]:
-    """Normalise ``lazy=``, and keep it as written: True means select, False joined, None noload.
-
-    Source: SQLAlchemy, "Relationship Loading Techniques".
-    """
-    outer = _outer(annotation) if annotation is not None else ""
-    value = options.get("lazy")
-    if value is None:
-        return {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}.get(outer, "select"), None
-    if isinstance(value, f.Const):
-        if isinstance(value.value, str):
-            return value.value, value.value
-        if value.value is None or isinstance(value.value, bool):
-            return {True: "select", False: "joined", None: "noload"}[value.value], str(value.value)
-    return "select", None
-
-
-def _shape(annotation: f.Expr) -> bool | None:
-    """True for a collection, False for a scalar, None when the annotation does not say."""
-    if isinstance(annotation, f.Subscript):
-        outer = _outer(annotation)
-        if outer in _COLLECTIONS or outer in _MAPPINGS:
-            return True
-        if outer in _TRANSPARENT:
-            return _shape(annotation.index)
-        return None
-    if isinstance(annotation, f.Display):
-        return next((s for s in map(_shape, annotation.items) if s is not None), None)
-    if isinstance(annotation, f.Binary):
-        return bool(_shape(annotation.left)) or bool(_shape(annotation.right))
-    if isinstance(annotation, f.Const):
-        return None if annotation.value is None else False
-    if isinstance(annotation, (f.Name, f.Attr)):
-        return False
-    return None
-
-
-def _outer(annotation: f.Expr) -> str:
-    head = annotation.value if isinstance(annotation, f.Subscript) else annotation
-    return head.id if isinstance(head, f.Name) else head.name if isinstance(head, f.Attr) else ""
-
-
-def _is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
-    return any(e.endswith("SQLModel") for e in hierarchy.external_bases(cls.id))
-
-
-def _column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
-    options: dict[str, f.Expr] = {}
-    foreign, column_name, deferred = None, name, False
-    for call in calls:
-        options = {**_keywords(call), **options}
-        deferred |= _call_name(call) == "deferred"
-        for position, argument in enumerate(call.args):
-            if _call_name(argument) == "ForeignKey" and isinstance(argument, f.Call) and argument.args:
-                foreign = _text(argument.args[0]) or ".".join(_names(argument.args[0]))
-            elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
-                column_name = argument.value
-    foreign = foreign or _text(options.get("foreign_key"))
-    return Column(
-        name,
-        _truth(options.get("primary_key")),
-        _truth(options.get("unique")),
-        _truth(options.get("index")),
-        _truth(options.get("nullable")),
-        foreign,
-        deferred or _truth(options.get("deferred")),
-        place,
-        column_name,
-    )
-
-
-def _table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[frozenset[str]]) -> None:
-    for item in value.items if isinstance(value, f.Display) else ():
-        kind = _call_name(item)
-        if not isinstance(item, f.Call) or kind not in ("Index", "UniqueConstraint", "PrimaryKeyConstraint"):
-            continue
-        columns = [_text(a) or ".".join(_names(a)) for a in item.args]
-        columns = [c for c in columns[1 if kind == "Index" else 0 :] if c]
-        indexes.append(tuple(columns))
-        if kind != "Index" or _truth(_keywords(item).get("unique")):
-            unique.append(frozenset(columns))
-
-
-def _text(value: f.Expr | None) -> str | None:
-    return value.value if isinstance(value, f.Const) and isinstance(value.value, str) else None
-
-
-def _truth(value: f.Expr | None) -> bool:
-    return isinstance(value, f.Const) and bool(value.value)
-
-
-def _names(value: f.Expr | None) -> list[str]:
-    if isinstance(value, f.Name):
-        return [value.id]
-    if isinstance(value, f.Attr):
-        return [".".join([*_names(value.value), value.name])]
-    if isinstance(value, f.Const) and isinstance(value.value, str):
-        return [value.value]
-    if isinstance(value, f.Display):
-        return [n for item in value.items for n in _names(item)]
-    return []
 
 
 def _common(left: list[str], right: list[str]) -> int:

@@ -5,13 +5,15 @@ Where two files can be imported by one name, the importer's nearest relative win
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.modules import absolute, aliases, module_name, packages
 from nplus1_lint.index.walk import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _FOLLOW_LIMIT = 24  # re-exports followed before a chain of imports counts as circular
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from nplus1_lint.findings import Suspect
 from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.count_in_loop import CountInLoop
@@ -18,6 +16,9 @@ from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
 from nplus1_lint.rules.write_in_loop import WriteInLoop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.findings import Suspect
     from nplus1_lint.infer.analysis import Analysis
 
 RULES: Final[tuple[type[Rule], ...]] = (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from nplus1_lint.findings import Severity, Suspect
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.findings import Severity, Suspect
     from nplus1_lint.infer.analysis import Analysis
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.rules.base import Example, Proof, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.analysis import Analysis
 
 
@@ -36,7 +37,9 @@ class CannotParse(Rule):
     INVALID: ClassVar[tuple[Example, ...]] = (
         Example("an unclosed bracket", "# file: app.py\nrun = (  # expect: NP902\n", Proof.NONE),
     )
-    VALID: ClassVar[tuple[Example, ...]] = (Example("an empty function", "# file: app.py\ndef run(session):\n    return None\n"),)
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example("an empty function", "# file: app.py\ndef run(session):\n    return None\n"),
+    )
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield nothing: the entries come from indexing, since such a file has no facts."""

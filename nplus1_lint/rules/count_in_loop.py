@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
-from nplus1_lint.infer.effects import Effect
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import direct, is_aggregate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.analysis import Analysis, Repetition
+    from nplus1_lint.infer.effects import Effect
 
 
 class CountInLoop(Rule):
@@ -71,7 +72,10 @@ from models import Hero, Team
 
 def run(session: Session):
     ids = session.scalars(select(Team.id)).all()
-    return [session.scalar(select(func.count()).select_from(Hero).where(Hero.team_id == i)) for i in ids]  # expect: NP101
+    return [
+        session.scalar(select(func.count()).select_from(Hero).where(Hero.team_id == team_id))  # expect: NP101
+        for team_id in ids
+    ]
 """,
         ),
         Example(

@@ -1,4 +1,4 @@
-"""The mapped classes that rule examples share, as source text: examples are scanned and executed, never imported here."""
+"""The mapped classes that rule examples share, as text: examples are scanned and executed, never imported here."""
 
 from __future__ import annotations
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
-from nplus1_lint.infer.effects import Effect
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import dependent_reads, suspect, what, where
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.analysis import Analysis, Repetition
+    from nplus1_lint.infer.effects import Effect
 
 _NAMED = 3
 
@@ -207,4 +208,4 @@ def advice(analysis: Analysis, effects: tuple[Effect, ...]) -> str:
     callee = callee_name(analysis, effects[0]).rpartition(".")[2]
     subjects = list(dict.fromkeys(e.subject.rpartition(":")[2] for e in effects if e.subject))
     rows = " and ".join(subjects[:2]) or "the rows"
-    return f"Give {callee}() a batch variant that fetches {rows} for all keys with one IN query, and call it before the loop"
+    return f"Give {callee}() a batch variant that fetches {rows} for all keys with one IN query, called before the loop"

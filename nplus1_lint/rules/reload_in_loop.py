@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
@@ -11,6 +10,8 @@ from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import repeated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 
@@ -139,7 +140,9 @@ def run(session):
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             first = effects[0]
             subject = first.subject.rpartition(":")[2] or "a row"
-            way = {"expired": "a commit has expired it", "merge": "merge() reads it first"}.get(first.attribute, "refresh()")
+            way = {"expired": "a commit has expired it", "merge": "merge() reads it first"}.get(
+                first.attribute, "refresh()"
+            )
             return f"one reload of {subject} per iteration of `{repetition.loop.text}`: {way}"
 
         return repeated(self.code, analysis, self.severity, is_reload, message, advice)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import BatchPlan, Confidence, Key, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 _MAX_STEPS = 12
@@ -105,7 +107,7 @@ def evidence(analysis: Analysis, repetition: Repetition, effects: Iterable[Effec
 
 def _steps(analysis: Analysis, repetition: Repetition, effect: Effect) -> Iterator[Step]:
     sites = (*effect.chain, effect.site)
-    for call, inside in zip(sites, sites[1:], strict=False):
+    for call, inside in itertools.pairwise(sites):
         path = repetition.path if call is sites[0] else analysis.path_of(call)
         yield Step(path, call.place[0], f"calls {analysis.function_name(inside.function)}()")
     path = analysis.path_of(effect.site) if effect.chain else repetition.path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +10,8 @@ from nplus1_lint.infer.loading import cascade
 from nplus1_lint.rules.base import Example, Proof, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from nplus1_lint.infer.analysis import Analysis, Reach
     from nplus1_lint.infer.effects import Execution
     from nplus1_lint.link.models import Relationship
@@ -39,9 +40,9 @@ class UnusedEagerLoad(Rule):
 
     What it does
         For each router (a module with route handlers, with everything that they reach) and each relationship with
-        ``lazy="selectin"``, ``"joined"``, ``"subquery"`` or ``"immediate"``: flags it when the router's queries load it,
-        also through another eager relationship, and none of the rows loaded there is read for it. A query that no
-        router reaches counts for its own module.
+        ``lazy="selectin"``, ``"joined"``, ``"subquery"`` or ``"immediate"``: flags it when the router's queries load
+        it, also through another eager relationship, and none of the rows loaded there is read for it. A query that
+        no router reaches counts for its own module.
 
     Why is this bad
         Each query pays one more statement per relationship, and again for everything that the loaded rows load.

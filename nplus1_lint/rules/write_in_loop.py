@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
@@ -11,6 +10,8 @@ from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import repeated, what
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 

@@ -1,0 +1,125 @@
+"""Loader options to loads: which relationship paths and columns an option loads, defers or turns off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.values import (
+    NO_LOADS,
+    ClassRef,
+    ColumnRef,
+    Loads,
+    Many,
+    Option,
+    RelationRef,
+    Tuple,
+    Value,
+    of,
+)
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments, Frame, Val
+
+Entity = tuple[str, str]
+
+
+def option(frame: Frame, name: str, arguments: Arguments, below: Option | None = None) -> Val:
+    """Build ``selectinload(A.bs)`` and its chained continuations."""
+    prefix = below.prefix if below else ""
+    loads: set[str] = set(below.loads) if below else set()
+    model = below.model if below else ""
+    root = below.root if below else next((_root(a) for v, _ in arguments.positional for a in v.atoms if _root(a)), "")
+    for value, _ in arguments.positional:
+        prefix, model = _add_path(frame, name, value, prefix, model, loads)
+    return of(Option("option", frozenset(loads), prefix, model, root)), arguments.mask
+
+
+def _root(atom: object) -> str:
+    """The class from which a loader option starts."""
+    if isinstance(atom, (RelationRef, ColumnRef)):
+        return atom.model
+    return atom.id if isinstance(atom, ClassRef) else ""
+
+
+def for_model(loads: Loads, model: str) -> Loads:
+    """Return the loader options that concern one of several entities."""
+    if not any("|" in load for load in loads):
+        return loads
+    return frozenset(
+        load.partition("|")[2] or load for load in loads if "|" not in load or load.partition("|")[0] == model
+    )
+
+
+def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str]) -> tuple[str, str]:
+    dot = f"{prefix}." if prefix else ""
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is RelationRef:
+            if name in lib.COLUMN_OPTIONS:
+                continue
+            relationship = frame.engine.project.models[atom.model].relationships[atom.relationship]
+            path = f"{dot}{atom.relationship}"
+            loads.add(_mark(name, path) if name not in lib.NEUTRAL_OPTIONS else f"?{path}")
+            return path, relationship.target or ""
+        if kind is ColumnRef and name in lib.COLUMN_OPTIONS:
+            sign = {"load_only": "=", "defer": "~", "undefer": "+"}.get(name, "+")
+            loads.add(f"{dot}{sign}{atom.column}")
+        elif kind is ClassRef and name == "Load":
+            return prefix, atom.id
+        elif kind.__name__ == "Const" and isinstance(atom.value, str):
+            if atom.value == "*":
+                loads.add(f"{dot}{'!*' if name in lib.OFF_OPTIONS else '*'}")
+            elif name in lib.COLUMN_OPTIONS:
+                sign = {"load_only": "=", "defer": "~", "undefer": "+"}.get(name, "+")
+                loads.add(f"{dot}{sign}{atom.value}")
+            elif name in lib.EAGER_OPTIONS:
+                loads.add(f"{dot}{atom.value}")
+                return f"{dot}{atom.value}".rstrip("."), ""
+    return prefix, model
+
+
+def _mark(name: str, path: str) -> str:
+    if name not in lib.OFF_OPTIONS:
+        return path
+    head, _, last = path.rpartition(".")
+    return f"{head}.!{last}" if head else f"!{last}"
+
+
+def options_in(value: Value, several: bool = False) -> list[Loads]:
+    """Return the loads of every option in a value; with several entities each names the class it starts from."""
+    found = []
+    for atom in value.atoms:
+        if type(atom) is Option:
+            found.append(
+                frozenset(f"{atom.root}|{load}" for load in atom.loads) if several and atom.root else atom.loads
+            )
+        elif type(atom) is Many:
+            found += options_in(atom.item, several)
+        elif type(atom) is Tuple:
+            for item in atom.items:
+                found += options_in(item, several)
+    return found
+
+
+def join_loads(parts: list[Loads]) -> Loads:
+    """Return what several options load together."""
+    joined: Loads = NO_LOADS
+    for part in parts:
+        joined = merge(joined, part)
+    return joined
+
+
+def merge(left: Loads, right: Loads) -> Loads:
+    """Add later options; a later one overrides an earlier one on the same path."""
+    overridden = {_mark("lazyload", load) for load in right} | {load.replace("!", "") for load in right if "!" in load}
+    return (left - overridden) | right
+
+
+def nested_options(below: Option, arguments: Arguments) -> Value:
+    """``selectinload(A.bs).options(joinedload(B.c))``: the inner options hold below the outer path."""
+    loads = set(below.loads)
+    for value, _ in (*arguments.positional, *arguments.starred):
+        for inner in options_in(value):
+            loads |= {f"{below.prefix}.{load}" if below.prefix else load for load in inner}
+    return of(below._replace(loads=frozenset(loads)))

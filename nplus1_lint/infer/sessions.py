@@ -1,0 +1,190 @@
+"""Sessions and connections: their methods, their factories, and what betrays an unknown one."""
+
+from __future__ import annotations
+
+from nplus1_lint.infer import expiry
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.effects import Execution, Kind, Query
+from nplus1_lint.infer.execution import execute, first_item, get, row_value
+from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.sql import statement
+from nplus1_lint.infer.values import (
+    NO_LOADS,
+    NONE,
+    SCALAR,
+    UNKNOWN,
+    Aggregate,
+    ClassRef,
+    ColumnRef,
+    External,
+    Origin,
+    Row,
+    Session,
+    Statement,
+    Value,
+    join,
+    join_all,
+    many,
+    of,
+    row,
+)
+
+
+def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
+    """Call a method of a session or connection."""
+    first = arguments.positional[0] if arguments.positional else None
+    if name == "query":
+        value, depends = statement(frame, "query", arguments, atom.is_async)
+        if mask & frame.current_bits():
+            value = of(*(s._replace(flags=s.flags | {"own-session"}) for s in value.only(Statement)))
+        return value, depends | mask
+    if name in lib.SESSION_EXECUTES:
+        return session_execute(frame, atom.is_async, mask, name, arguments, place)
+    if name in lib.SESSION_GETS and first is not None:
+        models = [a.id for a in first[0].only(ClassRef) if a.id in frame.engine.project.models]
+        if models:
+            return get(frame, models[0], arguments, place, session=mask, style="select", loads=NO_LOADS,
+                       is_async=atom.is_async, receiver=arguments.receiver, method=name)  # fmt: skip
+        frame.emit(Kind.GET, place, deps=arguments.mask, session=mask)
+        return UNKNOWN, arguments.mask
+    if name in ("commit", "flush"):
+        frame.emit(Kind.COMMIT if name == "commit" else Kind.FLUSH, place, session=mask)
+        if name == "commit" and atom.expires:
+            expiry.expire(frame)
+        return NONE, 0
+    if name in ("rollback", "expire_all"):
+        expiry.expire(frame)
+        return NONE, 0
+    if name in ("refresh", "merge"):
+        return _reload(frame, name, arguments, place, mask)
+    if name in lib.BULK_WRITES:
+        frame.emit(Kind.WRITE, place, deps=arguments.mask, session=mask)
+        return NONE, 0
+    if name == "delete" and first is not None:
+        _delete(frame, first[0], place)
+        return NONE, 0
+    if name == "run_sync" and first is not None:
+        sync = (of(atom._replace(is_async=False)), mask)
+        return frame.call(first, Arguments((sync, *arguments.positional[1:]), arguments.keywords), place)
+    if name in ("begin", "begin_nested", "connection", "execution_options", "__enter__", "no_autoflush", "session"):
+        return of(atom), mask
+    return NONE, arguments.mask
+
+
+def session_execute(frame: Frame, is_async: bool, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
+    """``execute``, ``scalars``, ``scalar``, … of a statement."""
+    first = arguments.positional[0] if arguments.positional else None
+    if first is None:
+        return UNKNOWN, arguments.mask
+    shape = lib.SESSION_EXECUTES[name]
+    statements = first[0].only(Statement)
+    if not statements:
+        return _execute_unknown(frame, first, mask, shape, arguments, place)
+    results = []
+    for made in statements[:2]:
+        depends = arguments.mask
+        if made.style == "text":
+            # SQL whose very text depends on the loop (a schema, a table) cannot be batched; its parameters could be.
+            depends = arguments._replace(positional=arguments.positional[1:]).mask
+        execute(
+            frame, made, place, mask=depends, session=mask, method=name, receiver=arguments.receiver, is_async=is_async
+        )
+        one = row_value(frame, made, place, is_async, wrapped=shape == "result")
+        if shape == "scalar":
+            results.append(join(first_item(one), NONE))
+        elif shape == "scalars":
+            results.append(many(first_item(one), "scalars"))
+        elif shape == "page":
+            results.append(many(one, "page"))
+        else:
+            results.append(many(one, "result"))
+    return join_all(results), arguments.mask
+
+
+def _execute_unknown(frame: Frame, first: Val, mask: int, shape: str, arguments: Arguments, place: Place) -> Val:
+    """A statement that is not understood still runs: raw SQL, a compiled or a cached statement."""
+    query = Query("text", None, (), frozenset(), False, arguments.receiver, False, (), "execute", True)
+    frame.emit(Kind.SELECT, place, deps=arguments.mask, session=mask, query=query)
+    return (SCALAR if shape == "scalar" else many(UNKNOWN, "result")), arguments.mask
+
+
+def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: int) -> Val:
+    if not arguments.positional:
+        return UNKNOWN, 0
+    value, deps = arguments.positional[0]
+    load = arguments.keywords.get("load")
+    if name == "merge" and load is not None and load[0].atoms and getattr(load[0].atoms[0], "value", True) is False:
+        return value, deps
+    rows = value.only(Row)
+    subject = rows[0].model if rows else ""
+    locking = "with_for_update" in arguments.keywords
+    flags = frozenset({"for_update"}) if locking else frozenset()
+    query = Query(name, None, (), flags, True, arguments.receiver, False, (subject,) if subject else (), name, True)
+    frame.emit(Kind.REFRESH, place, subject=subject, attribute=name, deps=deps, session=mask, query=query)
+    if not rows:
+        return UNKNOWN, deps
+    partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
+    if not partial:
+        frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS))
+    if name == "refresh":
+        for expr in arguments.exprs[:1]:
+            expiry.renew(frame, expr, None if partial else Origin(frame.site(place), ()))
+        return NONE, deps
+    fresh = [
+        of(
+            row(
+                r.model,
+                r.loads if partial else NO_LOADS,
+                r.origin if partial else Origin(frame.site(place), ()),
+                r.is_async,
+            )
+        )
+        for r in rows
+    ]
+    return join_all(fresh), deps
+
+
+def _delete(frame: Frame, value: Value, place: Place) -> None:
+    """A delete cascade reads the relationships that cascade, of the deleted rows alone."""
+    for atom in value.only(Row):
+        for relationship in frame.engine.project.models[atom.model].relationships.values():
+            if "delete" in relationship.cascade or relationship.cascade == "all" or "all" in relationship.cascade:
+                frame.read(atom.origin, relationship.name, place, by_delete=True)
+
+
+def by_argument(frame: Frame, receiver: int, name: str, arguments: Arguments, place: Place) -> Val | None:
+    """Recognise ``x.query(Model)`` and ``x.execute(statement)`` for an unknown ``x``: the argument is the evidence."""
+    if not arguments.positional:
+        return None
+    value = arguments.positional[0][0]
+    model = any(a.id in frame.engine.project.models for a in value.only(ClassRef)) or bool(value.only(ColumnRef))
+    if name == "query" and (model or value.only(Aggregate)):
+        made, mask = statement(frame, "query", arguments)
+        return made, mask | receiver
+    if name in lib.SESSION_EXECUTES and any(s.style != "text" for s in value.only(Statement)):
+        return session_execute(frame, False, receiver, name, arguments, place)
+    if name in lib.SESSION_GETS and model and len(arguments.positional) > 1:
+        return session_method(frame, Session("session", "session", False, True), receiver, name, arguments, place)
+    return None
+
+
+def session_factory(name: str, last: str, arguments: Arguments) -> Value | None:
+    """Return what ``sessionmaker(…)``, ``Session(engine)`` and the like give."""
+    from nplus1_lint.infer.values import SessionFactory
+
+    expires = arguments.keywords.get("expire_on_commit")
+    keeps = expires is not None and expires[0].atoms and getattr(expires[0].atoms[0], "value", True) is False
+    klass = arguments.keywords.get("class_")
+    async_class = klass is not None and any(
+        type(a) is External and lib.root_and_last(a.name)[1] in lib.ASYNC_SESSION_TYPES for a in klass[0].atoms
+    )
+    if last in lib.SESSION_FACTORIES or last in lib.ASYNC_SESSION_FACTORIES:
+        inner = next((a for v, _ in arguments.positional for a in v.atoms if type(a) is SessionFactory), None)
+        if inner is not None:
+            return of(inner)
+        return of(SessionFactory("factory", last in lib.ASYNC_SESSION_FACTORIES or async_class, not keeps))
+    if last in lib.SESSION_TYPES:
+        return of(Session("session", "session", False, not keeps))
+    if last in lib.ASYNC_SESSION_TYPES:
+        return of(Session("session", "session", True, not keeps))
+    return None

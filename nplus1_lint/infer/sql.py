@@ -1,0 +1,212 @@
+"""Statements: `select`, `session.query` and their chains, columns, conditions and SQLAlchemy's other functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.loader_options import join_loads, merge, option, options_in
+from nplus1_lint.infer.values import (
+    NO_LOADS,
+    UNKNOWN,
+    Aggregate,
+    ClassRef,
+    ColumnRef,
+    Condition,
+    Criterion,
+    External,
+    Option,
+    RelationRef,
+    Session,
+    Statement,
+    Value,
+    of,
+)
+
+Entity = tuple[str, str]
+
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+
+
+def place_of(expr: f.Expr | None) -> Place | None:
+    """Return where an expression stands, as far as the IR keeps it."""
+    if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript, f.Comprehension)):
+        return expr.pos
+    return None
+
+
+def anchor(expr: f.Expr) -> f.Name | f.Attr | f.Call | f.Subscript | None:
+    """Return the first part of an expression whose place the IR keeps: the expression itself where it can be."""
+    if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript)):
+        return expr
+    for child in children(expr):
+        found = anchor(child)
+        if found is not None:
+            return found
+    return None
+
+
+def is_bare(expr: f.Expr | None) -> bool:
+    """True for a bare name or a literal."""
+    return isinstance(expr, (f.Name, f.Const))
+
+
+def entities_of(frame: Frame, values: list[Value]) -> tuple[Entity, ...]:
+    """Return what a row of ``select(values…)`` holds."""
+    entities: list[Entity] = []
+    for value in values:
+        entities.append(_entity(frame, value))
+    return tuple(entities)
+
+
+def _entity(frame: Frame, value: Value) -> Entity:
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is ClassRef and atom.id in frame.engine.project.models:
+            return ("row", atom.id)
+        if kind is ColumnRef:
+            return ("column", f"{atom.model}.{atom.column}")
+        if kind is Aggregate:
+            return ("aggregate", atom.name)
+        if kind is Option and atom.model:
+            return ("row", atom.model)
+        if kind is Statement and atom.style == "exists":
+            return ("aggregate", "exists")
+    return ("column", "")
+
+
+def statement(frame: Frame, style: str, arguments: Arguments, is_async: bool = False) -> Val:
+    """Build ``select(…)``, ``session.query(…)``, ``update(M)`` and the like."""
+    values = [value for value, _ in arguments.positional]
+    # `select(exists().where(…))` asks what the inner statement asks.
+    inner = [s for value in values for s in value.only(Statement) if s.style == "exists"]
+    criteria = tuple(c for s in inner for c in s.criteria)
+    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, criteria, frozenset(), is_async)
+    return of(made), arguments.mask
+
+
+def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Arguments) -> Val:
+    """Apply a method that returns a further statement."""
+    mask |= arguments.mask
+    changed = atom
+    if name in ("filter", "where", "having", "join", "outerjoin"):
+        criteria = [c for value, _ in arguments.positional for a in value.only(Condition) for c in a.criteria]
+        changed = changed._replace(criteria=(*atom.criteria, *criteria)[:12])
+    elif name == "filter_by":
+        changed = changed._replace(criteria=(*atom.criteria, *_filter_by(frame, atom, arguments))[:12])
+    elif name == "options":
+        several = sum(kind == "row" for kind, _ in atom.entities) > 1
+        parts = [
+            part for value, _ in (*arguments.positional, *arguments.starred) for part in options_in(value, several)
+        ]
+        changed = changed._replace(loads=merge(atom.loads, join_loads(parts)))
+    elif name in ("with_entities", "with_only_columns"):
+        changed = changed._replace(entities=entities_of(frame, [v for v, _ in arguments.positional]))
+    elif name in ("add_columns", "add_entity"):
+        added = entities_of(frame, [v for v, _ in arguments.positional])
+        changed = changed._replace(entities=(*atom.entities, *added))
+    elif name == "select_from":
+        sources = [f"from:{a.id}" for value, _ in arguments.positional for a in value.only(ClassRef)]
+        changed = changed._replace(flags=changed.flags | set(sources[:1]))
+    if name == "offset" or (name == "slice" and frame.loops):
+        changed = changed._replace(flags=changed.flags | {"paged"})
+    flag = lib.CHAIN_FLAGS.get(name)
+    if flag:
+        changed = changed._replace(flags=changed.flags | {flag})
+    if name == "exists":
+        changed = changed._replace(style="exists")
+    elif name in lib.SUBQUERIES:
+        changed = changed._replace(flags=changed.flags | {"subquery"})
+    return of(changed), mask
+
+
+def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Criterion]:
+    model = next((name for kind, name in atom.entities if kind == "row"), "")
+    if not model and atom.entities and atom.entities[0][0] == "column":
+        model = atom.entities[0][1].rpartition(".")[0]
+    model = model or source_of(atom)
+    criteria = []
+    exprs = dict(arguments.keyword_exprs)
+    for name, (_, mask) in arguments.keywords.items():
+        expr = exprs.get(name)
+        place = place_of(expr)
+        if place is not None:
+            frame.criterion_masks[place] = mask
+        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr)))
+    return criteria
+
+
+def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Value | None:
+    """Return the condition that a comparison of columns is, or None when it compares plain values."""
+    criteria: list[Criterion] = []
+    sides = [(left, expr.left, expr.places[0]), *zip(rights, expr.right, expr.places[1:], strict=True)]
+    for operator, (one, one_expr, one_place), (other, other_expr, other_place) in zip(
+        expr.ops, sides, sides[1:], strict=False
+    ):
+        for (value, _), (_, value_mask), value_expr, place in (
+            (one, other, other_expr, other_place),
+            (other, one, one_expr, one_place),
+        ):
+            for atom in value.only(ColumnRef):
+                frame.criterion_masks[place] = value_mask
+                criteria.append(
+                    Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(value_expr))
+                )
+    is_sql = any(type(a) in (ColumnRef, RelationRef, Aggregate, Condition) for (v, _), _, _ in sides for a in v.atoms)
+    return of(Condition("condition", tuple(criteria))) if is_sql else None
+
+
+def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments: Arguments) -> Val:
+    """Apply a method of a column: ``in_`` and its kind give conditions, the rest the column again."""
+    mask |= arguments.mask
+    operator = lib.COLUMN_OPERATORS.get(name)
+    if operator is None:
+        return of(atom), mask
+    expr = arguments.exprs[0] if arguments.exprs else None
+    place = place_of(expr)
+    if place is not None:
+        frame.criterion_masks[place] = arguments.mask
+    criterion = Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(expr))
+    return of(Condition("condition", (criterion,))), mask
+
+
+def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> Val | None:
+    """Call a function of SQLAlchemy; None when it means nothing here."""
+    mask = arguments.mask
+    if ".func." in name or name.startswith("sqlalchemy.func"):
+        return of(Aggregate("aggregate", last)), mask
+    if last in lib.STATEMENT_CALLS:
+        return statement(frame, lib.STATEMENT_CALLS[last], arguments)
+    if last in lib.OPTIONS:
+        return option(frame, last, arguments)
+    if last in lib.CRITERIA_CALLS:
+        alternatives = last == "or_"
+        criteria = [
+            c._replace(op="Or") if alternatives else c
+            for v, _ in arguments.positional
+            for a in v.only(Condition)
+            for c in a.criteria
+        ]
+        return of(Condition("condition", tuple(criteria)[:12])), mask
+    if last in ("aliased", "with_polymorphic"):
+        return (arguments.positional[0][0] if arguments.positional else UNKNOWN), mask
+    if last == "object_session":
+        return of(Session("session", "session", False, True)), 0
+    if last == "distinct" and arguments.positional:
+        return arguments.positional[0]
+    if last in lib.COLUMN_FUNCTIONS:
+        return (
+            arguments.positional[0]
+            if last in ("desc", "asc") and arguments.positional
+            else (of(External("external", name + "()")), mask)
+        )
+    return None
+
+
+def source_of(atom: Statement) -> str:
+    """The class named by ``select_from``."""
+    return next((flag[5:] for flag in atom.flags if flag.startswith("from:")), "")

@@ -1,0 +1,208 @@
+"""What the arguments and annotations of declarative attributes say: readers of `relationship`, `Column`, `Mapped`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nplus1_lint.link.hierarchy import Class, Hierarchy
+
+
+COLUMN_CALLS = frozenset({"Column", "mapped_column", "column_property", "deferred", "synonym", "composite"})
+COLLECTIONS = frozenset(
+    {"list", "List", "set", "Set", "Sequence", "Collection", "Iterable", "DynamicMapped", "WriteOnlyMapped",
+     "AppenderQuery", "MutableSequence", "InstrumentedList", "FrozenSet", "frozenset"}
+)  # fmt: skip
+MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+TRANSPARENT = frozenset({"Mapped", "Optional", "Union", "Annotated", "Final", "ClassVar", "RelationshipProperty"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A mapped column.
+
+    Attributes:
+        name: the mapped attribute.
+        foreign_key: ``table.column`` it refers to, or None.
+        deferred: loaded only when read.
+        place: the whole assignment.
+    """
+
+    name: str
+    primary_key: bool
+    unique: bool
+    index: bool
+    nullable: bool
+    foreign_key: str | None
+    deferred: bool
+    place: f.Place
+    column_name: str
+
+
+def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
+    """Yield the relationships that a class body declares: (attribute, call)."""
+    for name, value in cls.attributes.items():
+        call = next(
+            (c for c in calls(value) if call_name(c) in ("relationship", "Relationship", "relation", "dynamic_loader")),
+            None,
+        )
+        if call is not None:
+            yield name, call
+    for name, method in cls.methods.items():
+        if any(_is_declared_attr(decorator) for decorator in method.facts.decorators):
+            for statement in method.facts.body:
+                if isinstance(statement, f.Return) and statement.value is not None:
+                    call = next((c for c in calls(statement.value) if call_name(c) == "relationship"), None)
+                    if call is not None:
+                        yield name, call
+
+
+def _is_declared_attr(decorator: f.Expr) -> bool:
+    """``@declared_attr``, ``@declared_attr.directive`` and their dotted spellings."""
+    written = dotted(decorator.func if isinstance(decorator, f.Call) else decorator) or ""
+    return "declared_attr" in written.split(".")
+
+
+def calls(value: f.Expr | None) -> Iterator[f.Call]:
+    """The call itself and calls it wraps: ``deferred(Column(…))``, ``Field(sa_column=Column(…))``."""
+    if isinstance(value, f.Call):
+        yield value
+        for argument in (*value.args, *(v for _, v in value.keywords)):
+            if isinstance(argument, f.Call) and call_name(argument) in COLUMN_CALLS:
+                yield from calls(argument)
+
+
+def call_name(value: f.Expr | None) -> str:
+    """Return the last part of the called name, or an empty string."""
+    if not isinstance(value, f.Call):
+        return ""
+    func = value.func
+    return func.id if isinstance(func, f.Name) else func.name if isinstance(func, f.Attr) else ""
+
+
+def keywords(call: f.Call) -> dict[str, f.Expr]:
+    """Return a call's keyword arguments; those that SQLModel hands on are among them."""
+    options = {key: value for key, value in call.keywords if key}
+    extra = options.get("sa_relationship_kwargs")
+    if isinstance(extra, f.Dict):
+        options.update({str(k.value): v for k, v in extra.items if isinstance(k, f.Const)})
+    wrapped = options.get("sa_relationship")
+    if isinstance(wrapped, f.Call):
+        options.update(keywords(wrapped))
+    return options
+
+
+def lazy(options: dict[str, f.Expr], annotation: f.Expr | None) -> tuple[str, str | None]:
+    """Normalise ``lazy=``, and keep it as written: True means select, False joined, None noload.
+
+    Source: SQLAlchemy, "Relationship Loading Techniques".
+    """
+    head = outer(annotation) if annotation is not None else ""
+    value = options.get("lazy")
+    if value is None:
+        return {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}.get(head, "select"), None
+    if isinstance(value, f.Const):
+        if isinstance(value.value, str):
+            return value.value, value.value
+        if value.value is None or isinstance(value.value, bool):
+            return {True: "select", False: "joined", None: "noload"}[value.value], str(value.value)
+    return "select", None
+
+
+def shape(annotation: f.Expr) -> bool | None:
+    """True for a collection, False for a scalar, None when the annotation does not say."""
+    if isinstance(annotation, f.Subscript):
+        head = outer(annotation)
+        if head in COLLECTIONS or head in MAPPINGS:
+            return True
+        if head in TRANSPARENT:
+            return shape(annotation.index)
+        return None
+    if isinstance(annotation, f.Display):
+        return next((s for s in map(shape, annotation.items) if s is not None), None)
+    if isinstance(annotation, f.Binary):
+        return bool(shape(annotation.left)) or bool(shape(annotation.right))
+    if isinstance(annotation, f.Const):
+        return None if annotation.value is None else False
+    if isinstance(annotation, (f.Name, f.Attr)):
+        return False
+    return None
+
+
+def outer(annotation: f.Expr) -> str:
+    """Return the outermost name of an annotation."""
+    head = annotation.value if isinstance(annotation, f.Subscript) else annotation
+    return head.id if isinstance(head, f.Name) else head.name if isinstance(head, f.Attr) else ""
+
+
+def is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
+    """True for classes below SQLModel."""
+    return any(e.endswith("SQLModel") for e in hierarchy.external_bases(cls.id))
+
+
+def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
+    """Read a column off the calls that declare it."""
+    options: dict[str, f.Expr] = {}
+    foreign, column_name, deferred = None, name, False
+    for call in calls:
+        options = {**keywords(call), **options}
+        deferred |= call_name(call) == "deferred"
+        for position, argument in enumerate(call.args):
+            if call_name(argument) == "ForeignKey" and isinstance(argument, f.Call) and argument.args:
+                foreign = text(argument.args[0]) or ".".join(names(argument.args[0]))
+            elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
+                column_name = argument.value
+    foreign = foreign or text(options.get("foreign_key"))
+    return Column(
+        name,
+        truth(options.get("primary_key")),
+        truth(options.get("unique")),
+        truth(options.get("index")),
+        truth(options.get("nullable")),
+        foreign,
+        deferred or truth(options.get("deferred")),
+        place,
+        column_name,
+    )
+
+
+def table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[frozenset[str]]) -> None:
+    """Read indexes and unique keys off ``__table_args__``."""
+    for item in value.items if isinstance(value, f.Display) else ():
+        kind = call_name(item)
+        if not isinstance(item, f.Call) or kind not in ("Index", "UniqueConstraint", "PrimaryKeyConstraint"):
+            continue
+        columns = [text(a) or ".".join(names(a)) for a in item.args]
+        columns = [c for c in columns[1 if kind == "Index" else 0 :] if c]
+        indexes.append(tuple(columns))
+        if kind != "Index" or truth(keywords(item).get("unique")):
+            unique.append(frozenset(columns))
+
+
+def text(value: f.Expr | None) -> str | None:
+    """Return a string literal."""
+    return value.value if isinstance(value, f.Const) and isinstance(value.value, str) else None
+
+
+def truth(value: f.Expr | None) -> bool:
+    """True for a literal that is true."""
+    return isinstance(value, f.Const) and bool(value.value)
+
+
+def names(value: f.Expr | None) -> list[str]:
+    """Return the names that an argument refers to."""
+    if isinstance(value, f.Name):
+        return [value.id]
+    if isinstance(value, f.Attr):
+        return [".".join([*names(value.value), value.name])]
+    if isinstance(value, f.Const) and isinstance(value.value, str):
+        return [value.value]
+    if isinstance(value, f.Display):
+        return [n for item in value.items for n in names(item)]
+    return []
