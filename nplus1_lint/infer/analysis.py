@@ -110,6 +110,8 @@ class Analysis:
         groups: dict[tuple[str, Place, Site], list[tuple[Emission, Loop]]] = {}
         for facts in runs.values():
             for emission, loop in facts.emissions:
+                if _in_chunks(emission, loop):
+                    continue
                 emission = _into_lambda(emission, facts.function)
                 groups.setdefault((facts.function, emission.place, loop.site), []).append((emission, loop))
         for (function, place, _), found in sorted(
@@ -190,6 +192,16 @@ class Analysis:
             escapes.update(dict.fromkeys(facts.escapes))
             stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
+
+
+def _in_chunks(emission: Emission, loop: Loop) -> bool:
+    """True if a loop inside *loop* hands the statement one batch at a time."""
+    inside = False
+    for around in emission.loops:
+        if inside and around.chunked:
+            return True
+        inside = inside or around.site == loop.site
+    return False
 
 
 def _into_lambda(emission: Emission, function: str) -> Emission:

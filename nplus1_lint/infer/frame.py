@@ -307,8 +307,12 @@ class Frame(abc.ABC):
         self.state = _carried(entry, entry, running)
         exits = State({}, set(), alive=False) if endless else entry
         for last in (False, True):
+            asked = len(self.emissions)
             head()
             at_test = self.state.copy()
+            if loop.kind == "while":
+                # A query that is the loop's own condition is a search: its answer ends the loop.
+                self.state.pending -= set(range(asked, len(self.emissions)))
             body()
             back = self.state
             for state in running.continues:

@@ -12,6 +12,7 @@ from nplus1_lint.infer.values import (
     UNKNOWN,
     ClassRef,
     Const,
+    External,
     Many,
     Mapping,
     Tuple,
@@ -160,13 +161,16 @@ def is_bounded(frame: Frame, iterable: f.Expr, over: Value) -> bool:
         if name == "zip" and inner:
             return any(is_bounded(frame, one, frame_value(frame, one, UNKNOWN)) for one in inner)
         if name in ("items", "keys", "values") and isinstance(iterable.func, f.Attr):
-            return _constant_name(frame, iterable.func.value)
+            if _constant_name(frame, iterable.func.value):
+                return True
     if any(type(a) is ClassRef and frame.engine.classes.is_enum(a.id) for a in over.atoms):
         return True
     if len(over.atoms) == 1 and any(type(a) in (Many, Mapping) and a.size is not None for a in over.atoms):
         return True
     if over.atoms and all(type(a) is Tuple for a in over.atoms):
         return True
+    if any(type(a) is External and "MetaData()." in a.name for a in over.atoms):
+        return True  # the tables of a schema are fixed in the source
     return _constant_name(frame, iterable)
 
 

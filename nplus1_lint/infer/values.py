@@ -444,8 +444,8 @@ def truth(value: Value) -> bool | None:
         kind = type(atom)
         if kind is Const:
             one = bool(atom.value)
-        elif kind in (Row, Instance, Session, ClassRef, Function, ModuleRef):
-            one = True
+        elif kind in (Session, SessionFactory, ClassRef, Function, ModuleRef) or (kind is Instance and atom.exact):
+            one = True  # a row or a declared instance may be None where the annotation does not say so
         else:
             return None
         if known is not None and known != one:

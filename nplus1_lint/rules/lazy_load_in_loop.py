@@ -144,7 +144,12 @@ def run(session: Session):
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             return _options(analysis, effects)
 
-        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice)
+        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load)
+
+
+def _load(effect: Effect) -> tuple[str, str]:
+    """What is loaded: one option mends every read of it in a loop, so the first read alone is reported."""
+    return (effect.subject, effect.attribute)
 
 
 def is_lazy_load(effect: Effect) -> bool:

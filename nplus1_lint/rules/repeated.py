@@ -182,14 +182,29 @@ def repeated(
     wanted: Callable[[Effect], bool],
     message: Callable[[Repetition, tuple[Effect, ...]], str],
     advice: Callable[[Repetition, tuple[Effect, ...]], str],
+    once: Callable[[Effect], object] | None = None,
 ) -> Iterator[Suspect]:
-    """Yield a suspect for each site with effects of the wanted kind, its own or a callee's."""
+    """Yield a suspect for each site with effects of the wanted kind, its own or a callee's.
+
+    Args:
+        code: the rule's code.
+        analysis: the inferred facts.
+        most: the severity, long work in the loop aside.
+        wanted: tells the kind of effect.
+        message: words the finding.
+        advice: words the remedy.
+        once: names what a single remedy in the loop mends: only its first site is reported.
+    """
+    mended: set[tuple[object, ...]] = set()
     for repetition in analysis.repetitions:
         effects = tuple(
             effect
             for effect in repetition.effects
             if wanted(effect) and repetition.dependent(effect) and not quiet(repetition, effect)
         )
+        if once is not None:
+            effects = tuple(e for e in effects if (repetition.path, repetition.loop.site, once(e)) not in mended)
+            mended |= {(repetition.path, repetition.loop.site, once(e)) for e in effects}
         if effects:
             text, hint = message(repetition, effects), advice(repetition, effects)
             yield suspect(code, analysis, repetition, effects, text, most, advice=hint)
