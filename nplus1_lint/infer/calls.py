@@ -154,11 +154,13 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
     value, mask = callee
     if not value.atoms:
         return unknown_call(frame, arguments, mask, place, value.reason or "the callee is unknown")
-    found, found_mask = UNKNOWN, 0
+    found: list[Value] = []
+    found_mask = 0
     for atom in value.atoms:
         one, one_mask = _call_atom(frame, atom, mask, arguments, place)
-        found, found_mask = join(found, one), found_mask | one_mask
-    return found, found_mask
+        found.append(one)
+        found_mask |= one_mask
+    return join_all(found), found_mask
 
 
 def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: Place) -> Val:

@@ -154,7 +154,7 @@ class Classes:
         definition = hierarchy.find_method(instance.cls, name)
         if definition is not None:
             return self._method(frame, instance, definition, mask, name, place)
-        value = self.fields(instance).get(name, UNKNOWN)
+        value = without_flags(self.fields(instance).get(name, UNKNOWN))
         if not value.atoms:
             value = self._late_field(instance.cls, name)
         if not value.atoms:
@@ -162,7 +162,7 @@ class Classes:
         if not value.atoms and not instance.exact:
             value = join_all(
                 [
-                    self.fields(instance._replace(cls=sub)).get(name, UNKNOWN)
+                    without_flags(self.fields(instance._replace(cls=sub)).get(name, UNKNOWN))
                     for sub in self._implementations(instance.cls)
                 ]
             )
@@ -247,20 +247,20 @@ class Classes:
                         found = join(
                             found, dict(self._engine.run_method(definition, receiver, {}).fields).get(name, UNKNOWN)
                         )
-            self._late[key] = found
+            self._late[key] = without_flags(found)
         return self._late[key]
 
     def _class_attribute(self, class_id: str, name: str) -> Value:
         hierarchy = self._engine.project.hierarchy
         found = hierarchy.find_attribute(class_id, name)
         if found is not None:
-            value = self._engine.constant(found[0].path, found[1])
-            if value.atoms and not (type(value.atoms[0]) is Const and value.atoms[0].value is None):
+            value = without_flags(self._engine.constant(found[0].path, found[1]))
+            if value.atoms:
                 return value
         annotated = hierarchy.find_annotation(class_id, name)
         if annotated is not None:
             return self._engine.annotations.value(annotated[0].path, annotated[1], class_id)
-        return self._engine.constant(found[0].path, found[1]) if found is not None else UNKNOWN
+        return UNKNOWN
 
     def class_member(self, frame: Frame, class_id: str, mask: int, name: str, place: Place) -> Val:
         """Return an attribute of the class object itself."""
@@ -291,6 +291,12 @@ class Classes:
         if not value.atoms and model is not None:
             return of(ColumnRef("column", class_id, name)), mask
         return value, mask
+
+
+def without_flags(value: Value) -> Value:
+    """Drop None, True and False: what an attribute starts with says nothing of what it holds later."""
+    kept = tuple(a for a in value.atoms if not (type(a) is Const and (a.value is None or isinstance(a.value, bool))))
+    return value if len(kept) == len(value.atoms) else Value(kept, "a flag of an instance")
 
 
 def method_kind(facts: f.FunctionFacts) -> str:

@@ -99,11 +99,12 @@ def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
     value, mask = base
     if not value.atoms:
         return unknown(value.reason or f"{name} of an unknown value"), mask
-    found = UNKNOWN
+    found: list[Value] = []
     for atom in value.atoms:
         one, one_mask = _atom_attribute(frame, atom, mask, name, place)
-        found, mask = join(found, one), mask | one_mask
-    return found, mask
+        found.append(one)
+        mask |= one_mask
+    return join_all(found), mask
 
 
 def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place) -> Val:

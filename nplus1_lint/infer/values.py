@@ -369,12 +369,15 @@ def depth(value: Value) -> int:
 def join(left: Value, right: Value) -> Value:
     """Return the union, bounded to `MAX_ATOMS`; unknown gives way to what is known.
 
+    A literal alone must not settle a condition when the other side is unknown: plain data is added beside it.
     Collections of one kind are joined item by item, so that ``[]`` and ``[row]`` are one collection.
     """
-    if left == right or not right.atoms:
-        return left if left.atoms or left.reason else right
-    if not left.atoms:
-        return right
+    if left == right:
+        return left
+    if not right.atoms or not left.atoms:
+        known = left if left.atoms else right
+        literal = bool(known.atoms) and all(type(atom) is Const for atom in known.atoms)
+        return Value((*known.atoms, Scalar("scalar"))) if literal else known
     atoms = list(left.atoms)
     for atom in right.atoms:
         if atom not in atoms:
@@ -415,8 +418,10 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
 
 def join_all(values: list[Value]) -> Value:
     """Return the union of any number of values; of none, the unknown value."""
-    joined = UNKNOWN
-    for value in values:
+    if not values:
+        return UNKNOWN
+    joined = values[0]
+    for value in values[1:]:
         joined = join(joined, value)
     return joined
 
