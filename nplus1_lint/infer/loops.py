@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, expressions, names, statements
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.effects import Loop
+from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.values import (
     UNKNOWN,
     ClassRef,
@@ -15,6 +15,7 @@ from nplus1_lint.infer.values import (
     External,
     Many,
     Mapping,
+    Row,
     Tuple,
     Value,
     many,
@@ -238,6 +239,41 @@ def call_name(call: f.Call) -> str:
 def sleeps(body: tuple[f.Stmt, ...]) -> bool:
     """True if a loop waits between its iterations."""
     return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in expressions(body))
+
+
+def uniform_writes(statement: f.For) -> tuple[tuple[f.Attr | f.Call, str], ...]:
+    """Return the writes of a loop whose body does nothing but write each row alike, or nothing.
+
+    ``row.attribute = value`` with a value that does not name the row, and ``session.delete(row)``: one UPDATE or one
+    DELETE would do, without loading the rows.
+    """
+    if not isinstance(statement.target, f.Name):
+        return ()
+    row = statement.target.id
+    found: list[tuple[f.Attr | f.Call, str]] = []
+    for part in statement.body:
+        if isinstance(part, f.Assign) and len(part.targets) == 1 and row not in names(part.value):
+            target = part.targets[0]
+            if isinstance(target, f.Attr) and dotted(target.value) == row:
+                found.append((target, "assign"))
+                continue
+        if isinstance(part, f.ExprStmt) and isinstance(part.value, f.Call) and call_name(part.value) == "delete":
+            arguments = part.value.args
+            if len(arguments) == 1 and isinstance(arguments[0], f.Name) and arguments[0].id == row:
+                found.append((part.value, "delete"))
+                continue
+        return ()
+    return tuple(found)
+
+
+def write_alike(frame: Frame, node: f.Attr | f.Call, kind: str, item: Value, loop: Loop) -> None:
+    """Record that a loop writes each queried row alike."""
+    for atom in item.atoms:
+        if type(atom) is Row and atom.origin is not None:
+            mark = frame.mark()
+            frame.emit(Kind.WRITE, node.pos, subject=atom.model, attribute=kind, deps=loop.bit)
+            frame.note_node(node, mark)
+            return
 
 
 def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] = frozenset()) -> None:

@@ -280,7 +280,14 @@ def _for(frame: Run, statement: f.For) -> None:
         loops.assign_target(frame, statement.target, (item, mask | loop.bit))
 
     assigned = loops.shape_of(frame, statement.iterable, statement.target, statement.body).assigned
-    frame.run_loop(loop, assigned, head, lambda: frame.block(statement.body), endless=False)
+    uniform = loops.uniform_writes(statement)
+
+    def body() -> None:
+        frame.block(statement.body)
+        for node, kind in uniform:
+            loops.write_alike(frame, node, kind, item, loop)
+
+    frame.run_loop(loop, assigned, head, body, endless=False)
     expiry.refreshed(frame, statement.iterable, started)
     frame.scopes.pop()
     if frame.state.alive:

@@ -128,6 +128,7 @@ def run(session: Session):
     for team in session.scalars(select(Team).options(selectinload(Team.heroes))).all():
         for hero in team.heroes:
             names.append(hero.team.slug)
+    session.expunge_all()
     first = session.scalars(select(Team).limit(1)).one()
     return names, [hero.name for hero in first.heroes]
 """,

@@ -19,8 +19,8 @@ class WriteInLoop(Rule):
     """An INSERT, UPDATE or DELETE statement runs once per iteration.
 
     What it does
-        Flags ``execute(insert/update/delete)``, ``query.update`` and ``query.delete`` per item, also behind a call,
-        and a flush per item.
+        Flags ``execute(insert/update/delete)``, ``query.update`` and ``query.delete`` per item, also behind a call;
+        and, for information, rows that are loaded only to delete each or to give each the same value.
 
     Why is this bad
         Each is a round trip. The unit of work and ``executemany`` send all of them in one.
@@ -102,15 +102,25 @@ def run(session: Session):
         """Yield one suspect per site whose writes depend on the loop."""
 
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+            if effects[0].attribute:
+                done = {"assign": "given the same value", "delete": "deleted"}[effects[0].attribute]
+                subject = effects[0].subject.rpartition(":")[2]
+                return f"rows of {subject} are loaded only to be {done} one by one in `{repetition.loop.text}`"
             return f"one {what(effects[0])} per iteration of `{repetition.loop.text}`"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             subject = effects[0].subject.rpartition(":")[2] or "M"
             return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
 
-        return repeated(self.code, analysis, self.severity, is_write, message, advice)
+        yield from repeated(self.code, analysis, self.severity, is_write, message, advice)
+        yield from repeated(self.code, analysis, Severity.INFO, is_alike, message, advice)
 
 
 def is_write(effect: Effect) -> bool:
     """True for statements that write."""
-    return effect.kind is Kind.WRITE
+    return effect.kind is Kind.WRITE and not effect.attribute
+
+
+def is_alike(effect: Effect) -> bool:
+    """True for rows written alike, in the loop's own function."""
+    return effect.kind is Kind.WRITE and bool(effect.attribute) and not effect.chain
