@@ -114,9 +114,7 @@ class Analysis:
                     continue
                 emission = _into_lambda(emission, facts.function)
                 groups.setdefault((facts.function, emission.place, loop.site), []).append((emission, loop))
-        for (function, place, _), found in sorted(
-            groups.items(), key=lambda group: (group[0][0], group[0][1], group[0][2])
-        ):
+        for (function, place, _), found in sorted(groups.items(), key=lambda group: _innermost_first(group[0])):
             loops = [loop for _, loop in found if not loop.bounded]
             if not loops:
                 continue
@@ -192,6 +190,12 @@ class Analysis:
             escapes.update(dict.fromkeys(facts.escapes))
             stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
+
+
+def _innermost_first(group: tuple[str, Place, Site]) -> tuple[str, Place, int, int]:
+    """Sites in order; of the loops around one, the innermost starts last and comes first."""
+    function, place, loop = group
+    return function, place, -loop.place[0], -loop.place[1]
 
 
 def _in_chunks(emission: Emission, loop: Loop) -> bool:

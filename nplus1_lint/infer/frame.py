@@ -153,6 +153,7 @@ class Frame(abc.ABC):
         self.tested = 0  # what conditions depended on: which value is returned depends on it too
         self.memo_names: dict[str, str] = {}
         self.left: list[State] = []
+        self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()
         self.criterion_masks: dict[Place, int] = {}
         self._finished: list[tuple[LoopState, Loop]] = []

@@ -38,7 +38,8 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     engine = frame.engine
     model = engine.project.models[atom.model]
     if expiry.EXPIRED in (atom.loads or ()) and (name in model.columns or name in model.relationships):
-        frame.emit(Kind.REFRESH, place, subject=model.id, attribute="expired", deps=mask)
+        if not frame.handling:
+            frame.emit(Kind.REFRESH, place, subject=model.id, attribute="expired", deps=mask)
         atom = expiry.fresh(atom)
     relationship = model.relationships.get(name)
     if relationship is not None:

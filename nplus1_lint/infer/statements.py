@@ -363,7 +363,9 @@ def _try(frame: Run, statement: f.Try) -> None:
         if handler.name:
             frame.bind(handler.name, (UNKNOWN, 0))
         frame.memos += [memo] if memo else []
+        frame.handling += 1
         frame.block(handler.body)
+        frame.handling -= 1
         del frame.memos[len(frame.memos) - (1 if memo else 0) :]
         joined = joined.join(frame.state)
     frame.state = joined
