@@ -118,6 +118,10 @@ def test_folders_without_source_are_never_walked_unless_passed(project: Path) ->
     tree(project, "app.py", "env/pyvenv.cfg", "env/lib/x.py", "site-packages/lib.py", "build/y.py", "a/.tox/z.py")
     assert reported(scan(project, ".")) == ["app.py"]
     assert reported(scan(project, "site-packages")) == ["site-packages/lib.py"]
+    tree(project, "src/build/__init__.py", "src/build/x.py", "pkg/__init__.py", "pkg/dist/y.py", "src/dist/z.py")
+    assert reported(scan(project, "src", "pkg")) == [
+        "pkg/__init__.py", "pkg/dist/y.py", "src/build/__init__.py", "src/build/x.py",
+    ]  # fmt: skip
 
 
 def test_ignore_files_are_honoured_at_every_level(project: Path) -> None:

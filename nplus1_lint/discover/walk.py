@@ -33,14 +33,15 @@ SKIPPED_FOLDERS: Final = frozenset(
         ".venv",
         "__pycache__",
         "__pypackages__",
-        "build",
         "buck-out",
-        "dist",
         "node_modules",
         "site-packages",
         "venv",
     }
 )
+
+# Made by packaging tools, unless the name is a package's own.
+_OUTPUT_FOLDERS: Final = frozenset({"build", "dist"})
 
 
 def relative(path: str, start: str) -> str:
@@ -121,6 +122,7 @@ class Walk:
                         self._links.add(entry.path)
             elif (
                 name not in SKIPPED_FOLDERS
+                and not (name in _OUTPUT_FOLDERS and not _is_source(entry.path, entries))
                 and entry.is_dir(follow_symlinks=False)
                 and not _ignored(entry.path, True, rules)
             ):
@@ -150,6 +152,11 @@ class Walk:
 
     def _fail(self, path: str, error: OSError) -> None:
         self.errors.append(ScanError(relative(path, self._root), 1, f"cannot be read: {error.strerror}"))
+
+
+def _is_source(folder: str, siblings: Collection[str]) -> bool:
+    """True if a folder is a package or part of one."""
+    return "__init__.py" in siblings or os.path.exists(os.path.join(folder, "__init__.py"))
 
 
 def _top(folder: str, root: str) -> str:
