@@ -11,6 +11,7 @@ from nplus1_lint.infer.values import (
     NO_LOADS,
     SCALAR,
     UNKNOWN,
+    BoundMethod,
     ClassRef,
     ColumnRef,
     Const,
@@ -290,6 +291,8 @@ class Classes:
         value = self._class_attribute(class_id, name)
         if not value.atoms and model is not None:
             return of(ColumnRef("column", class_id, name)), mask
+        if not value.atoms and name in lib.VALIDATORS:
+            return of(BoundMethod("bound", of(ClassRef("class", class_id)), name)), mask
         return value, mask
 
 

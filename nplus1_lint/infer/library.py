@@ -167,6 +167,7 @@ TRANSPARENT_WRAPPERS: Final = frozenset(
     {"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task"}
 )
 CHUNKERS: Final = frozenset({"batched", "chunked", "ichunked", "sliced"})
+VALIDATORS: Final = frozenset({"model_validate", "from_orm", "parse_obj", "validate", "from_attributes"})
 ROUTE_DECORATORS: Final = frozenset(
     {"get", "post", "put", "patch", "delete", "route", "api_route", "websocket", "head", "options", "websocket_route"}
 )

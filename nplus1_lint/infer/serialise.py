@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import rows
 from nplus1_lint.infer.values import SCALAR, ClassRef, Instance, Many, Row, Value, item_of, many, of
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 
-_VALIDATORS = frozenset({"model_validate", "from_orm", "parse_obj", "validate", "from_attributes"})
 _DEPTH = 5
 
 
 def class_call(frame: Frame, cls: ClassRef, name: str, arguments: Arguments, place: Place) -> Val:
     """``Schema.model_validate(row)`` and other class methods from outside the project."""
     made = of(Instance("instance", cls.id, True, ()))
-    if name in _VALIDATORS and arguments.positional:
+    if name in lib.VALIDATORS and arguments.positional:
         value, mask = arguments.positional[0]
         read(frame, value, mask, cls.id, place)
         return made, mask
