@@ -29,6 +29,17 @@ def statements(body: tuple[f.Stmt, ...]) -> Iterator[f.Stmt]:
             yield from statements(block)
 
 
+def targets(statement: f.Stmt) -> tuple[f.Expr, ...]:
+    """Return the expressions that a statement itself assigns to."""
+    if isinstance(statement, f.Assign):
+        return statement.targets
+    if isinstance(statement, (f.AnnAssign, f.AugAssign, f.For)):
+        return (statement.target,)
+    if isinstance(statement, f.With):
+        return tuple(target for _, target in statement.items if target is not None)
+    return ()
+
+
 def imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
     """Yield every import of a module, function-level ones included."""
     for statement in statements(body):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import (
     UNKNOWN,
     Instance,
@@ -35,6 +36,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     base, _ = frame.eval(target.value)
     for atom in base.atoms:
         if type(atom) is Row:
+            frame.emit(Kind.CHANGE, target.pos)
             _back_reference(frame, atom, target)
     frame.bind(path, val)
 

@@ -21,6 +21,7 @@ class Kind(enum.Enum):
     COMMIT = "COMMIT"
     REFRESH = "REFRESH"
     LAZY_LOAD = "LAZY_LOAD"
+    CHANGE = "CHANGE"  # no statement yet: something for the next flush to write
     WORK = "WORK"  # no statement: network, subprocesses, model calls
 
 

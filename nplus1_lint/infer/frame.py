@@ -346,7 +346,9 @@ class Frame(abc.ABC):
             if any(self._outlives(memo) for memo in emission.memos):
                 continue
             effect = emission.effect
-            key = (effect.kind, effect.site, effect.subject, effect.attribute)
+            key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
+            if effect.kind is Kind.CHANGE:
+                key = (effect.kind,)  # that there is one is all that callers need
             around = effect.loops + sum(not loop.bounded for loop in emission.loops)
             deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
             present = merged.get(key)

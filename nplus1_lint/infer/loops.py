@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted, expressions, names, statements
+from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.values import (
@@ -316,14 +316,7 @@ def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:
             if path:
                 found.add(path)
     for statement in statements(body):
-        targets: tuple[f.Expr, ...] = ()
-        if isinstance(statement, (f.Assign, f.Delete)):
-            targets = statement.targets
-        elif isinstance(statement, (f.AnnAssign, f.AugAssign, f.For)):
-            targets = (statement.target,)
-        elif isinstance(statement, f.With):
-            targets = tuple(t for _, t in statement.items if t is not None)
-        for target in targets:
+        for target in statement.targets if isinstance(statement, f.Delete) else targets(statement):
             _target_names(target, found)
     return frozenset(found)
 

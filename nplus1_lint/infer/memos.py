@@ -31,6 +31,26 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
     return None
 
 
+EVERY_SO_OFTEN = "<every so often>"
+"""Stands for a memo that is always older than the loop: what it guards runs in some iterations only."""
+
+
+def is_periodic(test: f.Expr) -> bool:
+    """True for ``if count % 100 == 0`` and ``if len(batch) >= 100``: every k-th iteration, a batch at a time."""
+    if isinstance(test, f.BoolOp):
+        return any(is_periodic(operand) for operand in test.operands)
+    if isinstance(test, f.Not):
+        return is_periodic(test.operand)
+    if isinstance(test, f.Binary):
+        return test.op == "Mod"
+    if not isinstance(test, f.Compare):
+        return False
+    sides = (test.left, *test.right)
+    counted = isinstance(test.left, f.Call) and dotted(test.left.func) == "len" and test.ops[0] in ("GtE", "Gt", "Eq")
+    literal_zero = any(isinstance(side, f.Const) and side.value in (0, 1) for side in test.right)
+    return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or (counted and not literal_zero)
+
+
 def guards_rest(frame: Frame, statement: f.If, rest: tuple[f.Stmt, ...]) -> str | None:
     """Return the memo whose hit leaves the suite early, so that the rest runs on a miss and fills it."""
     if not statement.body or not isinstance(statement.body[-1], (f.Return, f.Continue)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import expressions, names, statements, targets
 from nplus1_lint.infer import expiry
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
@@ -48,13 +50,12 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
         frame.emit(Kind.GET, place, deps=arguments.mask, session=mask)
         return UNKNOWN, arguments.mask
     if name in ("commit", "flush"):
-        frame.emit(Kind.COMMIT if name == "commit" else Kind.FLUSH, place, session=mask)
-        if name == "commit" and atom.expires:
-            expiry.expire(frame)
-        return NONE, 0
+        return _commit(frame, atom, mask, name, arguments, place)
     if name in ("rollback", "expire_all"):
         expiry.expire(frame)
         return NONE, 0
+    if name in ("add", "add_all", "delete", "merge"):
+        frame.emit(Kind.CHANGE, place, session=mask)
     if name in ("refresh", "merge"):
         return _reload(frame, name, arguments, place, mask)
     if name in lib.BULK_WRITES:
@@ -69,6 +70,31 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name in ("begin", "begin_nested", "connection", "execution_options", "__enter__", "no_autoflush", "session"):
         return of(atom), mask
     return NONE, arguments.mask
+
+
+def _commit(frame: Frame, atom: Session, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
+    if not _is_idle(frame, arguments.receiver):
+        frame.emit(Kind.COMMIT if name == "commit" else Kind.FLUSH, place, session=mask)
+        if name == "commit" and atom.expires:
+            expiry.expire(frame)
+    return NONE, 0
+
+
+def _is_idle(frame: Frame, receiver: Place | None) -> bool:
+    """True if a session made in this function is only committed and closed: on an empty session that emits nothing."""
+    name, made, used = "", 0, 0
+    body = frame.function.facts.body
+    for expr in expressions(body):
+        if isinstance(expr, f.Name) and expr.pos == receiver:
+            name = expr.id
+    if not name or any(param.name == name for param in frame.function.facts.params):
+        return False
+    made = sum(name in names(target) for statement in statements(body) for target in targets(statement))
+    for expr in expressions(body):
+        used += isinstance(expr, f.Name) and expr.id == name
+        if isinstance(expr, f.Attr) and isinstance(expr.value, f.Name) and expr.value.id == name:
+            used -= expr.name in ("commit", "flush", "close", "rollback")
+    return made > 0 and used == made
 
 
 def session_execute(frame: Frame, is_async: bool, mask: int, name: str, arguments: Arguments, place: Place) -> Val:

@@ -258,6 +258,8 @@ def _if(frame: Run, statement: f.If) -> None:
         return
     before = frame.state.copy()
     memo = memos.guards_body(frame, statement)
+    if memo is None and frame.loops and memos.is_periodic(statement.test):
+        memo = memos.EVERY_SO_OFTEN
     assume(frame, statement.test, True)
     frame.memos += [memo] if memo else []
     frame.block(statement.body)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
+from nplus1_lint.rules.commit_in_loop import CommitInLoop
 from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
@@ -29,6 +30,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     QueryInCallee,
     ReloadInLoop,
     WriteInLoop,
+    CommitInLoop,
     UnusedEagerLoad,
     CannotParse,
 )

@@ -1,0 +1,134 @@
+"""NP108."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.repeated import quiet, suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.infer.analysis import Analysis, Repetition
+
+
+class CommitInLoop(Rule):
+    """A commit or flush runs once per iteration.
+
+    What it does
+        Flags ``commit()`` and ``flush()`` per item, also behind a call, in a loop that changes something.
+
+    Why is this bad
+        The unit of work cannot batch: twenty statements for ten rows, and a transaction for each.
+
+    Use instead
+        Commit after the loop, or after each batch of a few hundred.
+
+    When it stays quiet
+        Every k-th item and full batches; ``while`` loops (queue workers); one session per iteration; a session without
+        changes; savepoints.
+
+    Fix safety
+        Shown only: after an error, items before it are rolled back too.
+    """
+
+    code: ClassVar[str] = "NP108"
+    name: ClassVar[str] = "commit-in-loop"
+    severity: ClassVar[Severity] = Severity.WARNING
+    summary: ClassVar[str] = "a commit runs once per iteration"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "a commit per row",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    ids = [hero_id for (hero_id,) in session.query(Hero.id).all()]
+    for hero_id in ids:
+        session.add(Hero(id=1000 + hero_id, name="copy", team_id=1))
+        session.commit()  # expect: NP108
+""",
+        ),
+        Example(
+            "a flush behind a call",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def save(session: Session, hero_id: int):
+    session.add(Hero(id=1000 + hero_id, name="copy", team_id=1))
+    session.flush()
+
+
+def run(session: Session):
+    ids = [hero_id for (hero_id,) in session.query(Hero.id).all()]
+    for hero_id in ids:
+        save(session, hero_id)  # expect: NP108
+    session.commit()
+""",
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "one commit, every hundredth row, and nothing to commit",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    ids = [hero_id for (hero_id,) in session.query(Hero.id).all()]
+    for position, hero_id in enumerate(ids):
+        session.add(Hero(id=1000 + hero_id, name="copy", team_id=1))
+        if position % 100 == 99:
+            session.commit()
+    session.commit()
+    for _ in ids:
+        session.commit()
+""",
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per site that commits or flushes in a loop with changes."""
+        changing = {
+            (repetition.path, repetition.loop.site)
+            for repetition in analysis.repetitions
+            if any(effect.kind in (Kind.CHANGE, Kind.WRITE) for effect in repetition.effects)
+        }
+        for repetition in analysis.repetitions:
+            effects = tuple(e for e in repetition.effects if is_commit(e) and not quiet(repetition, e))
+            loop = repetition.loop
+            if effects and loop.kind != "while" and (repetition.path, loop.site) in changing:
+                yield suspect(
+                    self.code,
+                    analysis,
+                    repetition,
+                    effects,
+                    message(repetition, effects),
+                    self.severity,
+                    advice="Move it behind the loop, or run it once per batch of a few hundred items",
+                )
+
+
+def is_commit(effect: Effect) -> bool:
+    """True for commits and flushes."""
+    return effect.kind in (Kind.COMMIT, Kind.FLUSH)
+
+
+def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+    """Say what runs per iteration."""
+    return f"one {effects[0].kind.value} per iteration of `{repetition.loop.text}`"
