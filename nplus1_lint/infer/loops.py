@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Place, Val
 
 _TEXT_LIMIT = 60
+_OPERATORS = {
+    "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not", "In": "in",
+    "NotIn": "not in",
+}  # fmt: skip
 _MUTATORS = frozenset(
     {"append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "add", "discard", "put", "get_nowait"}
 )
@@ -359,4 +363,9 @@ def _describe(expr: f.Expr) -> str:
         return f"{_describe(expr.lower) if expr.lower else ''}:{_describe(expr.upper) if expr.upper else ''}"
     if isinstance(expr, f.Starred):
         return f"*{_describe(expr.value)}"
+    if isinstance(expr, f.Compare):
+        steps = zip(expr.ops, expr.right, strict=True)
+        return " ".join([_describe(expr.left), *(f"{_OPERATORS.get(op, op)} {_describe(side)}" for op, side in steps)])
+    if isinstance(expr, f.BoolOp):
+        return (" and " if expr.is_and else " or ").join(map(_describe, expr.operands))
     return "…"
