@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _TEXT_LIMIT = 60
 _OPERATORS = {
-    "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not", "In": "in",
-    "NotIn": "not in",
+    "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not",
+    "In": "in", "NotIn": "not in",
 }  # fmt: skip
 _MUTATORS = frozenset(
     {"append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "add", "discard", "put", "get_nowait"}
