@@ -57,6 +57,10 @@ def evaluate_call(frame: Frame, expr: f.Call) -> Val:
         return _method_call(frame, expr, func)
     callee = frame.eval(func)
     arguments = evaluate_arguments(frame, expr, None)
+    if isinstance(func, f.Name) and func.id in lib.SEARCHES and frame.lookup(func.id) is None:
+        for argument in expr.args[:1]:
+            if isinstance(argument, f.Comprehension) and argument.kind == "generator":
+                frame.forget_loop(argument.pos)
     if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
         return _super(frame)
     return frame.call(callee, arguments, expr.pos)
@@ -102,7 +106,10 @@ def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Ar
     exprs: list[f.Expr] = []
     for argument in expr.args:
         if isinstance(argument, f.Starred):
-            starred.append(frame.eval(argument.value))
+            spread = frame.eval(argument.value)
+            starred.append(spread)
+            if spread[0].first(Statement) is not None:
+                frame.iterate_expr(argument.value, spread)
         else:
             positional.append(frame.eval(argument))
             exprs.append(argument)

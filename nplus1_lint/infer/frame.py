@@ -333,6 +333,12 @@ class Frame(abc.ABC):
         self.loops.pop()
         self._finished.append((running, loop))
 
+    def forget_loop(self, place: Place) -> None:
+        """Take back what a finished loop repeats: its consumer stops at the first hit."""
+        for running, loop in self._finished:
+            if loop.site.place == place:
+                running.repeated.clear()
+
     @staticmethod
     def _head_env(entry: State, running: LoopState) -> dict[str, Binding]:
         return _carried(entry, entry, running).env

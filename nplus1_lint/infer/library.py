@@ -148,6 +148,7 @@ LOOPING_HELPERS: Final = frozenset(
     {"map", "filter", "reduce", "starmap", "groupby", "takewhile", "dropwhile", "filterfalse"}
 )
 KEYED_HELPERS: Final = frozenset({"sorted", "min", "max", "sort", "groupby"})
+SEARCHES: Final = frozenset({"any", "next"})  # they stop at the first hit
 ENDLESS: Final = frozenset({"count", "cycle", "repeat"})
 SLEEPS: Final = frozenset({"sleep"})
 CACHES: Final = frozenset(

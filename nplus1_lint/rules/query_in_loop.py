@@ -114,10 +114,16 @@ def search(session: Session, names):
     return None
 
 
+def anyone(session: Session, names):
+    return any(session.query(Hero).filter(Hero.name == name).first() for name in names)
+
+
 def run(session: Session):
     ids = [team.id for team in session.query(Team)]
     pages(session)
-    search(session, ["hero-0-0", *[str(i) for i in ids]])
+    names = ["hero-0-0", *[str(i) for i in ids]]
+    search(session, names)
+    anyone(session, names)
     built = [select(Hero).where(Hero.team_id == i) for i in ids]
     return chunks(session, ids), len(built)
 """,
