@@ -7,7 +7,7 @@ from nplus1_lint.infer import expiry, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.loops import frame_value, is_bounded
+from nplus1_lint.infer.loops import is_bounded
 from nplus1_lint.infer.values import (
     SCALAR,
     UNKNOWN,
@@ -18,7 +18,6 @@ from nplus1_lint.infer.values import (
     Function,
     Many,
     Mapping,
-    Row,
     Statement,
     Value,
     item_of,
@@ -26,7 +25,6 @@ from nplus1_lint.infer.values import (
     join_all,
     many,
     mapping,
-    of,
     tuple_of,
 )
 
@@ -97,7 +95,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
     if last == "getattr" and first is not None:
         return _getattr(frame, arguments, place)
     if last in ("str", "repr", "format") and first is not None:
-        _text(frame, first[0], place)
+        rows.written(frame, first[0], place)
         return SCALAR, arguments.mask
     if last in ("min", "max") and first is not None and len(arguments.positional) == 1:
         item = item_of(first[0])
@@ -199,15 +197,6 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
     return UNKNOWN, arguments.mask
 
 
-def _text(frame: Frame, value: Value, place: Place) -> None:
-    for atom in value.only(Row):
-        for name in ("__str__", "__repr__"):
-            definition = frame.engine.project.hierarchy.find_method(atom.model, name)
-            if definition is not None:
-                frame.call((of(Function("function", definition.id, of(atom), (), ())), 0), Arguments((), {}), place)
-                break
-
-
 def _partial(arguments: Arguments) -> Value:
     bound = tuple(v for v, _ in arguments.positional[1:])
     atoms = [
@@ -275,8 +264,3 @@ def looped(
     for _, one in result:
         mask |= one
     return join_all([v for v, _ in result]), mask
-
-
-def constant_argument(frame: Frame, expr: f.Expr) -> bool:
-    """True if an argument is a literal or a name bound to one."""
-    return isinstance(expr, f.Const) or bool(frame_value(frame, expr, UNKNOWN).only(Const))

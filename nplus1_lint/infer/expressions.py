@@ -350,16 +350,9 @@ def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
     anchor = sql.anchor(part)
     if anchor is None:
         return
-    place, mark = anchor.pos, frame.mark()
-    for atom in value.only(Row):
-        for name in ("__str__", "__repr__"):
-            definition = frame.engine.project.hierarchy.find_method(atom.model, name)
-            if definition is not None:
-                from nplus1_lint.infer.frame import Arguments
-
-                frame.call((of(Function("function", definition.id, of(atom), (), ())), 0), Arguments((), {}), place)
-                frame.note_node(anchor, mark)
-                break
+    mark = frame.mark()
+    rows.written(frame, value, anchor.pos)
+    frame.note_node(anchor, mark)
 
 
 _EVALUATORS: dict[type, Callable[[Frame, Any], Val]] = {

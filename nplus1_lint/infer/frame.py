@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
-from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, UNKNOWN, Origin, Session, Site, Value, join
+from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -422,8 +422,3 @@ def _same(left: dict[str, Binding], right: dict[str, Binding]) -> bool:
     if left.keys() != right.keys():
         return False
     return all(a is (b := right[k]) or (a.mask == b.mask and a.value == b.value) for k, a in left.items())
-
-
-def no_val() -> Val:
-    """Return the value of nothing known."""
-    return (UNKNOWN, 0)

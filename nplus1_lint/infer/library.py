@@ -16,8 +16,6 @@ SESSION_TYPES: Final = frozenset({"Session", "scoped_session", "SignallingSessio
 ASYNC_SESSION_TYPES: Final = frozenset({"AsyncSession", "async_scoped_session", "AsyncConnection"})
 SESSION_FACTORIES: Final = frozenset({"sessionmaker", "scoped_session", "create_session"})
 ASYNC_SESSION_FACTORIES: Final = frozenset({"async_sessionmaker", "async_scoped_session"})
-ENGINE_CALLS: Final = frozenset({"create_engine", "create_async_engine", "engine_from_config", "Engine", "AsyncEngine"})
-QUERY_TYPES: Final = frozenset({"Query"})
 
 # -- building statements ---------------------------------------------------------------------------------------------
 
@@ -51,18 +49,6 @@ CHAIN_FLAGS: Final = {
     "yield_per": "yield_per",
     "populate_existing": "populate_existing",
 }
-CHAIN_METHODS: Final = frozenset(
-    {
-        "add_columns", "add_entity", "alias", "as_scalar", "autoflush", "bindparams", "columns", "compile", "correlate",
-        "correlate_except", "cte", "enable_assertions", "enable_eagerloads", "except_", "execution_options", "filter",
-        "filter_by", "from_self", "having", "intersect", "label", "lateral", "offset", "options", "outerjoin", "params",
-        "prefix_with", "reset_joinpoint", "returning", "scalar_subquery", "select_from", "select_entity_from",
-        "set_label_style", "subquery", "suffix_with", "tuples", "union", "union_all", "values", "where", "whereclause",
-        "with_entities", "with_hint", "with_only_columns", "with_parent", "with_session", "join_from", "self_group",
-        "on_conflict_do_nothing", "on_conflict_do_update", "on_duplicate_key_update", "maintain_column_froms",
-        "statement", "add_cte", "exists", "scalars_all",
-    }
-) | frozenset(CHAIN_FLAGS)  # fmt: skip
 SUBQUERIES: Final = frozenset(
     {"subquery", "scalar_subquery", "as_scalar", "cte", "label", "alias", "lateral", "exists", "statement"}
 )
@@ -94,36 +80,15 @@ SESSION_EXECUTES: Final = {
     "stream_scalars": "scalars", "scalar_one": "scalar", "scalar_one_or_none": "scalar", "paginate": "page",
 }  # fmt: skip
 SESSION_GETS: Final = frozenset({"get", "get_one"})
-RESULT_LISTS: Final = frozenset(
-    {
-        "all",
-        "fetchall",
-        "unique",
-        "partitions",
-        "fetchmany",
-        "mappings",
-        "tuples",
-        "columns",
-        "scalars",
-        "yield_per",
-        "freeze",
-    }
-)
 RESULT_ONES: Final = frozenset(
     {"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"}
 )
 RESULT_SCALARS: Final = frozenset({"scalar", "scalar_one", "scalar_one_or_none"})
-SESSION_QUIET: Final = frozenset(
-    {"add", "add_all", "expunge", "expunge_all", "close", "begin_nested", "expire", "invalidate",
-     "is_modified", "object_session", "get_bind", "connection", "prepare", "reset", "close_all", "in_transaction",
-     "info"}
-)  # fmt: skip
 SESSION_ONLY: Final = frozenset(
     {"query", "execute", "scalars", "scalar", "add", "add_all", "commit", "flush", "refresh", "merge", "get", "delete"}
 )
 BULK_WRITES: Final = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 
-AGGREGATES: Final = frozenset({"count", "sum", "min", "max", "avg"})
 
 # -- loader options --------------------------------------------------------------------------------------------------
 
@@ -149,7 +114,6 @@ LOOPING_HELPERS: Final = frozenset(
 )
 KEYED_HELPERS: Final = frozenset({"sorted", "min", "max", "sort", "groupby"})
 SEARCHES: Final = frozenset({"any", "next"})  # they stop at the first hit
-ENDLESS: Final = frozenset({"count", "cycle", "repeat"})
 SLEEPS: Final = frozenset({"sleep"})
 CACHES: Final = frozenset(
     {

@@ -63,11 +63,6 @@ def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
     return declared.deferred and f"+{column}" not in loads
 
 
-def prefixed(loads: Loads, prefix: str) -> Loads:
-    """Return loads seen from the root of a path."""
-    return frozenset(f"{prefix}.{load}" for load in loads) if prefix else loads
-
-
 def cascade(models: dict[str, Model], model: str, loads: Loads, seen: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Return the relationship paths that mappings load along with a row, root first.
 

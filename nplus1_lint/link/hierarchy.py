@@ -10,10 +10,8 @@ from nplus1_lint.index.walk import blocks
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
-    FunctionSymbol,
     GlobalSymbol,
     Module,
-    ModuleSymbol,
     Symbol,
     Symbols,
 )
@@ -287,16 +285,6 @@ class Hierarchy:
                 queue += new
             found = self._descendants[class_id] = tuple(sorted(seen - {class_id}))
         return found
-
-    def symbol_of(self, symbol: Symbol | None) -> Class | Function | Module | None:
-        """Return the object that a project symbol names."""
-        if isinstance(symbol, ClassSymbol):
-            return self.classes.get(symbol.id)
-        if isinstance(symbol, FunctionSymbol):
-            return self.functions.get(symbol.id)
-        if isinstance(symbol, ModuleSymbol):
-            return self.symbols.modules.get(symbol.path)
-        return None
 
 
 def _keep_method(owner: Class, entry: Function) -> None:

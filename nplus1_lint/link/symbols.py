@@ -88,14 +88,12 @@ class Symbols:
         folders = packages(m.path for m in facts)
         self.modules: dict[str, Module] = {}
         self._aliases: dict[str, list[str]] = {}
-        self._folders: set[str] = set()
         for module in facts:
             name = module_name(module.path)
             self.modules[module.path] = table = Module(module.path, name, module)
             _collect(table, module.body.body)
             for alias in aliases(module.path, folders):
                 self._aliases.setdefault(alias, []).append(module.path)
-                self._folders.update(_parents(alias))
         self._memo: dict[tuple[str, str], Symbol | None] = {}
 
     def find_module(self, dotted: str, importer: str) -> str | None:
@@ -107,10 +105,6 @@ class Symbols:
             return candidates[0]
         here = importer.split("/")
         return max(candidates, key=lambda path: (_shared(path.split("/"), here), -len(path), path))
-
-    def is_namespace(self, dotted: str) -> bool:
-        """True if *dotted* is a package or namespace package that holds modules of the project."""
-        return dotted in self._folders
 
     def resolve(self, path: str, name: str) -> Symbol | None:
         """Return what a top-level name of a module stands for, imports followed to their source."""
@@ -187,12 +181,6 @@ class Symbols:
             found_path = self.find_module(dotted, importer)
             return ModuleSymbol(found_path) if found_path else ExternalSymbol(dotted)
         return None
-
-
-def _parents(dotted: str) -> Iterator[str]:
-    while "." in dotted:
-        dotted = dotted.rpartition(".")[0]
-        yield dotted
 
 
 def _shared(left: list[str], right: list[str]) -> int:
