@@ -20,8 +20,8 @@ ASYNC_SESSION_FACTORIES: Final = frozenset({"async_sessionmaker", "async_scoped_
 # -- building statements ---------------------------------------------------------------------------------------------
 
 STATEMENT_CALLS: Final = {
-    "select": "select", "insert": "insert", "update": "update", "delete": "delete", "text": "text", "exists":
-    "exists", "lambda_stmt": "select", "union": "select", "union_all": "select",
+    "select": "select", "insert": "insert", "update": "update", "delete": "delete", "text": "text",
+    "exists": "exists", "lambda_stmt": "select", "union": "select", "union_all": "select",
 }  # fmt: skip
 COLUMN_OPERATORS: Final = {
     "in_": "In", "any_": "In", "overlap": "In", "not_in": "NotIn", "notin_": "NotIn", "is_": "Is", "is_not": "IsNot",
