@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer.analysis import Analysis, is_handler, response_annotation
+from nplus1_lint.infer.analysis import Analysis
 from nplus1_lint.infer.binding import entry_arguments
+from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.solve import Engine, Key
 from nplus1_lint.infer.values import widen
 
@@ -40,6 +41,10 @@ def _infer(engine: Engine) -> Analysis:
         definition = functions[function_id]
         handles = is_handler(engine, definition)
         if not engine.reaches(definition.facts):
+            continue
+        nested = engine.closures.get((definition.path, definition.facts.pos))
+        if nested is not None:
+            entries.append((*nested, handles))  # it has been run with what it captures
             continue
         values = entry_arguments(engine, definition, None)
         response = response_annotation(engine, definition) if handles else None

@@ -9,6 +9,7 @@ from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
+from nplus1_lint.infer.values import Function as FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -151,6 +152,7 @@ class Frame(abc.ABC):
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
         self.tested = 0  # what conditions depended on: which value is returned depends on it too
+        self.defined: list[FunctionValue] = []
         self.memo_names: dict[str, str] = {}
         self.left: list[State] = []
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop

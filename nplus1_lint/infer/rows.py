@@ -89,12 +89,13 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
     if loaded is False and not rel.uselist and _target_held(frame, rel):
         loaded = True  # a many-to-one asks the identity map first
+    if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
+        loaded = None  # reading it raises or gives nothing: no statement
     if loaded is False:
         frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
-        if rel.lazy not in ("raise", "raise_on_sql", "noload"):
-            # The rows come from a query of their own, with the target's mapping-level strategies.
-            frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
-            origin = Origin(frame.site(place), ())
+        # The rows come from a query of their own, with the target's mapping-level strategies.
+        frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
+        origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded else (NO_LOADS if loaded is False else None)
     if below is not None and rel.uselist and rel.back_populates:
         back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)

@@ -11,6 +11,7 @@ from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
+from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.values import (
@@ -85,6 +86,8 @@ class Engine:
         self._active: dict[str, list[Key]] = {}
         self._globals: dict[tuple[str, str], Value] = {}
         self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
+        self.closures: dict[tuple[str, Place], tuple[Definition, Key]] = {}
+        self._started: set[str] = set()
         self._nested: dict[str, Definition] = {}
         self._responses: dict[str, Value | None] = {}
         self._methods: dict[str, list[Class]] = {}
@@ -104,7 +107,7 @@ class Engine:
         outer = frame.function.id
         function_id = f"{outer}.{facts.name}@{facts.pos[0]}:{facts.pos[1]}"
         if function_id not in self._nested:
-            self._nested[function_id] = Definition(function_id, frame.path, facts, frame.cls)
+            self._nested[function_id] = Definition(function_id, frame.path, facts, None)
         return function_id
 
     def reaches(self, facts: f.FunctionFacts) -> bool:
@@ -205,6 +208,7 @@ class Engine:
 
     def _solve(self, definition: Definition, key: Key, depth: int) -> Summary:
         summary = _NOTHING
+        self._started.add(definition.id)
         self._active[definition.id].append(key)
         for _ in range(ROUNDS):
             self._running[key] = summary
@@ -238,7 +242,23 @@ class Engine:
             self._respond(frame, returns, mask, self._responses[definition.id], definition.facts.pos)
         summary = frame.summary(returns, mask, _fields(frame, definition))
         self.facts[key] = frame.facts()
+        if depth == 1:
+            self._run_uncalled(frame)
         return summary
+
+    def _run_uncalled(self, frame: Run) -> None:
+        """Run closures that nothing has called: they are returned, registered or decorated."""
+        for function in frame.defined:
+            definition = self.definition(function.id)
+            if function.id in self._started or not self.reaches(definition.facts):
+                continue
+            if is_handler(self, definition):
+                self._responses[definition.id] = response_annotation(self, definition)
+            values = entry_arguments(self, definition, None)
+            self.summary(definition, values, function.captured, 1, None)
+            captured = tuple((name, widen(value)) for name, value in function.captured)
+            key: Key = (definition.id, tuple(widen(value) for value in values), captured)
+            self.closures[definition.path, definition.facts.pos] = (definition, key)
 
     @staticmethod
     def _respond(frame: Run, returns: Value, mask: int, response: Value | None, place: Place) -> None:

@@ -407,7 +407,9 @@ def _continue(frame: Run, statement: f.Continue) -> None:
 
 
 def _def(frame: Run, statement: f.Def) -> None:
-    frame.bind(statement.function.name, (frame.closure(statement.function), 0))
+    closure = frame.closure(statement.function)
+    frame.defined += closure.only(Function)
+    frame.bind(statement.function.name, (closure, 0))
 
 
 def _class(frame: Run, statement: f.ClassDef) -> None:
