@@ -115,7 +115,7 @@ class Walk:
         if ".gitignore" in entries:
             rules = (*rules, *self._rules_of(os.path.join(folder, ".gitignore"), folder))
         for name, entry in entries.items():
-            if name.endswith(".py") and entry.is_file():
+            if name.endswith(".py") and self._is_file(entry):
                 if not _ignored(entry.path, False, rules):
                     self._found.add(entry.path)
                     if entry.is_symlink():
@@ -127,6 +127,13 @@ class Walk:
                 and not _ignored(entry.path, True, rules)
             ):
                 yield entry.path, rules
+
+    def _is_file(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_file()
+        except OSError as error:  # a link that leads to itself
+            self._fail(entry.path, error)
+            return False
 
     def _rules_above(self, folder: str) -> tuple[Patterns, ...]:
         """The rules of all folders from the top of the repository (or project) down to the parent of *folder*."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rows, sql
+from nplus1_lint.infer import expiry, rows
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -79,17 +79,17 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
 def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
     first = arguments.positional[0] if arguments.positional else None
     if last == "enumerate" and first is not None:
-        item, mask = frame.iterate(first, _argument_place(arguments, 0, place))
+        item, mask = _iterate_argument(frame, arguments, 0, first, place)
         return many(tuple_of((SCALAR, item)), "iterator", _size(first[0])), mask
     if last == "zip":
-        items = [frame.iterate(a, _argument_place(arguments, i, place)) for i, a in enumerate(arguments.positional)]
+        items = [_iterate_argument(frame, arguments, i, a, place) for i, a in enumerate(arguments.positional)]
         return many(tuple_of(tuple(v for v, _ in items)), "iterator"), arguments.mask
     if last == "range":
         return many(SCALAR, "iterator"), arguments.mask
     if last in ("dict",):
         return _dict(first, arguments)
     if last in ("next", "anext") and first is not None:
-        item, mask = frame.iterate(first, _argument_place(arguments, 0, place))
+        item, mask = _iterate_argument(frame, arguments, 0, first, place)
         default = arguments.positional[1][0] if len(arguments.positional) > 1 else UNKNOWN
         return join(item, default), mask
     if last == "getattr" and first is not None:
@@ -104,7 +104,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
         _counted(frame, arguments)
         return SCALAR, first[1]
     if last in ("any", "all", "sum", "str") and first is not None:
-        frame.iterate(first, _argument_place(arguments, 0, place))
+        _iterate_argument(frame, arguments, 0, first, place)
         return SCALAR, arguments.mask
     return (SCALAR, arguments.mask) if last in _KEEPS else None
 
@@ -136,10 +136,11 @@ def _call_chain(expr: f.Expr) -> frozenset[Place]:
     return frozenset(places)
 
 
-def _argument_place(arguments: Arguments, position: int, place: Place) -> Place:
+def _iterate_argument(frame: Frame, arguments: Arguments, position: int, val: Val, place: Place) -> Val:
+    """Iterate an argument; a query that it executes stands on the argument itself."""
     if position < len(arguments.exprs):
-        return sql.place_of(arguments.exprs[position]) or place
-    return place
+        return frame.iterate_expr(arguments.exprs[position], val)
+    return frame.iterate(val, place)
 
 
 def _size(value: Value) -> int | None:
@@ -151,7 +152,7 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
     items, mask = UNKNOWN, 0
     size: int | None = None
     for position, argument in enumerate(arguments.positional[:1] if last != "chain" else arguments.positional):
-        item, one = frame.iterate(argument, _argument_place(arguments, position, place))
+        item, one = _iterate_argument(frame, arguments, position, argument, place)
         items, mask = join(items, item), mask | one
         size = _size(argument[0])
     fetched = any(
@@ -246,7 +247,10 @@ def looped(
     """Run a callback once per item, as ``map`` and ``sorted(key=…)`` do."""
     if not any(type(a) in (Function, BoundMethod, ClassRef) for a in callback[0].atoms):
         return UNKNOWN, callback[1]
-    items = [frame.iterate(i, place) for i in iterables]
+    if arguments is not None:
+        items = [_iterate_argument(frame, arguments, 0, iterables[0], place)]
+    else:
+        items = [frame.iterate(i, place) for i in iterables]
     written = arguments.exprs[0] if arguments is not None and arguments.exprs else None
     bounded = is_bounded(frame, written, iterables[0][0]) if written is not None else _size(iterables[0][0]) is not None
     loop = Loop(

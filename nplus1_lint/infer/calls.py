@@ -61,9 +61,23 @@ def evaluate_call(frame: Frame, expr: f.Call) -> Val:
         for argument in expr.args[:1]:
             if isinstance(argument, f.Comprehension) and argument.kind == "generator":
                 frame.forget_loop(argument.pos)
+    mark = frame.mark()
     if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
         return _super(frame)
-    return frame.call(callee, arguments, expr.pos)
+    result = frame.call(callee, arguments, expr.pos)
+    if callee[0].first(BoundMethod) is not None:
+        _plain_select(frame, mark)
+    return result
+
+
+def _plain_select(frame: Frame, mark: int) -> None:
+    """A count through a name bound to a method stands on no query expression: it is reported as a SELECT."""
+    for index in range(mark, len(frame.emissions)):
+        emission = frame.emissions[index]
+        query = emission.effect.query
+        if not emission.effect.chain and query is not None and emission.effect.kind in (Kind.COUNT, Kind.EXISTS):
+            effect = emission.effect._replace(kind=Kind.SELECT, query=query._replace(aggregate=None))
+            frame.emissions[index] = emission._replace(effect=effect)
 
 
 def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:

@@ -83,6 +83,8 @@ def execute(
 def _effect_kind(atom: Statement, method: str) -> Kind:
     if atom.style in ("insert", "update", "delete") or method in ("update", "delete"):
         return Kind.WRITE
+    if method == "__iter__":
+        return Kind.SELECT  # its rows are iterated, whatever their columns
     aggregates = [name for entity, name in atom.entities if entity == "aggregate" and name != "exists"]
     if method == "count" or (aggregates and len(aggregates) == len(atom.entities) and "group_by" not in atom.flags):
         return Kind.COUNT
@@ -91,6 +93,8 @@ def _effect_kind(atom: Statement, method: str) -> Kind:
 
 
 def _aggregate(atom: Statement, method: str) -> str | None:
+    if method == "__iter__":
+        return None
     if method == "count":
         return "count"
     if atom.style == "exists":

@@ -90,6 +90,8 @@ SESSION_ONLY: Final = frozenset(
 BULK_WRITES: Final = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 
 
+AGGREGATES: Final = frozenset({"count", "sum", "min", "max", "avg"})
+
 # -- loader options --------------------------------------------------------------------------------------------------
 
 EAGER_OPTIONS: Final = frozenset({

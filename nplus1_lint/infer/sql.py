@@ -70,7 +70,7 @@ def _entity(frame: Frame, value: Value) -> Entity:
             return ("row", atom.id)
         if kind is ColumnRef:
             return ("column", f"{atom.model}.{atom.column}")
-        if kind is Aggregate:
+        if kind is Aggregate and atom.name in lib.AGGREGATES:
             return ("aggregate", atom.name)
         if kind is Option and atom.model:
             return ("row", atom.model)

@@ -12,15 +12,18 @@ from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, State, Val
 from nplus1_lint.infer.values import (
     NONE,
+    SOME,
     UNKNOWN,
     ClassRef,
     Const,
     Function,
     Instance,
     Many,
+    Mapping,
     Row,
     Session,
     SessionFactory,
+    Tuple,
     Value,
     join,
     of,
@@ -152,9 +155,12 @@ def _is_none(value: Value) -> bool | None:
     return True if all(nones) else None if any(nones) else _certain(value)
 
 
+_NEVER_NONE = (Session, SessionFactory, ClassRef, Function, Const, Many, Mapping, Tuple)
+
+
 def _certain(value: Value) -> bool | None:
     """Rows, sessions and instances are not None; plain data of unknown making may be."""
-    sure = all(type(a) in (Session, SessionFactory, ClassRef, Function, Const) for a in value.atoms)
+    sure = all(a == SOME or type(a) in _NEVER_NONE for a in value.atoms)
     return False if sure else None
 
 

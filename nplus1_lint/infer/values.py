@@ -304,6 +304,9 @@ class Value(NamedTuple):
 
 
 UNKNOWN: Final = Value((), "unknown")
+SOME: Final = Scalar("some")
+"""A literal whose value does not matter, but that it is not None."""
+
 SCALAR: Final = Value((Scalar("scalar"),))
 NONE: Final = Value((Const("const", None),))
 TRUE: Final = Value((Const("const", True),))
@@ -470,7 +473,7 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
     kind = type(atom)
     if kind is Const:
         keep = atom.value is None or isinstance(atom.value, bool)
-        return atom if keep else Scalar("scalar")
+        return atom if keep else SOME
     if kind is ScalarOf:
         return Scalar("scalar")
     if kind is Many:
