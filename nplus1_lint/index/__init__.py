@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from nplus1_lint.index.facts import ModuleFacts, ParseError
 from nplus1_lint.index.modules import absolute, aliases, packages
-
-if TYPE_CHECKING:
-    from nplus1_lint.findings import ScanError
 
 Progress = Callable[[str, int, int], None]
 _POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
@@ -51,10 +48,6 @@ class Index:
 
         with open(self.locations[path], "rb") as handle:
             return decode(handle.read())
-
-    def errors(self, path: str) -> ScanError | None:
-        """Return the parse error of the file at *path*, if it has one."""
-        return next((m.parse_error.scan_error(path) for m in self.modules if m.path == path and m.parse_error), None)
 
 
 def index_files(

@@ -77,6 +77,10 @@ class Analysis:
         self.project: Project = engine.project
         self.function_count = engine.project.function_count
         self.model_count = len(engine.project.models)
+        self._lambda_nodes: dict[Place, list[tuple[str, NodeKind]]] = {}
+        for site, kind in engine.nodes.items():
+            if ".<lambda>" in site.function:
+                self._lambda_nodes.setdefault(site.place, []).append((site.function, kind))
         self.repetitions = tuple(self._repetitions(engine.facts))
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
@@ -134,14 +138,10 @@ class Analysis:
     def _node(self, function: str, place: Place) -> NodeKind:
         """Return what stands at a place; one inside a lambda was noted under the lambda's own id."""
         found = self._engine.nodes.get(Site(function, place))
-        if found is None:
-            inside = (
-                kind
-                for site, kind in self._engine.nodes.items()
-                if site.place == place and site.function.startswith(f"{function}.<lambda>")
-            )
-            found = next(inside, NodeKind.CALL)
-        return found
+        if found is not None:
+            return found
+        inside = self._lambda_nodes.get(place, ())
+        return next((kind for owner, kind in inside if owner.startswith(f"{function}.<lambda>")), NodeKind.CALL)
 
     # -- routers --------------------------------------------------------------------------------------------------
 

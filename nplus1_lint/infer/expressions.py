@@ -90,7 +90,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
     expiry.refreshed(frame, expr.value, mark)
     if path is not None and any(type(a) is Row for a in base[0].atoms) and rows.rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
-        frame.bind_path(path, found)
+        frame.bind(path, found)
     return found
 
 

@@ -222,10 +222,6 @@ class Frame(abc.ABC):
             del env[key]
         env[name] = Binding(val[0], val[1], born)
 
-    def bind_path(self, path: str, val: Val) -> None:
-        """Assign an attribute path such as ``self.session``."""
-        self.bind(path, val)
-
     def lookup(self, name: str) -> Val | None:
         """Return a local name's value, or None when it is not local."""
         binding = self.state.env.get(name)
