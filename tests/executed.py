@@ -373,6 +373,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_growth(example, folder, bad=bad)
     elif example.proof is Proof.WASTE:
         _prove_waste(example, folder, bad=bad)
+    elif example.proof is Proof.MISSING_GREENLET:
+        _prove_missing_greenlet(example, folder, bad=bad)
 
 
 def _prove_growth(example: Example, folder: Path, *, bad: bool) -> None:
@@ -385,6 +387,19 @@ def _prove_growth(example: Example, folder: Path, *, bad: bool) -> None:
         assert large > small, f"{told}; a bad example must grow"
     else:
         assert large <= small, f"{told}; a good example must not grow"
+
+
+def _prove_missing_greenlet(example: Example, folder: Path, *, bad: bool) -> None:
+    """pydantic hides the exception behind its own, so the chain of causes is searched for it."""
+    files = files_of(example)
+    materialise(files, folder)
+    try:
+        run(folder, files, SMALL)
+    except Exception as error:
+        assert bad, f"{example.name}: a good example must run"
+        assert "MissingGreenlet" in f"{error!r} {error.__cause__!r} {error.__context__!r}", f"{example.name}: {error!r}"
+    else:
+        assert not bad, f"{example.name}: a bad example must raise MissingGreenlet"
 
 
 def _prove_waste(example: Example, folder: Path, *, bad: bool) -> None:

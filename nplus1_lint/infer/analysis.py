@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
-from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Read
+from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Misread, Read
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
 
@@ -51,6 +51,23 @@ class Repetition:
 
 
 @dataclass(frozen=True, slots=True)
+class AsyncRead:
+    """A read that raises ``MissingGreenlet``.
+
+    Attributes:
+        path: project path of the function's file.
+        function: qualified name of the function around it.
+        read: what is read.
+        node: the syntax that stands at the place.
+    """
+
+    path: str
+    function: str
+    read: Misread
+    node: NodeKind
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """What one router, or one module that no router reaches, loads and reads.
 
@@ -82,6 +99,7 @@ class Analysis:
             if ".<lambda>" in site.function:
                 self._lambda_nodes.setdefault(site.place, []).append((site.function, kind))
         self.repetitions = tuple(self._repetitions(engine.facts))
+        self.async_reads = tuple(self._async_reads(engine.facts))
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
         )
@@ -142,6 +160,17 @@ class Analysis:
             return found
         inside = self._lambda_nodes.get(place, ())
         return next((kind for owner, kind in inside if owner.startswith(f"{function}.<lambda>")), NodeKind.CALL)
+
+    def _async_reads(self, runs: dict[Key, Facts]) -> Iterable[AsyncRead]:
+        """Each place once; a query that is known goes before one that is not."""
+        reads = {misread: facts.function for facts in runs.values() for misread in facts.misreads}
+        seen: set[tuple[str, Place]] = set()
+        for read in sorted(reads, key=lambda r: (r.place, r.origin is None, r.attribute, r.origin or r.place)):
+            path = self.path_of(read.place)
+            if (path, read.place.place) not in seen:
+                seen.add((path, read.place.place))
+                node = self._node(read.place.function, read.place.place)
+                yield AsyncRead(path, self.function_name(read.place.function), read, node)
 
     # -- routers --------------------------------------------------------------------------------------------------
 

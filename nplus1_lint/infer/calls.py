@@ -16,6 +16,7 @@ from nplus1_lint.infer.values import (
     NONE,
     SCALAR,
     UNKNOWN,
+    Adapter,
     Aggregate,
     BoundMethod,
     ClassRef,
@@ -239,6 +240,12 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
             return of(Session("session", "connection", is_async, False)), 0
         if last == "paginate" and arguments.positional:
             return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
+    if root == "pydantic" and last in ("TypeAdapter", "parse_obj_as"):
+        made = serialise.adapter(frame, arguments)
+        if last == "TypeAdapter":
+            return made
+        rest = Arguments(arguments.positional[1:], {})
+        return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
     found = call_builtin(frame, atom.name, root, last, arguments, place)
     if found is not None:
         return found
@@ -281,6 +288,8 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
         return of(atom), mask
     if kind in (Aggregate, Condition):
         return of(atom), mask | arguments.mask
+    if kind is Adapter:
+        return serialise.adapter_method(frame, atom, name, arguments, place)
     if kind is ClassRef:
         return serialise.class_call(frame, atom, name, arguments, place)
     return SCALAR, mask | arguments.mask

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import serialise
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -133,6 +134,7 @@ class Classes:
         init = self._engine.project.hierarchy.find_method(class_id, "__init__")
         if init is None:
             fields = self._argument_fields(class_id, arguments) if self.holds_arguments(class_id) else ()
+            serialise.constructed(frame, class_id, fields, arguments.mask, place)
             return of(Instance("instance", class_id, True, fields)), arguments.mask
         names = [p.name for p in init.facts.params][1:]
         fields = _interesting_fields(names, arguments)

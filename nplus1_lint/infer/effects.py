@@ -56,6 +56,20 @@ class Query(NamedTuple):
     nullable: bool
 
 
+class Reader(NamedTuple):
+    """A serialiser's schema on its way through the attributes of a row.
+
+    Attributes:
+        schema: id of the outermost schema.
+        model: id of the mapped class that it was given.
+        path: the attributes from there to the one read, itself included.
+    """
+
+    schema: str
+    model: str
+    path: tuple[str, ...]
+
+
 class Effect(NamedTuple):
     """One statement that a function runs, itself or through calls.
 
@@ -68,6 +82,7 @@ class Effect(NamedTuple):
         chain: the calls from the running function to the site, outermost first.
         loops: how many loops of callees stand around it.
         query: how it was made, or None.
+        reader: the schema for which it runs, or None when code reads.
     """
 
     kind: Kind
@@ -79,6 +94,7 @@ class Effect(NamedTuple):
     chain: tuple[Site, ...]
     loops: int
     query: Query | None
+    reader: Reader | None = None
 
 
 class Loop(NamedTuple):
@@ -164,6 +180,44 @@ class Escape(NamedTuple):
     why: str
 
 
+class Misread(NamedTuple):
+    """A read on a row of an ``AsyncSession`` that would query outside its greenlet: it raises ``MissingGreenlet``.
+
+    Attributes:
+        place: the read.
+        scope: the innermost statement around it.
+        model: id of the mapped class.
+        attribute: the relationship or column.
+        origin: the query that loaded the row, or None.
+        expired: a commit or rollback has expired the row.
+        reader: as in `Effect`.
+    """
+
+    place: Site
+    scope: tuple[int, int, int, int]
+    model: str
+    attribute: str
+    origin: Site | None
+    expired: bool
+    reader: Reader | None
+
+
+class Repeat(NamedTuple):
+    """The same query with the same arguments, a second time on one path.
+
+    Attributes:
+        place: the second call.
+        scope: the innermost statement around it.
+        first: the first call.
+        effects: what it runs.
+    """
+
+    place: Site
+    scope: tuple[int, int, int, int]
+    first: Site
+    effects: tuple[Effect, ...]
+
+
 class Summary(NamedTuple):
     """All that a caller needs of a function in one context.
 
@@ -187,4 +241,6 @@ class Facts(NamedTuple):
     reads: tuple[Read, ...]
     executions: tuple[Execution, ...]
     escapes: tuple[Escape, ...]
+    misreads: tuple[Misread, ...]
+    repeats: tuple[Repeat, ...]
     calls: tuple[object, ...]

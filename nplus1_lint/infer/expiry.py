@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.values import NO_LOADS, Many, Mapping, Origin, Row, Tuple, Value
+from nplus1_lint.infer.values import NO_LOADS, PENDING, Function, Loads, Many, Mapping, Origin, Row, Tuple, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def expire(frame: Frame) -> None:
         if _root_is_row(frame, name):
             del env[name]  # what was read from a row before is read anew
             continue
-        changed = _mapped(binding.value, _expired)
+        changed = map_rows(binding.value, _expired)
         if changed is not binding.value:
             env[name] = binding._replace(value=changed)
 
@@ -44,9 +44,29 @@ def _root_is_row(frame: Frame, path: str) -> bool:
 
 
 def _expired(atom: Row) -> Row:
-    if atom.origin is None or atom.loads is None or EXPIRED in atom.loads:
+    if atom.loads is None or EXPIRED in atom.loads:
+        return atom
+    if PENDING in atom.loads:
+        return atom._replace(loads=frozenset({EXPIRED}))
+    if atom.origin is None:
         return atom
     return atom._replace(loads=atom.loads | {EXPIRED})
+
+
+def add(frame: Frame, expr: f.Expr, is_async: bool) -> None:
+    """``session.add(row)``: the name holds a row of that session from here on."""
+    path = dotted(expr)
+    binding = frame.state.env.get(path) if path else None
+    if path is None or binding is None:
+        return
+
+    def added(atom: Row) -> Row:
+        new = atom.loads is None and atom.origin is None
+        return atom._replace(loads=frozenset({PENDING}), is_async=is_async) if new else atom
+
+    changed = map_rows(binding.value, added)
+    if changed is not binding.value:
+        frame.state.env[path] = binding._replace(value=changed)
 
 
 def fresh(atom: Row) -> Row:
@@ -67,30 +87,39 @@ def refreshed(frame: Frame, expr: f.Expr, mark: int) -> None:
     path = dotted(expr)
     binding = frame.state.env.get(path) if path else None
     if path is not None and binding is not None:
-        frame.state.env[path] = binding._replace(value=_mapped(binding.value, fresh))
+        frame.state.env[path] = binding._replace(value=map_rows(binding.value, fresh))
 
 
-def renew(frame: Frame, expr: f.Expr, origin: Origin | None) -> None:
-    """After ``refresh(row)``, the name holds a row loaded there; after a partial one, the same row unexpired."""
+def renew(frame: Frame, expr: f.Expr, origin: Origin | None, loaded: Loads = NO_LOADS) -> None:
+    """After ``refresh(row)``, the name holds a row loaded there; after a partial one, the same row with more loaded.
+
+    Args:
+        frame: the running function.
+        expr: the refreshed row as written.
+        origin: where a full refresh stands, or None for a partial one.
+        loaded: the relationships that a partial refresh names.
+    """
     path = dotted(expr)
     binding = frame.state.env.get(path) if path else None
     if path is None or binding is None:
         return
 
     def change(atom: Row) -> Row:
-        if origin is None:
-            return fresh(atom)
-        return atom._replace(loads=NO_LOADS, origin=origin)
+        if origin is not None:
+            return atom._replace(loads=NO_LOADS, origin=origin)
+        renewed = fresh(atom)
+        return renewed._replace(loads=(renewed.loads or NO_LOADS) | loaded) if loaded else renewed
 
-    frame.bind(path, (_mapped(binding.value, change), binding.mask), binding.born)
+    frame.bind(path, (map_rows(binding.value, change), binding.mask), binding.born)
 
 
 def unexpired(value: Value) -> Value:
     """Return a value whose rows are fresh."""
-    return _mapped(value, fresh)
+    return map_rows(value, fresh)
 
 
-def _mapped(value: Value, change: Callable[[Row], Row], depth: int = _DEPTH) -> Value:
+def map_rows(value: Value, change: Callable[[Row], Row], depth: int = _DEPTH) -> Value:
+    """Return a value with every row in it changed, in collections too."""
     if depth == 0 or not value.atoms:
         return value
     atoms = tuple(_mapped_atom(atom, change, depth) for atom in value.atoms)
@@ -101,9 +130,12 @@ def _mapped_atom(atom: Any, change: Callable[[Row], Row], depth: int) -> Any:
     if isinstance(atom, Row):
         return change(atom)
     if isinstance(atom, Many):
-        return atom._replace(item=_mapped(atom.item, change, depth - 1))
+        return atom._replace(item=map_rows(atom.item, change, depth - 1))
     if isinstance(atom, Mapping):
-        return atom._replace(value=_mapped(atom.value, change, depth - 1))
+        return atom._replace(value=map_rows(atom.value, change, depth - 1))
+    if isinstance(atom, Function) and atom.captured:
+        captured = tuple((name, map_rows(value, change, depth - 1)) for name, value in atom.captured)
+        return atom._replace(captured=captured)
     if isinstance(atom, Tuple):
-        return atom._replace(items=tuple(_mapped(item, change, depth - 1) for item in atom.items))
+        return atom._replace(items=tuple(map_rows(item, change, depth - 1) for item in atom.items))
     return atom

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, expiry, rows, sql
+from nplus1_lint.infer import execution, expiry, greenlets, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.loops import comprehension_loop
@@ -126,7 +126,8 @@ def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place)
     if kind is Session and name in ("no_autoflush", "session", "registry", "sync_session"):
         return of(atom), mask
     if kind is BoundMethod and atom.name == "awaitable_attrs":
-        return frame.attribute((atom.receiver, mask), name, place)
+        found, one = frame.attribute((atom.receiver, mask), name, place)
+        return greenlets.outside(found), one
     if kind is Statement and name in ("c", "columns", "selected_columns", "exported_columns"):
         return of(External("external", "sqlalchemy.column()")), mask
     if kind is Tuple:

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Query, Read, Summary
+from nplus1_lint.infer.effects import (
+    Effect,
+    Emission,
+    Escape,
+    Execution,
+    Facts,
+    Kind,
+    Loop,
+    Misread,
+    Query,
+    Read,
+    Reader,
+    Repeat,
+    Summary,
+)
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
 from nplus1_lint.infer.values import Function as FunctionValue
 
@@ -148,6 +162,9 @@ class Frame(abc.ABC):
         self.reads: list[Read] = []
         self.executions: list[Execution] = []
         self.escapes: list[Escape] = []
+        self.misreads: list[Misread] = []
+        self.repeats: list[Repeat] = []
+        self.reader: Reader | None = None  # the schema that reads rows now
         self.calls: dict[object, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
@@ -251,11 +268,16 @@ class Frame(abc.ABC):
     def note_node(self, expr: f.Expr, mark: int) -> None:
         """Remember what syntax stands where effects have happened since a mark: a finding names the exact node."""
         kind = _NODES.get(type(expr))
-        if kind is not None and len(self.emissions) > mark:
+        seen = len(self.emissions) > mark or (
+            self.misreads and self.misreads[-1].place.place == getattr(expr, "pos", None)
+        )
+        if kind is not None and seen:
             self.engine.nodes[self.site(expr.pos)] = kind  # type: ignore[union-attr]
 
     def record(self, effect: Effect, place: Place) -> None:
         """Record an effect at a place of this function."""
+        if self.reader is not None and effect.reader is None:
+            effect = effect._replace(reader=self.reader)
         loops = tuple(state.loop for state in self.loops)
         self.state.pending.add(len(self.emissions))
         self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
@@ -392,6 +414,8 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.reads)),
             tuple(dict.fromkeys(self.executions)),
             tuple(dict.fromkeys(self.escapes)),
+            tuple(dict.fromkeys(self.misreads)),
+            tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
         )
 

@@ -134,6 +134,8 @@ TRANSPARENT_WRAPPERS: Final = frozenset(
     {"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task"}
 )
 CHUNKERS: Final = frozenset({"batched", "chunked", "ichunked", "sliced"})
+ADAPTER_READS: Final = frozenset({"validate_python", "dump_python", "dump_json"})
+SCHEMA_BASES: Final = frozenset({"BaseModel", "RootModel", "SQLModel", "GenericModel", "BaseSettings"})
 VALIDATORS: Final = frozenset({"model_validate", "from_orm", "parse_obj", "validate", "from_attributes"})
 ROUTE_DECORATORS: Final = frozenset(
     {"get", "post", "put", "patch", "delete", "route", "api_route", "websocket", "head", "options", "websocket_route"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer.values import NO_LOADS, Loads
+from nplus1_lint.infer.values import NO_LOADS, PENDING, Loads
 
 if TYPE_CHECKING:
     from nplus1_lint.link.models import Model, Relationship
@@ -21,6 +21,8 @@ def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
         True when loaded, False when reading it queries, None when it cannot be known.
     """
     name = relationship.name
+    if loads is not None and PENDING in loads:
+        return None
     if loads is not None and name in loads:
         return True
     if loads is not None and (f"!{name}" in loads or "!*" in loads):
@@ -53,7 +55,7 @@ def below(loads: Loads | None, name: str) -> Loads | None:
 def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
     """True if reading a column of a row queries: deferred in the mapping, or left out by ``load_only``/``defer``."""
     declared = model.columns.get(column)
-    if loads is None or declared is None or declared.primary_key:
+    if loads is None or declared is None or declared.primary_key or PENDING in loads:
         return False
     if f"~{column}" in loads:
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer import expiry, loading
+from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
@@ -38,6 +38,9 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     engine = frame.engine
     model = engine.project.models[atom.model]
     if expiry.EXPIRED in (atom.loads or ()) and (name in model.columns or name in model.relationships):
+        if atom.is_async:
+            greenlets.misread(frame, atom, name, place, expired=True)
+            return (UNKNOWN if name in model.relationships else SCALAR), mask
         if not frame.handling:
             frame.emit(Kind.REFRESH, place, subject=model.id, attribute="expired", deps=mask)
         atom = expiry.fresh(atom)
@@ -46,6 +49,9 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
         return _relationship(frame, atom, mask, model, relationship, place)
     if name in model.columns:
         if loading.column_deferred(atom.loads, model, name):
+            if atom.is_async:
+                greenlets.misread(frame, atom, name, place)
+                return SCALAR, mask
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask)
         return of(ScalarOf("column-value", model.id, name)), mask
     if name in model.proxies:
@@ -57,7 +63,7 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     if definition is not None:
         return _method(frame, atom, mask, definition.id, place)
     if name == "awaitable_attrs":
-        return of(BoundMethod("bound", of(atom), "awaitable_attrs")), mask
+        return of(BoundMethod("bound", greenlets.inside(of(atom)), "awaitable_attrs")), mask
     found = engine.project.hierarchy.find_attribute(model.id, name)
     return (engine.constant(found[0].path, found[1]) if found else SCALAR), mask
 
@@ -91,6 +97,9 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         loaded = True  # a many-to-one asks the identity map first
     if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
         loaded = None  # reading it raises or gives nothing: no statement
+    if loaded is False and atom.is_async:
+        greenlets.misread(frame, atom, rel.name, place)
+        loaded = None
     if loaded is False:
         frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
         # The rows come from a query of their own, with the target's mapping-level strategies.

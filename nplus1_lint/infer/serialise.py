@@ -1,15 +1,34 @@
-"""Serialisers: a schema's fields read the attributes of the rows it is given."""
+"""Serialisers: a pydantic schema's fields read the attributes of the rows that it is given."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.index import facts as f
+from nplus1_lint.infer import expiry, rows
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import rows
-from nplus1_lint.infer.values import SCALAR, ClassRef, Instance, Many, Row, Value, item_of, many, of
+from nplus1_lint.infer.effects import Loop, Reader
+from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.values import (
+    SCALAR,
+    UNKNOWN,
+    Adapter,
+    ClassRef,
+    Function,
+    Instance,
+    Many,
+    Mapping,
+    Row,
+    Tuple,
+    Value,
+    many,
+    of,
+)
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+    from collections.abc import Iterator
+
+    from nplus1_lint.infer.frame import Frame, Place, Val
 
 _DEPTH = 5
 
@@ -19,52 +38,207 @@ def class_call(frame: Frame, cls: ClassRef, name: str, arguments: Arguments, pla
     made = of(Instance("instance", cls.id, True, ()))
     if name in lib.VALIDATORS and arguments.positional:
         value, mask = arguments.positional[0]
-        read(frame, value, mask, cls.id, place)
+        validate(frame, value, mask, (cls.id,), place)
         return made, mask
     return (
         many(made) if name == "__members__" else SCALAR if frame.engine.classes.is_enum(cls.id) else made
     ), arguments.mask
 
 
-def read(frame: Frame, value: Value, mask: int, schema: str, place: Place, depth: int = _DEPTH) -> None:
-    """Read from rows every attribute that a schema's fields name, nested schemas included."""
+def adapter(frame: Frame, arguments: Arguments) -> Val:
+    """``TypeAdapter(list[Schema])``."""
+    if not arguments.exprs:
+        return UNKNOWN, 0
+    annotation = frame.engine.annotations.value(frame.path, arguments.exprs[0], frame.concrete_class())
+    return of(Adapter("adapter", tuple(schemas_in(annotation)))), 0
+
+
+def adapter_method(frame: Frame, atom: Adapter, name: str, arguments: Arguments, place: Place) -> Val:
+    """``TypeAdapter(…).validate_python(rows)`` and its kind."""
+    if name in lib.ADAPTER_READS and arguments.positional:
+        value, mask = arguments.positional[0]
+        validate(frame, value, mask, atom.schemas, place)
+        made = of(*(Instance("instance", schema, True, ()) for schema in atom.schemas))
+        return (many(made) if value.only(Many) else made), mask
+    return SCALAR, arguments.mask
+
+
+def validate(frame: Frame, value: Value, mask: int, schemas: tuple[str, ...], place: Place) -> None:
+    """Read rows as schemas do, and say so of every effect on the way.
+
+    Args:
+        frame: the running function.
+        value: what is serialised: rows, collections of rows, other schemas.
+        mask: what it depends on.
+        schemas: ids of the schemas that may read it.
+        place: the call or the returned expression.
+    """
+    outer = frame.reader
+    for schema in schemas:
+        frame.reader = Reader(schema, "", ())
+        _read(frame, value, mask, schema, place, _DEPTH)
+    frame.reader = outer
+
+
+def _read(frame: Frame, value: Value, mask: int, schema: str, place: Place, depth: int) -> None:
     if depth == 0:
         return
     for atom in value.atoms:
-        if type(atom) is Row:
+        kind = type(atom)
+        if kind is Row:
             _read_row(frame, atom, mask, schema, place, depth)
-        elif type(atom) is Many:
-            read(frame, atom.item, mask, schema, place, depth)
-        elif type(atom) is Instance and atom.fields:
-            for _, field in atom.fields:
-                rows.escape(frame, field, place, "serialised inside another object")
+        elif kind is Many:
+            _read_each(frame, atom, mask, schema, place, depth)
+        elif kind is Mapping:
+            _read(frame, atom.value, mask, schema, place, depth)
+        elif kind is Tuple:
+            for item in atom.items:
+                _read(frame, item, mask, schema, place, depth)
+        elif kind is Instance and atom.fields and atom.cls != schema:
+            _read_object(frame, atom, mask, schema, place, depth)
+
+
+def _read_each(frame: Frame, atom: Many, mask: int, schema: str, place: Place, depth: int) -> None:
+    """A schema reads a collection row by row: a loop that no line of the program shows."""
+    if not rows.rows_in(atom.item):
+        return
+    name = schema.rpartition(":")[2]
+    bit = frame.loop_bit(place)
+    loop = Loop(
+        frame.site(place), "schema", bit, None, f"each row that {name} reads", atom.size is not None, False, False,
+        frozenset(), of(atom),
+    )  # fmt: skip
+
+    def body() -> None:
+        _read(frame, atom.item, mask | bit, schema, place, depth)
+
+    frame.run_loop(loop, frozenset(), lambda: None, body, endless=False)
+
+
+def _read_object(frame: Frame, atom: Instance, mask: int, schema: str, place: Place, depth: int) -> None:
+    """An object with rows in its fields: read field by field where the schema names them."""
+    wanted = {name: (path, annotation) for name, path, annotation in attributes_read(frame, schema)}
+    for field, value in atom.fields:
+        found = wanted.get(field)
+        inner = schemas_in(frame.engine.annotations.value(*found)) if found is not None else []
+        for nested in inner:
+            _read(frame, value, mask, nested, place, depth - 1)
+        if not inner:
+            rows.escape(frame, value, place, "serialised inside another object")
 
 
 def _read_row(frame: Frame, atom: Row, mask: int, schema: str, place: Place, depth: int) -> None:
     model = frame.engine.project.models[atom.model]
-    for name, (path, annotation) in frame.engine.classes.annotated_fields(schema).items():
-        known = name in model.relationships or name in model.proxies
+    converted = _converted(frame, atom, mask, schema, place)
+    if not any(type(a) is Row for a in converted.atoms):
+        return
+    expired = expiry.EXPIRED in (atom.loads or ())
+    around = frame.reader or Reader(schema, "", ())
+    for name, path, annotation in attributes_read(frame, schema):
+        known = name in model.relationships or name in model.proxies or (expired and name in model.columns)
+        if not known and name in model.columns:
+            known = model.columns[name].deferred or (atom.loads is not None and bool(atom.loads))
         if not known and not frame.engine.project.hierarchy.find_method(model.id, name):
             continue
+        frame.reader = around._replace(model=around.model or model.id, path=(*around.path, name))
         found, one = frame.attribute((of(atom), mask), name, place)
+        if expired:
+            # The first read reloads the row; the others find it fresh.
+            atom, expired = expiry.fresh(atom), False
         nested = frame.engine.annotations.value(path, annotation)
-        for inner in _schemas(nested):
-            read(frame, found if not found.only(Many) else item_of(found), one, inner, place, depth - 1)
+        for inner in schemas_in(nested):
+            _read(frame, found, one, inner, place, depth - 1)
+    frame.reader = around
 
 
-def _schemas(value: Value) -> list[str]:
+def _converted(frame: Frame, atom: Row, mask: int, schema: str, place: Place) -> Value:
+    """What ``@model_validator(mode="before")`` makes of the row before any field is read."""
+    value = of(atom)
+    for cls in frame.engine.project.hierarchy.mro(schema):
+        for method in cls.methods.values():
+            if any(_is_before_validator(d) for d in method.facts.decorators):
+                function = of(Function("function", method.id, of(ClassRef("class", schema)), (), ()))
+                value, mask = frame.call((function, mask), Arguments(((value, mask),), {}), place)
+    return value if value.atoms else of(atom)
+
+
+def _is_before_validator(decorator: f.Expr) -> bool:
+    if not isinstance(decorator, f.Call) or not isinstance(decorator.func, (f.Name, f.Attr)):
+        return False
+    name = decorator.func.id if isinstance(decorator.func, f.Name) else decorator.func.name
+    keywords = {key: value.value for key, value in decorator.keywords if isinstance(value, f.Const)}
+    return (name == "model_validator" and keywords.get("mode") == "before") or (
+        name == "root_validator" and keywords.get("pre") is True
+    )
+
+
+def attributes_read(frame: Frame, schema: str) -> Iterator[tuple[str, str, f.Expr]]:
+    """Yield what a schema reads of an object: the attribute's name, and the field's annotation with its module.
+
+    A field with a validation alias reads that name instead of its own; ``exclude=True`` leaves it out of the output
+    but it is read all the same (measured).
+    """
+    hierarchy = frame.engine.project.hierarchy
+    for name, (path, annotation) in frame.engine.classes.annotated_fields(schema).items():
+        if isinstance(annotation, f.Subscript) and _last(annotation.value) == "ClassVar":
+            continue
+        default = hierarchy.find_attribute(schema, name)
+        aliases = _aliases(default[1]) if default is not None else ()
+        for alias in aliases or (name,):
+            yield alias, path, annotation
+
+
+def _aliases(default: f.Expr) -> tuple[str, ...]:
+    """The names under which ``Field(alias=…)`` looks its value up; of a path the first step."""
+    if not isinstance(default, f.Call) or _last(default.func) != "Field":
+        return ()
+    keywords = dict(default.keywords)
+    written = keywords.get("validation_alias") or keywords.get("alias")
+    return tuple(_alias_names(written)) if written is not None else ()
+
+
+def _alias_names(written: f.Expr) -> Iterator[str]:
+    if isinstance(written, f.Const) and isinstance(written.value, str):
+        yield written.value
+    elif isinstance(written, f.Call) and _last(written.func) == "AliasChoices":
+        for choice in written.args:
+            yield from _alias_names(choice)
+    elif isinstance(written, f.Call) and _last(written.func) == "AliasPath" and written.args:
+        yield from _alias_names(written.args[0])
+
+
+def _last(expr: f.Expr) -> str:
+    return expr.id if isinstance(expr, f.Name) else expr.name if isinstance(expr, f.Attr) else ""
+
+
+def schemas_in(value: Value) -> list[str]:
+    """Return the classes that an annotation names, in collections too."""
     found: list[str] = []
     for atom in value.atoms:
         if type(atom) is Instance:
             found.append(atom.cls)
-        elif type(atom) is Many:
-            found += _schemas(atom.item)
-    return found
+        elif type(atom) in (Many, Mapping):
+            found += schemas_in(atom.item if type(atom) is Many else atom.value)
+        elif type(atom) is Tuple:
+            for item in atom.items:
+                found += schemas_in(item)
+    return list(dict.fromkeys(found))
 
 
 def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Place) -> bool:
     """Read a handler's result as its response schema does; False when there is no schema to follow."""
-    schemas = _schemas(annotation)
-    for schema in schemas:
-        read(frame, value, mask, schema, place)
+    schemas = schemas_in(annotation)
+    validate(frame, value, mask, tuple(schemas), place)
     return bool(schemas)
+
+
+def constructed(frame: Frame, class_id: str, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
+    """``Page(items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
+    if not any(
+        lib.root_and_last(b)[1] in lib.SCHEMA_BASES for b in frame.engine.project.hierarchy.external_bases(class_id)
+    ):
+        return
+    declared = frame.engine.classes.annotated_fields(class_id)
+    for name, value in fields:
+        if name in declared and rows.rows_in(value):
+            validate(frame, value, mask, tuple(schemas_in(frame.engine.annotations.value(*declared[name]))), place)

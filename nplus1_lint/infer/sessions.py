@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements, targets
-from nplus1_lint.infer import expiry
+from nplus1_lint.infer import expiry, greenlets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value
@@ -19,6 +19,7 @@ from nplus1_lint.infer.values import (
     ClassRef,
     ColumnRef,
     External,
+    Loads,
     Origin,
     Row,
     Session,
@@ -54,7 +55,9 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name in ("rollback", "expire_all"):
         expiry.expire(frame)
         return NONE, 0
-    if name in ("add", "add_all", "delete", "merge"):
+    if name in ("add", "add_all"):
+        return _add(frame, atom, mask, arguments, place)
+    if name in ("delete", "merge"):
         frame.emit(Kind.CHANGE, place, session=mask)
     if name in ("refresh", "merge"):
         return _reload(frame, name, arguments, place, mask)
@@ -65,10 +68,25 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
         _delete(frame, first[0], place)
         return NONE, 0
     if name == "run_sync" and first is not None:
-        sync = (of(atom._replace(is_async=False)), mask)
-        return frame.call(first, Arguments((sync, *arguments.positional[1:]), arguments.keywords), place)
+        return _run_sync(frame, atom, mask, arguments, place)
     if name in ("begin", "begin_nested", "connection", "execution_options", "__enter__", "no_autoflush", "session"):
         return of(atom), mask
+    return NONE, arguments.mask
+
+
+def _run_sync(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Place) -> Val:
+    """``run_sync(fn, …)`` calls ``fn(sync_session, …)`` in the session's greenlet: there, every read may query."""
+    callee, *rest = ((greenlets.inside(value), one) for value, one in arguments.positional)
+    keywords = {key: (greenlets.inside(value), one) for key, (value, one) in arguments.keywords.items()}
+    sync = (of(atom._replace(is_async=False)), mask)
+    result, depends = frame.call(callee, Arguments((sync, *rest), keywords), place)
+    return greenlets.outside(result), depends
+
+
+def _add(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Place) -> Val:
+    frame.emit(Kind.CHANGE, place, session=mask)
+    for expr in arguments.exprs[:1]:
+        expiry.add(frame, expr, atom.is_async)
     return NONE, arguments.mask
 
 
@@ -154,7 +172,8 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS))
     if name == "refresh":
         for expr in arguments.exprs[:1]:
-            expiry.renew(frame, expr, None if partial else Origin(frame.site(place), ()))
+            origin = None if partial else Origin(frame.site(place), ())
+            expiry.renew(frame, expr, origin, _named(frame, arguments, subject))
         return NONE, deps
     fresh = [
         of(
@@ -168,6 +187,14 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         for r in rows
     ]
     return join_all(fresh), deps
+
+
+def _named(frame: Frame, arguments: Arguments, model: str) -> Loads:
+    """The relationships among the attributes that ``refresh(row, ["heroes"])`` names."""
+    written = dict(arguments.keyword_exprs).get("attribute_names") or (arguments.exprs[1:2] or (None,))[0]
+    items = written.items if isinstance(written, f.Display) else ()
+    names = {item.value for item in items if isinstance(item, f.Const) and isinstance(item.value, str)}
+    return frozenset(names & set(frame.engine.project.models[model].relationships))
 
 
 def _delete(frame: Frame, value: Value, place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rows, serialise
+from nplus1_lint.infer import expiry, rows, serialise, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
@@ -238,8 +238,6 @@ class Engine:
         if frame.state.alive:
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
-        if definition.id in self._responses:
-            self._respond(frame, returns, mask, self._responses[definition.id], definition.facts.pos)
         summary = frame.summary(returns, mask, _fields(frame, definition))
         self.facts[key] = frame.facts()
         if depth == 1:
@@ -260,10 +258,23 @@ class Engine:
             key: Key = (definition.id, tuple(widen(value) for value in values), captured)
             self.closures[definition.path, definition.facts.pos] = (definition, key)
 
-    @staticmethod
-    def _respond(frame: Run, returns: Value, mask: int, response: Value | None, place: Place) -> None:
-        if response is None or not serialise.response(frame, returns, mask, response, place):
-            rows.escape(frame, returns, place, "returned to the framework")
+    def respond(self, frame: Frame, val: Val, expr: f.Expr) -> None:
+        """Read what a route handler returns as its response schema does; without one it escapes.
+
+        Args:
+            frame: the running function, a handler or any other.
+            val: the returned value.
+            expr: the returned expression.
+        """
+        if frame.function.id not in self._responses:
+            return
+        anchor = sql.anchor(expr)
+        place, mark = anchor.pos if anchor is not None else frame.scopes[-1], frame.mark()
+        response = self._responses[frame.function.id]
+        if response is None or not serialise.response(frame, val[0], val[1], response, place):
+            rows.escape(frame, val[0], place, "returned to the framework")
+        if anchor is not None:
+            frame.note_node(anchor, mark)
 
     def _returned(self, frame: Run, definition: Definition, values: tuple[Value, ...]) -> Val:
         produced = frame.yields if definition.facts.is_generator else frame.returns

@@ -390,7 +390,10 @@ def _finally(frame: Run, statement: f.Try, before: State) -> None:
 
 
 def _return(frame: Run, statement: f.Return) -> None:
-    frame.returns.append(frame.eval(statement.value) if statement.value is not None else (NONE, 0))
+    val = frame.eval(statement.value) if statement.value is not None else (NONE, 0)
+    frame.returns.append(val)
+    if statement.value is not None:
+        frame.engine.respond(frame, val, statement.value)
     frame.leave()
 
 

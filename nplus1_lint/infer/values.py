@@ -21,6 +21,8 @@ Loads: TypeAlias = frozenset[str]
 ``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
 
 NO_LOADS: Final[Loads] = frozenset()
+PENDING: Final = "@"
+"""The mark among the loads of a row made here and added to a session: nothing of it is loaded, a commit expires it."""
 
 
 class Site(NamedTuple):
@@ -266,6 +268,13 @@ class Const(NamedTuple):
 
     tag: str
     value: bool | int | str | None
+
+
+class Adapter(NamedTuple):
+    """``TypeAdapter(…)``: the ids of the schemas in its annotation."""
+
+    tag: str
+    schemas: tuple[str, ...]
 
 
 class Scalar(NamedTuple):

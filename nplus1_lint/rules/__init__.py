@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from nplus1_lint.rules.async_lazy_load import AsyncLazyLoad
 from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.commit_in_loop import CommitInLoop
 from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
+from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
@@ -31,12 +33,14 @@ RULES: Final[tuple[type[Rule], ...]] = (
     ReloadInLoop,
     WriteInLoop,
     CommitInLoop,
+    LazyLoadInSerializer,
     UnusedEagerLoad,
+    AsyncLazyLoad,
     CannotParse,
 )
 
 # A site that runs several kinds of statement per iteration gets one finding, by the first of these.
-PRIMARY: Final = ("NP101", "NP102", "NP103", "NP105", "NP104", "NP106", "NP108", "NP107")
+PRIMARY: Final = ("NP501", "NP101", "NP102", "NP103", "NP105", "NP104", "NP109", "NP106", "NP108", "NP107")
 
 
 def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tuple[Suspect, ...]:

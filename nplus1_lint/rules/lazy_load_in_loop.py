@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.options import options_for
 from nplus1_lint.rules.repeated import repeated, what
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def run(session: Session):
             return f"one {named} per iteration of `{repetition.loop.text}`"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            return _options(analysis, effects)
+            return f"Add .options({options_for(analysis.project, effects[:3])}) to the query that made the rows"
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load)
 
@@ -154,18 +155,5 @@ def _load(effect: Effect) -> tuple[str, str]:
 
 
 def is_lazy_load(effect: Effect) -> bool:
-    """True for lazy loads of relationships and columns."""
-    return effect.kind is Kind.LAZY_LOAD
-
-
-def _options(analysis: Analysis, effects: tuple[Effect, ...]) -> str:
-    parts = []
-    for effect in effects[:3]:
-        model = analysis.project.models[effect.subject]
-        relationship = model.relationships.get(effect.attribute)
-        if relationship is None:
-            parts.append(f"undefer({model.name}.{effect.attribute})")
-        else:
-            loader = "selectinload" if relationship.uselist else "joinedload"
-            parts.append(f"{loader}({model.name}.{effect.attribute})")
-    return f"Add .options({', '.join(dict.fromkeys(parts))}) to the query that made the rows"
+    """True for lazy loads of relationships and columns that code reads."""
+    return effect.kind is Kind.LAZY_LOAD and effect.reader is None

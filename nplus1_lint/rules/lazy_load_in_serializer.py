@@ -1,0 +1,211 @@
+"""NP109."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.options import options_for
+from nplus1_lint.rules.repeated import repeated, what
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.infer.analysis import Analysis, Repetition
+
+
+class LazyLoadInSerializer(Rule):
+    """A response model or another serialiser loads a relationship lazily once per row.
+
+    What it does
+        Flags rows given to a FastAPI response model, ``model_validate``, ``from_orm``, ``TypeAdapter``, a field of
+        another pydantic model, or a marshmallow schema, when a field of the schema (nested schemas included) names a
+        relationship, deferred column, association proxy or property of each row that nothing has loaded.
+
+    Why is this bad
+        No line of the program reads the relationship, and yet there are eleven statements for ten rows.
+        ``Field(exclude=True)`` and ``response_model_exclude`` load all the same: the field is read, then left out.
+
+    Use instead
+        The loader options that the schema needs, on the query that made the rows; the finding spells them out.
+
+    When it stays quiet
+        One row's own relationships; a field that is an alias of something else; a ``model_validator(mode="before")``
+        that makes something else of the row; rows of unknown making.
+
+    Fix safety
+        Shown only: the option belongs to the query that made the rows, which others may share.
+    """
+
+    code: ClassVar[str] = "NP109"
+    name: ClassVar[str] = "lazy-load-in-serializer"
+    severity: ClassVar[Severity] = Severity.ERROR
+    summary: ClassVar[str] = "a serialiser loads a relationship lazily once per row"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "a response model",
+            """\
+# file: schemas.py
+from pydantic import BaseModel, ConfigDict
+
+
+class HeroOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    name: str
+
+
+class TeamOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    slug: str
+    heroes: list[HeroOut]
+
+# file: app.py
+from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+from schemas import TeamOut
+
+app = FastAPI()
+current: list[Session] = []
+
+
+def get_session() -> Session:
+    return current[-1]
+
+
+@app.get("/teams", response_model=list[TeamOut])
+def teams(session: Session = Depends(get_session)):
+    found = session.scalars(select(Team)).all()
+    return found  # expect: NP109
+
+
+def run(session: Session):
+    current.append(session)
+    return TestClient(app).get("/teams").json()
+""",
+        ),
+        Example(
+            "model_validate and TypeAdapter, nested",
+            """\
+# file: app.py
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models import Hero, Team
+
+
+class Named(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    name: str
+
+
+class TeamOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    slug: str
+    members: list[Named] = Field(validation_alias="heroes", exclude=True)
+
+
+class HeroOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    team: TeamOut
+
+
+heroes_out = TypeAdapter(list[HeroOut])
+
+
+def run(session: Session):
+    listed = [TeamOut.model_validate(team) for team in session.scalars(select(Team))]  # expect: NP109
+    session.expunge_all()
+    heroes = session.scalars(select(Hero).options(joinedload(Hero.team))).unique().all()
+    return listed, heroes_out.validate_python(heroes)  # expect: NP109
+""",
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "the options that the schema needs, and one row",
+            """\
+# file: app.py
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+class HeroOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    name: str
+
+
+class TeamOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    slug: str
+    heroes: list[HeroOut]
+
+
+def run(session: Session):
+    teams = session.scalars(select(Team).options(selectinload(Team.heroes))).all()
+    listed = [TeamOut.model_validate(team) for team in teams]
+    session.expunge_all()
+    one = session.scalars(select(Team).order_by(Team.id).limit(1)).one()
+    return listed, TeamOut.model_validate(one)
+""",
+        ),
+        Example(
+            "a validator that makes plain data of the row first",
+            """\
+# file: app.py
+from typing import Any
+
+from pydantic import BaseModel, model_validator
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+class TeamOut(BaseModel):
+    slug: str
+    heroes: list[str] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def columns_alone(cls, data: Any) -> Any:
+        return {"slug": data.slug}
+
+
+def run(session: Session):
+    return [TeamOut.model_validate(team) for team in session.scalars(select(Team)).all()]
+""",
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per site whose schema loads lazily, dependent on the loop."""
+
+        def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+            named = ", ".join(dict.fromkeys(what(effect) for effect in effects[:3]))
+            return f"{_schema(effects[0])} costs one {named} per row of `{repetition.loop.text}`"
+
+        def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
+            needed = options_for(analysis.project, effects)
+            return f"{_schema(effects[0])} needs .options({needed}) on the query that made the rows"
+
+        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice)
+
+
+def _schema(effect: Effect) -> str:
+    return effect.reader.schema.rpartition(":")[2] if effect.reader is not None else "the schema"
+
+
+def is_lazy_load(effect: Effect) -> bool:
+    """True for lazy loads that a schema causes."""
+    return effect.kind is Kind.LAZY_LOAD and effect.reader is not None
