@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 from sqlalchemy.pool import StaticPool
@@ -170,19 +171,22 @@ class Log:
     Attributes:
         root: the folder of the program; frames outside of it are not recorded.
         statements: the SQL texts; an executemany is one.
+        parameters: the values bound in each, as text.
         stacks: for each statement the program's lines on the stack, innermost first.
         lazy: names of the relationships that were loaded lazily.
     """
 
     root: Path
     statements: list[str] = field(default_factory=list)
+    parameters: list[str] = field(default_factory=list)
     stacks: list[tuple[Site, ...]] = field(default_factory=list)
     lazy: set[str] = field(default_factory=set)
 
-    def record(self, sql: str) -> None:
+    def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
         if sql.lstrip("( \n").upper().startswith(_COUNTED):
             self.statements.append(sql)
+            self.parameters.append(repr(parameters))
             self.stacks.append(self.stack())
 
     def stack(self) -> tuple[Site, ...]:
@@ -223,8 +227,8 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
     """Record what is sent to *engine* while the block runs."""
     log = Log(root)
 
-    def on_execute(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
-        log.record(sql)
+    def on_execute(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+        log.record(sql, parameters)
 
     def on_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
@@ -373,6 +377,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_growth(example, folder, bad=bad)
     elif example.proof is Proof.WASTE:
         _prove_waste(example, folder, bad=bad)
+    elif example.proof is Proof.TWICE:
+        _prove_twice(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
         _prove_missing_greenlet(example, folder, bad=bad)
 
@@ -389,17 +395,30 @@ def _prove_growth(example: Example, folder: Path, *, bad: bool) -> None:
         assert large <= small, f"{told}; a good example must not grow"
 
 
+def _prove_twice(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    materialise(files, folder)
+    log = run(folder, files, SMALL)
+    most, asked = 0, Counter[tuple[str, str]]()
+    for statement in zip(log.statements, log.parameters, strict=True):
+        if not statement[0].lstrip("( ").upper().startswith(("SELECT", "WITH")):
+            asked.clear()  # the answer may have changed
+        asked[statement] += 1
+        most = max(most, asked[statement])
+    assert (most > 1) is bad, f"{example.name}: one statement is sent {most} times with the same parameters"
+
+
 def _prove_missing_greenlet(example: Example, folder: Path, *, bad: bool) -> None:
     """pydantic hides the exception behind its own, so the chain of causes is searched for it."""
     files = files_of(example)
     materialise(files, folder)
-    try:
+    if not bad:
         run(folder, files, SMALL)
-    except Exception as error:
-        assert bad, f"{example.name}: a good example must run"
-        assert "MissingGreenlet" in f"{error!r} {error.__cause__!r} {error.__context__!r}", f"{example.name}: {error!r}"
-    else:
-        assert not bad, f"{example.name}: a bad example must raise MissingGreenlet"
+        return
+    with pytest.raises(Exception, match="greenlet") as raised:
+        run(folder, files, SMALL)
+    chain = (raised.value, raised.value.__cause__, raised.value.__context__)
+    assert "MissingGreenlet" in repr(chain), f"{example.name}: raises {chain!r}"
 
 
 def _prove_waste(example: Example, folder: Path, *, bad: bool) -> None:

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
-from nplus1_lint.infer.effects import Effect, Emission, Escape, Execution, Facts, Kind, Loop, Misread, Read
+from nplus1_lint.infer.effects import (
+    CHANGES,
+    Effect,
+    Emission,
+    Escape,
+    Execution,
+    Facts,
+    Kind,
+    Loop,
+    Misread,
+    Read,
+    Repeat,
+)
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
 
@@ -68,6 +80,16 @@ class AsyncRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A query that has run before on the same path; fields as in `AsyncRead`."""
+
+    path: str
+    function: str
+    repeat: Repeat
+    node: NodeKind
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """What one router, or one module that no router reaches, loads and reads.
 
@@ -100,6 +122,12 @@ class Analysis:
                 self._lambda_nodes.setdefault(site.place, []).append((site.function, kind))
         self.repetitions = tuple(self._repetitions(engine.facts))
         self.async_reads = tuple(self._async_reads(engine.facts))
+        self.repeats = tuple(self._repeats(engine.facts))
+        self.changing_loops = frozenset(
+            r.loop.site
+            for r in self.repetitions
+            if any(e.kind in CHANGES and e.kind is not Kind.WORK for e in r.effects)
+        )
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
         )
@@ -171,6 +199,25 @@ class Analysis:
                 seen.add((path, read.place.place))
                 node = self._node(read.place.function, read.place.place)
                 yield AsyncRead(path, self.function_name(read.place.function), read, node)
+
+    def _repeats(self, runs: dict[Key, Facts]) -> Iterable[Again]:
+        """A query that runs again in every context in which its function runs."""
+        found: dict[tuple[Site, Site], list[Repeat]] = {}
+        contexts: dict[str, int] = {}
+        for facts in runs.values():
+            contexts[facts.function] = contexts.get(facts.function, 0) + 1
+            for repeat in facts.repeats:
+                found.setdefault((repeat.place, repeat.first), []).append(repeat)
+        seen: set[Site] = set()
+        for (place, _), repeats in sorted(found.items(), key=lambda item: item[0]):
+            if len(repeats) == contexts[place.function] and place not in seen:
+                seen.add(place)
+                yield Again(
+                    self.path_of(place),
+                    self.function_name(place.function),
+                    repeats[0],
+                    self._node(place.function, place.place),
+                )
 
     # -- routers --------------------------------------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ def bind_arguments(
     for starred, one in arguments.starred:
         spread, spread_mask = item_of(starred), spread_mask | one
     names = {p.name for p in definition.facts.params}
+    captured = dict(function.captured)
     for param in definition.facts.params:
         if param.kind == "args":
             values.append(many(join_all([v for v, _ in positional])))
@@ -87,8 +88,9 @@ def bind_arguments(
             )
             masks.append(spread_mask)
         else:
-            values.append(_default(engine, definition, param, values))
-            masks.append(0)
+            kept = captured.get(param.name)
+            values.append(kept if kept is not None else _default(engine, definition, param, values))
+            masks.append(mask if kept is not None else 0)
     return Bound(tuple(values), tuple(masks))
 
 

@@ -229,6 +229,12 @@ def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -
 
 def with_callbacks(frame: Frame, arguments: Arguments, place: Place) -> None:
     """A function handed to unknown code may run: once, with what stands behind it in the call as its arguments."""
+    frame.handed += 1
+    _hand_over(frame, arguments, place)
+    frame.handed -= 1
+
+
+def _hand_over(frame: Frame, arguments: Arguments, place: Place) -> None:
     for position, (value, mask) in enumerate(arguments.positional):
         callbacks = Value(tuple(a for a in value.atoms if type(a) is Function))
         if callbacks.atoms:

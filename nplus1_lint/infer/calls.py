@@ -6,7 +6,7 @@ from typing import Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, loader_options, rows, serialise, sessions, sql
+from nplus1_lint.infer import execution, loader_options, repeats, rows, serialise, sessions, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
 from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, set_default
@@ -53,9 +53,15 @@ _QUIET_ROOTS = frozenset({
 
 def evaluate_call(frame: Frame, expr: f.Call) -> Val:
     """Evaluate a call expression: callee, arguments, then the call itself."""
+    mark = frame.mark()
+    result = _method_call(frame, expr, expr.func) if isinstance(expr.func, f.Attr) else _plain_call(frame, expr)
+    if frame.mark() > mark:
+        repeats.ask(frame, expr, mark)
+    return result
+
+
+def _plain_call(frame: Frame, expr: f.Call) -> Val:
     func = expr.func
-    if isinstance(func, f.Attr):
-        return _method_call(frame, expr, func)
     callee = frame.eval(func)
     arguments = evaluate_arguments(frame, expr, None)
     if isinstance(func, f.Name) and func.id in lib.SEARCHES and frame.lookup(func.id) is None:
@@ -221,6 +227,9 @@ def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> N
 def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str) -> Val:
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     rows_escape(frame, arguments, place, why)
+    given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
+    if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
+        frame.emit(Kind.OPAQUE, place)
     with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
     return unknown(why), depends or frame.current_bits()
@@ -246,6 +255,8 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
             return made
         rest = Arguments(arguments.positional[1:], {})
         return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
+    if last in lib.SLEEPS:
+        frame.state.asked.clear()  # who waits and asks again wants to know what has changed
     found = call_builtin(frame, atom.name, root, last, arguments, place)
     if found is not None:
         return found

@@ -23,9 +23,12 @@ class Kind(enum.Enum):
     LAZY_LOAD = "LAZY_LOAD"
     CHANGE = "CHANGE"  # no statement yet: something for the next flush to write
     WORK = "WORK"  # no statement: network, subprocesses, model calls
+    OPAQUE = "OPAQUE"  # no statement that is seen: a session or rows were given to unknown code
 
 
 READS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS, Kind.GET})
+CHANGES = frozenset({Kind.WRITE, Kind.COMMIT, Kind.FLUSH, Kind.CHANGE, Kind.REFRESH, Kind.WORK, Kind.OPAQUE})
+"""After these the same question may have another answer."""
 
 
 class Query(NamedTuple):
@@ -83,6 +86,7 @@ class Effect(NamedTuple):
         loops: how many loops of callees stand around it.
         query: how it was made, or None.
         reader: the schema for which it runs, or None when code reads.
+        handed: its function was handed to unknown code, which may call it with other arguments, or never.
     """
 
     kind: Kind
@@ -95,6 +99,7 @@ class Effect(NamedTuple):
     loops: int
     query: Query | None
     reader: Reader | None = None
+    handed: bool = False
 
 
 class Loop(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import (
+    CHANGES,
     Effect,
     Emission,
     Escape,
@@ -22,12 +23,14 @@ from nplus1_lint.infer.effects import (
     Repeat,
     Summary,
 )
+from nplus1_lint.infer.memos import FIRST_TIME
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
 from nplus1_lint.infer.values import Function as FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nplus1_lint.infer.repeats import Asked
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
 
@@ -92,16 +95,19 @@ _NODES: dict[type, NodeKind] = {
 class State:
     """What is true at a point of the function: names, and the effects on this path of the current iteration."""
 
-    __slots__ = ("alive", "env", "pending")
+    __slots__ = ("alive", "asked", "env", "pending")
 
-    def __init__(self, env: dict[str, Binding], pending: set[int], alive: bool = True) -> None:
+    def __init__(
+        self, env: dict[str, Binding], pending: set[int], alive: bool = True, asked: dict[str, Asked] | None = None
+    ) -> None:
         self.env = env
         self.pending = pending
         self.alive = alive
+        self.asked = asked if asked is not None else {}
 
     def copy(self) -> State:
         """Return an independent state."""
-        return State(dict(self.env), set(self.pending), self.alive)
+        return State(dict(self.env), set(self.pending), self.alive, dict(self.asked))
 
     def join(self, other: State) -> State:
         """Return what holds on either of two paths; a dead path adds nothing."""
@@ -118,18 +124,20 @@ class State:
                 env[name] = Binding(
                     join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
                 )
-        return State(env, self.pending | other.pending)
+        asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
+        return State(env, self.pending | other.pending, asked=asked)
 
 
 class LoopState:
     """A loop while it runs."""
 
-    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "start")
+    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "resets", "start")
 
-    def __init__(self, loop: Loop, start: int, assigned: frozenset[str]) -> None:
+    def __init__(self, loop: Loop, start: int, assigned: frozenset[str], resets: frozenset[str]) -> None:
         self.loop = loop
         self.start = start
         self.assigned = assigned
+        self.resets = resets
         self.repeated: set[int] = set()
         self.breaks: list[State] = []
         self.continues: list[State] = []
@@ -164,6 +172,7 @@ class Frame(abc.ABC):
         self.escapes: list[Escape] = []
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
+        self.handed = 0  # depth of calls that unknown code makes of functions it was handed
         self.reader: Reader | None = None  # the schema that reads rows now
         self.calls: dict[object, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
@@ -208,8 +217,8 @@ class Frame(abc.ABC):
         """Evaluate a condition: its outcome where literals settle it, and its mask."""
 
     @abc.abstractmethod
-    def narrow(self, expr: f.Expr, positive: bool = True) -> None:
-        """Evaluate a condition and go on along one of its outcomes."""
+    def narrow(self, expr: f.Expr, positive: bool = True) -> int:
+        """Evaluate a condition, go on along one of its outcomes, and return its mask."""
 
     @abc.abstractmethod
     def closure(self, facts: f.FunctionFacts) -> Value:
@@ -237,7 +246,13 @@ class Frame(abc.ABC):
         stale = [key for key in env if key.startswith(prefix)]
         for key in stale:
             del env[key]
+        if self.state.asked:
+            self.forget_asked(name.partition(".")[0])
         env[name] = Binding(val[0], val[1], born)
+
+    def forget_asked(self, name: str) -> None:
+        """A name holds something else: a query that mentions it is another query."""
+        self.state.asked = {text: one for text, one in self.state.asked.items() if name not in one.names}
 
     def lookup(self, name: str) -> Val | None:
         """Return a local name's value, or None when it is not local."""
@@ -278,6 +293,10 @@ class Frame(abc.ABC):
         """Record an effect at a place of this function."""
         if self.reader is not None and effect.reader is None:
             effect = effect._replace(reader=self.reader)
+        if self.handed and not effect.handed:
+            effect = effect._replace(handed=True)
+        if effect.kind in CHANGES or (effect.query is not None and "for_update" in effect.query.flags):
+            self.state.asked.clear()
         loops = tuple(state.loop for state in self.loops)
         self.state.pending.add(len(self.emissions))
         self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
@@ -311,7 +330,13 @@ class Frame(abc.ABC):
         return bits
 
     def run_loop(
-        self, loop: Loop, assigned: frozenset[str], head: Callable[[], None], body: Callable[[], None], endless: bool
+        self,
+        loop: Loop,
+        assigned: frozenset[str],
+        head: Callable[[], object],
+        body: Callable[[], None],
+        endless: bool,
+        resets: frozenset[str] = frozenset(),
     ) -> None:
         """Run a loop's body on what holds at its head, twice where the first round changed what the head sees.
 
@@ -321,9 +346,10 @@ class Frame(abc.ABC):
             head: binds the target, or evaluates the test.
             body: runs the body.
             endless: the loop ends by ``break`` alone.
+            resets: names that the body assigns elsewhere than where it has found them empty.
         """
         entry = self.state.copy()
-        running = LoopState(loop, len(self.emissions), assigned)
+        running = LoopState(loop, len(self.emissions), assigned, resets)
         self.loops.append(running)
         self.state = _carried(entry, entry, running)
         exits = State({}, set(), alive=False) if endless else entry
@@ -373,7 +399,7 @@ class Frame(abc.ABC):
                 continue
             effect = emission.effect
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
-            if effect.kind is Kind.CHANGE:
+            if effect.kind in (Kind.CHANGE, Kind.OPAQUE):
                 key = (effect.kind,)  # that there is one is all that callers need
             around = effect.loops + sum(not loop.bounded for loop in emission.loops)
             deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
@@ -390,6 +416,8 @@ class Frame(abc.ABC):
     def _outlives(self, memo: str) -> bool:
         """True if a memo container is older than this call: on the receiver, a parameter, captured or global."""
         params = {p.name for p in self.function.facts.params}
+        if memo.startswith(FIRST_TIME):
+            return False
         root = memo.partition(".")[0]
         return "." in memo or root in params or root in self.captured_names or root not in self.state.env
 
@@ -399,7 +427,7 @@ class Frame(abc.ABC):
         for state, loop in self._finished:
             for index in sorted(state.repeated):
                 emission = self.emissions[index]
-                if any(memo.partition(".")[0] not in state.assigned for memo in emission.memos):
+                if any(_asked_first(memo, state) for memo in emission.memos):
                     continue
                 effect = emission.effect
                 key = (effect.kind, effect.site, effect.attribute, emission.place, loop.site, loop.bounded)
@@ -418,6 +446,13 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
         )
+
+
+def _asked_first(memo: str, running: LoopState) -> bool:
+    """True if what is guarded runs at most once in a loop, or once per key of something older than the loop."""
+    if memo.startswith(FIRST_TIME):
+        return memo[len(FIRST_TIME) :] not in running.resets
+    return memo.partition(".")[0] not in running.assigned
 
 
 def _carried(state: State, entry: State, running: LoopState) -> State:

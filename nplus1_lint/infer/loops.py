@@ -8,6 +8,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Loop
+from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.values import (
     UNKNOWN,
     ClassRef,
@@ -39,6 +40,7 @@ _MUTATORS = frozenset(
 def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
     """Run a comprehension: the first iterable once, everything else per iteration."""
     result: list[tuple[Val, Val | None]] = []
+    tested: list[int] = []
     outer = dict(frame.state.env)
 
     def level(index: int) -> None:
@@ -58,7 +60,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
         def body() -> None:
             held = frame.state.copy()
             for test in generator.conditions:
-                frame.narrow(test)
+                tested.append(frame.narrow(test))
                 if not frame.state.alive:
                     # `if False`: nothing of the element runs, but the loop goes on.
                     frame.state = held
@@ -70,7 +72,10 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
     level(0)
     env = frame.state.env
     frame.state.env = {name: env.get(name, binding) for name, binding in outer.items()}
-    return _collected(expr, result)
+    value, mask = _collected(expr, result)
+    for one in tested:
+        mask |= one  # which items there are depends on what the conditions ask
+    return value, mask
 
 
 def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]]) -> Val:
@@ -116,6 +121,7 @@ class Shape(NamedTuple):
     Attributes:
         text: its header in short.
         assigned: names that the body assigns or changes in place.
+        resets: names that it assigns elsewhere than where it has found them empty.
     """
 
     text: str
@@ -123,6 +129,7 @@ class Shape(NamedTuple):
     sleeps: bool
     targets: frozenset[str]
     assigned: frozenset[str]
+    resets: frozenset[str]
 
 
 def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[f.Stmt, ...]) -> Shape:
@@ -135,7 +142,10 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
             f"for {describe(target)} in {describe(iterable)}" if target is not None else f"while {describe(iterable)}"
         )
         chunked = target is not None and is_chunked(iterable, body, targets)
-        known = (iterable, Shape(head, chunked, sleeps(body), targets, assigned_names(body)))
+        known = (
+            iterable,
+            Shape(head, chunked, sleeps(body), targets, assigned_names(body), targets | reset_names(body)),
+        )
         frame.engine.shapes[key] = known
     shape: Shape = known[1]
     return shape

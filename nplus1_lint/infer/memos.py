@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, dotted, statements
+from nplus1_lint.index.walk import blocks, children, dotted, names, statements, targets
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, State
@@ -28,7 +28,50 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
     for container, missing in _asked(frame, statement.test):
         if missing and _stores(statement.body, container):
             return container
+    if frame.loops:
+        for name in sorted(found_missing(statement.test)):
+            if frame.lookup(name) is not None and name in _assigned(statement.body):
+                return FIRST_TIME + name
     return None
+
+
+FIRST_TIME = "="
+"""Precedes the name that ``if name is None: name = …`` fills in the first iteration that needs it."""
+
+
+def found_missing(test: f.Expr) -> frozenset[str]:
+    """Return the names that a condition finds empty: ``name is None``, ``not name``, one of several with ``and``."""
+    if isinstance(test, f.Not) and isinstance(test.operand, f.Name):
+        return frozenset({test.operand.id})
+    if isinstance(test, f.Compare) and test.ops == ("Is",) and isinstance(test.left, f.Name):
+        right = test.right[0]
+        return frozenset({test.left.id} if isinstance(right, f.Const) and right.value is None else ())
+    if isinstance(test, f.BoolOp) and test.is_and:
+        return frozenset().union(*(found_missing(operand) for operand in test.operands))
+    return frozenset()
+
+
+def reset_names(body: tuple[f.Stmt, ...], guarded: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return the names that a loop's body assigns elsewhere than where it has found them empty."""
+    found = set(_assigned(body, nested=False)) - guarded
+    for statement in body:
+        if isinstance(statement, f.If):
+            found |= reset_names(statement.body, guarded | found_missing(statement.test))
+            found |= reset_names(statement.orelse, guarded)
+        else:
+            for block in blocks(statement):
+                found |= reset_names(block, guarded)
+    return frozenset(found)
+
+
+def _assigned(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
+    return frozenset(
+        name
+        for statement in (statements(body) if nested else body)
+        for target in targets(statement)
+        for name in names(target)
+        if not isinstance(target, (f.Attr, f.Subscript))
+    )
 
 
 EVERY_SO_OFTEN = "<every so often>"

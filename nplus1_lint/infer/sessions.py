@@ -53,6 +53,7 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name in ("commit", "flush"):
         return _commit(frame, atom, mask, name, arguments, place)
     if name in ("rollback", "expire_all"):
+        frame.emit(Kind.CHANGE, place, session=mask)
         expiry.expire(frame)
         return NONE, 0
     if name in ("add", "add_all"):

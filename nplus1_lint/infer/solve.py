@@ -475,6 +475,8 @@ def _is_literal(expr: f.Expr) -> bool:
         return not any(isinstance(i, f.Starred) for i in expr.items)
     if isinstance(expr, f.Dict):
         return all(key is not None for key, _ in expr.items)
+    if isinstance(expr, f.Comprehension):
+        return all(_is_literal(generator.iterable) for generator in expr.generators)
     if isinstance(expr, f.Call):
         name = expr.func.id if isinstance(expr.func, f.Name) else ""
         return name in ("frozenset", "set", "tuple", "list", "dict") and all(_is_literal(a) for a in expr.args)

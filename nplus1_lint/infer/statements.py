@@ -9,7 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import calls, expiry, expressions, loops, memos, sql
 from nplus1_lint.infer.containers import rebind
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.frame import Arguments, Frame, Place, State, Val
+from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
 from nplus1_lint.infer.values import (
     NONE,
     SOME,
@@ -89,13 +89,14 @@ class Run(Frame):
         self.tested |= mask
         return Test(settled(self, expr), mask)
 
-    def narrow(self, expr: f.Expr, positive: bool = True) -> None:
-        """Evaluate a condition and go on along one of its outcomes."""
+    def narrow(self, expr: f.Expr, positive: bool = True) -> int:
+        """Evaluate a condition, go on along one of its outcomes, and return its mask."""
         test = self.condition(expr)
         if test.truth is not None and test.truth != positive:
             self.state.alive = False
-            return
-        assume(self, expr, positive)
+        else:
+            assume(self, expr, positive)
+        return test.mask
 
     def closure(self, facts: f.FunctionFacts) -> Value:
         """Return a nested function or lambda with the values that it captures."""
@@ -108,8 +109,11 @@ class Run(Frame):
             root = path.partition(".")[0]
             if "." in path and root in facts.mentions and binding.value.atoms and path.count(".") == 1:
                 captured.append((path, binding.value))
+        for param in facts.params:
+            if param.default is not None and not isinstance(param.default, f.Const):
+                captured.append((param.name, self.eval(param.default)[0]))  # evaluated here and now, as Python does
         function_id = self.engine.register_nested(self, facts)
-        return of(Function("function", function_id, None, tuple(captured[:16]), ()))
+        return of(Function("function", function_id, None, tuple(sorted(dict(captured).items())[:16]), ()))
 
 
 # -- conditions ------------------------------------------------------------------------------------------------------
@@ -258,23 +262,39 @@ def _if(frame: Run, statement: f.If) -> None:
     test = frame.condition(statement.test)
     frame.scopes.pop()
     evaluated = frame.since(mark)
-    if test.truth is not None:
-        assume(frame, statement.test, test.truth)
-        frame.block(statement.body if test.truth else statement.orelse)
-        return
-    before = frame.state.copy()
     memo = memos.guards_body(frame, statement)
     if memo is None and frame.loops and memos.is_periodic(statement.test):
         memo = memos.EVERY_SO_OFTEN
+    if test.truth is not None:
+        assume(frame, statement.test, test.truth)
+        _guarded(frame, statement.body if test.truth else statement.orelse, memo if test.truth else None)
+        return
+    before = frame.state.copy()
+    entry = dict(before.env)
     assume(frame, statement.test, True)
-    frame.memos += [memo] if memo else []
-    frame.block(statement.body)
-    del frame.memos[len(frame.memos) - (1 if memo else 0) :]
+    _guarded(frame, statement.body, memo)
     taken, frame.state = frame.state, before
     assume(frame, statement.test, False)
     frame.block(statement.orelse)
     memos.end_search(frame, statement, taken, evaluated)
     frame.state = taken.join(frame.state)
+    if test.mask:
+        _depend_on(frame, test.mask, entry)
+
+
+def _depend_on(frame: Run, mask: int, entry: dict[str, Binding]) -> None:
+    """What only one branch has assigned depends on what decided between them."""
+    env = frame.state.env
+    for name, binding in list(env.items()):
+        if entry.get(name) is not binding and binding.mask | mask != binding.mask:
+            env[name] = binding._replace(mask=binding.mask | mask)
+
+
+def _guarded(frame: Run, body: tuple[f.Stmt, ...], memo: str | None) -> None:
+    """Run a suite that a memo guards."""
+    frame.memos += [memo] if memo else []
+    frame.block(body)
+    del frame.memos[len(frame.memos) - (1 if memo else 0) :]
 
 
 def _for(frame: Run, statement: f.For) -> None:
@@ -287,7 +307,7 @@ def _for(frame: Run, statement: f.For) -> None:
     def head() -> None:
         loops.assign_target(frame, statement.target, (item, mask | loop.bit))
 
-    assigned = loops.shape_of(frame, statement.iterable, statement.target, statement.body).assigned
+    shape = loops.shape_of(frame, statement.iterable, statement.target, statement.body)
     uniform = loops.uniform_writes(statement)
 
     def body() -> None:
@@ -295,7 +315,7 @@ def _for(frame: Run, statement: f.For) -> None:
         for node, kind in uniform:
             loops.write_alike(frame, node, kind, item, loop)
 
-    frame.run_loop(loop, assigned, head, body, endless=False)
+    frame.run_loop(loop, shape.assigned, head, body, endless=False, resets=shape.resets)
     expiry.refreshed(frame, statement.iterable, started)
     frame.scopes.pop()
     if frame.state.alive:
@@ -306,9 +326,14 @@ def _while(frame: Run, statement: f.While) -> None:
     frame.scopes.append(statement.pos)
     endless = isinstance(statement.test, f.Const) and bool(statement.test.value)
     loop = loops.while_loop(frame, statement)
-    assigned = loops.shape_of(frame, statement.test, None, statement.body).assigned
+    shape = loops.shape_of(frame, statement.test, None, statement.body)
     frame.run_loop(
-        loop, assigned, lambda: frame.narrow(statement.test), lambda: frame.block(statement.body), endless=endless
+        loop,
+        shape.assigned,
+        lambda: frame.narrow(statement.test),
+        lambda: frame.block(statement.body),
+        endless=endless,
+        resets=shape.resets,
     )
     frame.scopes.pop()
     if frame.state.alive:
@@ -331,6 +356,7 @@ def _with(frame: Run, statement: f.With) -> None:
         if target is not None:
             loops.assign_target(frame, target, (entered, mask))
     frame.scopes.pop()
+    frame.state.asked.clear()  # under a lock or in another transaction the answer may differ
     frame.block(statement.body)
     if frame.state.alive:
         for place, mask in commits:

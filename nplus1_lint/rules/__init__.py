@@ -12,9 +12,11 @@ from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
+from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
+from nplus1_lint.rules.repeated_query import RepeatedQuery
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
 from nplus1_lint.rules.write_in_loop import WriteInLoop
 
@@ -35,12 +37,16 @@ RULES: Final[tuple[type[Rule], ...]] = (
     CommitInLoop,
     LazyLoadInSerializer,
     UnusedEagerLoad,
+    RepeatedQuery,
+    LoopInvariantQuery,
     AsyncLazyLoad,
     CannotParse,
 )
 
 # A site that runs several kinds of statement per iteration gets one finding, by the first of these.
-PRIMARY: Final = ("NP501", "NP101", "NP102", "NP103", "NP105", "NP104", "NP109", "NP106", "NP108", "NP107")
+PRIMARY: Final = (
+    "NP501", "NP101", "NP102", "NP103", "NP105", "NP104", "NP109", "NP106", "NP108", "NP107", "NP305", "NP304",
+)  # fmt: skip
 
 
 def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tuple[Suspect, ...]:

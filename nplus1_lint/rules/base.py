@@ -20,12 +20,14 @@ class Proof(enum.Enum):
     GROWTH: the statements of ``app.run(session)`` at two sizes; a bad example grows, a good one does not.
     WASTE: the statements with the mapping as written against the same program with every mapping-level eager
         strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
+    TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     NONE: the example is no program (a file that cannot be parsed).
     """
 
     GROWTH = "growth"
     WASTE = "waste"
+    TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
     NONE = "none"
 
