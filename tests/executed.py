@@ -1,7 +1,7 @@
 """Programs run for proof: how many statements do they send to SQLite, from which lines, and what do they load lazily?
 
 Used for the examples of the rules and for the projects under ``fixtures/``. Every program is imported afresh and leaves
-nothing behind in ``sys.modules``.
+nothing behind in ``sys.modules``. ``future=True`` makes sessions of SQLAlchemy 1.4 behave as later ones always do.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from sqlalchemy import create_engine, event
-from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
+from sqlalchemy import create_engine, event, orm
+from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
+from tests import models_1_4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType, ModuleType
 
     from sqlalchemy.engine import Engine
+    from sqlalchemy.orm import ORMExecuteState
 
 SMALL, LARGE = 3, 9
 EAGER = ("selectin", "joined", "subquery", "immediate")
@@ -85,8 +87,13 @@ def files_of(example: Example) -> dict[str, str]:
             raise ValueError(f"{example.name}: the source must start with a line '# file: NAME.py'")
     texts = {name: "\n".join(lines).rstrip() + "\n" for name, lines in files.items()}
     if example.proof is not Proof.NONE and _named(texts, "models.py") is None:
-        texts["models.py"] = example_models.SOURCE
+        texts["models.py"] = shared_models()
     return texts
+
+
+def shared_models() -> str:
+    """Return the shared example models in the words of the SQLAlchemy that is installed."""
+    return example_models.SOURCE if hasattr(orm, "DeclarativeBase") else models_1_4.SOURCE
 
 
 def materialise(files: dict[str, str], folder: Path) -> Path:
@@ -307,13 +314,14 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
         if flask:
             engine = stack.enter_context(_flask(models.db))
         else:
-            engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            within = {"check_same_thread": False}
+            engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=within, future=True)
             stack.callback(engine.dispose)
         _metadata(models).create_all(engine)
         _bind_factories(folder, engine)
-        with Session(engine) as session:
+        with Session(engine, future=True) as session:
             models.seed(session, size)
-        session = models.db.session if flask else stack.enter_context(Session(engine))
+        session = models.db.session if flask else stack.enter_context(Session(engine, future=True))
         with counting(engine, folder) as log:
             app.run(session)
         return log
@@ -358,7 +366,9 @@ def _bind_factories(folder: Path, engine: Any) -> None:
     for module in list(sys.modules.values()):
         if str(getattr(module, "__file__", None) or "").startswith(f"{folder}/"):
             for value in vars(module).values():
-                if isinstance(value, sessionmaker) or type(value).__name__ == "async_sessionmaker":
+                if isinstance(value, sessionmaker):
+                    value.configure(bind=engine, future=True)
+                elif type(value).__name__ == "async_sessionmaker":
                     value.configure(bind=engine)
 
 

@@ -1,4 +1,4 @@
-"""What .ci/run relies on: the README's commands as it looks for them, and lower bounds that can be pinned."""
+"""What .ci/run relies on: the README's commands as it finds them, lower bounds that can be pinned, nox's sessions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.availability import NEWEST_SQLALCHEMY
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,3 +26,15 @@ def test_the_lower_bounds_are_versions() -> None:
     printed = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
     assert "click==8.1.7" in printed.splitlines()
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in printed.splitlines())
+
+
+def test_nox_has_a_session_for_each_sqlalchemy_and_each_command() -> None:
+    command = [sys.executable, "-m", "nox", "--list", "--no-color"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    sessions = re.findall(r"^\* (\S+)", listed, re.MULTILINE)
+    newest = ".".join(map(str, NEWEST_SQLALCHEMY))
+    assert sessions == ["examples(1.4)", "examples(2.0)", f"examples({newest})"]
+    for page in (".ci/run", "CONTRIBUTING.md", "noxfile.py"):
+        named = re.findall(r"nox (?:--no-color )?-s '([^']+)'", ROOT.joinpath(page).read_text(encoding="utf-8"))
+        assert named
+        assert set(named) <= set(sessions)
