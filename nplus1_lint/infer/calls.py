@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
@@ -45,6 +45,14 @@ from nplus1_lint.infer.values import (
     unknown,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
+    Adapter: serialise.adapter_method,
+    ClassRef: serialise.class_call,
+    Instance: serialise.dump,
+}
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
     "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
@@ -299,10 +307,9 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
         return of(atom), mask
     if kind in (Aggregate, Condition):
         return of(atom), mask | arguments.mask
-    if kind is Adapter:
-        return serialise.adapter_method(frame, atom, name, arguments, place)
-    if kind is ClassRef:
-        return serialise.class_call(frame, atom, name, arguments, place)
+    serialiser = _SERIALISERS.get(kind)
+    if serialiser is not None:
+        return serialiser(frame, atom, name, arguments, place)
     return SCALAR, mask | arguments.mask
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import serialise
+from nplus1_lint.infer import marshmallow, serialise
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -134,6 +134,8 @@ class Classes:
         init = self._engine.project.hierarchy.find_method(class_id, "__init__")
         if init is None:
             fields = self._argument_fields(class_id, arguments) if self.holds_arguments(class_id) else ()
+            if marshmallow.is_schema(self._engine, class_id):
+                fields = marshmallow.restrictions(arguments.keyword_exprs)
             serialise.constructed(frame, class_id, fields, arguments.mask, place)
             return of(Instance("instance", class_id, True, fields)), arguments.mask
         names = [p.name for p in init.facts.params][1:]
@@ -169,6 +171,8 @@ class Classes:
                     for sub in self._implementations(instance.cls)
                 ]
             )
+        if not value.atoms and name in marshmallow.DUMPS and marshmallow.is_schema(self._engine, instance.cls):
+            return of(BoundMethod("bound", of(instance), name)), mask
         return (value if value.atoms else unknown(f"{name} of {instance.cls.rpartition(':')[2]} is not known")), mask
 
     def _implementations(self, class_id: str) -> list[str]:

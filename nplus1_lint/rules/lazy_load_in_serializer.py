@@ -127,6 +127,58 @@ def run(session: Session):
     return listed, heroes_out.validate_python(heroes)  # expect: NP109
 """,
         ),
+        Example(
+            "marshmallow, nested",
+            """\
+# file: app.py
+from marshmallow import Schema, fields
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models import Hero, Team
+
+
+class TeamSchema(Schema):
+    slug = fields.String()
+    names = fields.Pluck("HeroSchema", "name", many=True, attribute="heroes")
+
+
+class HeroSchema(Schema):
+    name = fields.String()
+    team = fields.Nested(lambda: TeamSchema(only=("slug",)))
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero)).all()
+    listed = HeroSchema(many=True).dump(heroes)  # expect: NP109
+    session.expunge_all()
+    return listed, TeamSchema().dump(session.scalars(select(Team)).all(), many=True)  # expect: NP109
+""",
+        ),
+        Example(
+            "marshmallow-sqlalchemy, all relationships",
+            """\
+# file: app.py
+from marshmallow_sqlalchemy import SQLAlchemyAutoSchema
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+class TeamSchema(SQLAlchemyAutoSchema):
+    class Meta:
+        model = Team
+        include_relationships = True
+
+
+teams_schema = TeamSchema(many=True)
+
+
+def run(session: Session):
+    return teams_schema.dump(session.scalars(select(Team)).all())  # expect: NP109
+""",
+        ),
     )
     VALID: ClassVar[tuple[Example, ...]] = (
         Example(
@@ -184,6 +236,27 @@ class TeamOut(BaseModel):
 
 def run(session: Session):
     return [TeamOut.model_validate(team) for team in session.scalars(select(Team)).all()]
+""",
+        ),
+        Example(
+            "marshmallow, only columns",
+            """\
+# file: app.py
+from marshmallow import Schema, fields
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+class TeamSchema(Schema):
+    slug = fields.String()
+    heroes = fields.List(fields.Nested(lambda: TeamSchema()))
+    loaded = fields.Nested(lambda: TeamSchema(), attribute="heroes", load_only=True)
+
+
+def run(session: Session):
+    return TeamSchema(many=True, exclude=("heroes",)).dump(session.scalars(select(Team)).all())
 """,
         ),
     )
