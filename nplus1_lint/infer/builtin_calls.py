@@ -5,9 +5,9 @@ from __future__ import annotations
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, rows
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.loops import is_bounded
 from nplus1_lint.infer.values import (
     SCALAR,
     UNKNOWN,

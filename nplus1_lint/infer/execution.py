@@ -11,6 +11,7 @@ from nplus1_lint.infer.loader_options import for_model, join_loads, merge, optio
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
 from nplus1_lint.infer.values import (
     NONE,
+    ONE_PARENT,
     SCALAR,
     UNKNOWN,
     ClassRef,
@@ -18,6 +19,7 @@ from nplus1_lint.infer.values import (
     Criterion,
     Loads,
     Many,
+    Mapping,
     Origin,
     Row,
     Statement,
@@ -139,13 +141,38 @@ def row_value(frame: Frame, atom: Statement, place: Place, is_async: bool, *, wr
 def _entity_value(frame: Frame, entity: Entity, atom: Statement, place: Place, is_async: bool) -> Value:
     kind, name = entity
     if kind == "row":
-        return of(row(name, for_model(atom.loads, name), Origin(frame.site(place), ()), is_async))
+        loads = for_model(atom.loads, name) | _one_parent(frame, atom, name)
+        return of(row(name, loads, Origin(frame.site(place), ()), is_async))
     if kind == "column" and name:
         model, _, column = name.rpartition(".")
         from nplus1_lint.infer.values import ScalarOf
 
         return of(ScalarOf("column-value", model, column))
     return SCALAR
+
+
+def _one_parent(frame: Frame, atom: Statement, model_id: str) -> Loads:
+    """Marks of the many-to-one relationships whose key the WHERE clause fixes: all rows share that parent."""
+    models = frame.engine.project.models
+    fixed = {c.column for c in atom.criteria if c.op == "Eq" and c.model in (model_id, "")}
+    marks = set()
+    for name, relationship in models[model_id].relationships.items() if fixed else ():
+        target = models.get(relationship.target or "")
+        if target is None or relationship.uselist:
+            continue
+        keys = [c.name for c in models[model_id].columns.values() if _refers(c.foreign_key, target.table)]
+        if keys and fixed.issuperset(keys):
+            marks.add(f"{ONE_PARENT}{name}")
+    return frozenset(marks)
+
+
+def _refers(foreign_key: str | None, table: str | None) -> bool:
+    return foreign_key is not None and foreign_key.rpartition(".")[0] == table
+
+
+def size_of(atom: Statement) -> int | None:
+    """Return 1 for a statement limited to one row, else None."""
+    return 1 if "single" in atom.flags else None
 
 
 def statement_method(frame: Frame, atom: Statement, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
@@ -186,7 +213,7 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
         return SCALAR, depends
     one = row_value(frame, atom, place, atom.is_async, wrapped=False)
     if outcome == "list":
-        return many(one, "rows"), depends
+        return many(one, "rows", size_of(atom)), depends
     if outcome == "page":
         return many(one, "page"), depends
     if outcome == "scalar":
@@ -215,13 +242,13 @@ def result_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arg
         item = first_item(atom.item) if name in lib.RESULT_SCALARS else atom.item
         return (item if name in lib.RAISES_WHEN_MISSING else join(item, NONE)), mask
     if name == "scalars":
-        return many(first_item(atom.item), "scalars"), mask
+        return many(first_item(atom.item), "scalars", atom.size), mask
     if name == "mappings":
         return many(mapping(SCALAR, join_all(_tuple_items(atom.item))), "result"), mask
     if name == "partitions":
         return many(many(atom.item), "result"), mask
     kind = "rows" if name in ("all", "fetchall", "fetchmany") else atom.kind
-    return of(Many("many", atom.item, kind, None)), mask
+    return of(Many("many", atom.item, kind, atom.size)), mask
 
 
 def _tuple_items(value: Value) -> list[Value]:
@@ -252,7 +279,7 @@ def get(
     deps = arguments.mask
     criteria = ((Criterion(model, key, "Eq", place_of_key, frame.function.id, is_bare(key_expr)), deps),) if key else ()
     flags = frozenset({"for_update"}) if "with_for_update" in arguments.keywords else frozenset()
-    if method == "get" and _held(frame, model):
+    if method == "get" and (_held(frame, model) or _is_own_key(frame, key_expr, model, key)):
         # The weak identity map answers while the rows are held (11 statements against 51, measured).
         return of(row(model, loads, None, is_async)), deps
     query = Query(
@@ -278,7 +305,17 @@ def _held(frame: Frame, model: str) -> bool:
     looped = {atom for state in frame.loops for atom in state.loop.over.atoms}
     for binding in frame.state.env.values():
         for atom in binding.value.atoms:
-            if type(atom) is Many and atom.kind == "rows" and atom not in looped:
-                if any(type(r) is Row and r.model == model and r.origin is not None for r in atom.item.atoms):
+            held = atom.item if type(atom) is Many and atom.kind == "rows" else (
+                atom.value if type(atom) is Mapping else None)  # fmt: skip
+            if held is not None and atom not in looped:
+                if any(type(r) is Row and r.model == model and r.origin is not None for r in held.atoms):
                     return True
     return False
+
+
+def _is_own_key(frame: Frame, key: f.Expr | None, model: str, name: str) -> bool:
+    """True for ``session.get(Team, team.id)`` where *team* is a queried row of that class."""
+    if not isinstance(key, f.Attr) or key.name != name or not isinstance(key.value, f.Name):
+        return False
+    known = frame.lookup(key.value.id)
+    return known is not None and any(r.model == model and r.origin is not None for r in known[0].only(Row))

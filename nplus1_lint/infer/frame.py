@@ -275,9 +275,11 @@ class Frame(abc.ABC):
         deps: int = 0,
         session: int = 0,
         query: Query | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Record a statement that this function runs itself."""
-        effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query)
+        made = origin.site if origin is not None else None
+        effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query, origin=made)
         self.record(effect, place)
 
     def note_node(self, expr: f.Expr, mark: int) -> None:

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.bounds import call_name, is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.values import (
     UNKNOWN,
-    ClassRef,
-    Const,
-    External,
-    Many,
-    Mapping,
     Row,
     Tuple,
     Value,
@@ -109,6 +105,9 @@ def make_loop(
     """Describe a loop over an evaluated iterable."""
     bounded = is_bounded(frame, iterable, over[0])
     shape = shape_of(frame, iterable, target, body)
+    if isinstance(iterable, f.Call) and call_name(iterable) == "count":
+        name = frame.engine.project.hierarchy.external_name(frame.path, iterable.func)
+        kind = "while" if name == "itertools.count" else kind  # it ends from inside alone
     return Loop(
         frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), shape.text, bounded,
         shape.chunked, shape.sleeps, shape.targets, over[0],
@@ -160,68 +159,6 @@ def while_loop(frame: Frame, statement: f.While) -> Loop:
     )  # fmt: skip
 
 
-def is_bounded(frame: Frame, iterable: f.Expr, over: Value) -> bool:
-    """True if the source fixes how often the loop runs: a literal, a constant, an Enum, ``range`` of a constant."""
-    if isinstance(iterable, f.Display):
-        return not any(isinstance(item, f.Starred) for item in iterable.items)
-    if isinstance(iterable, (f.Dict, f.Const)):
-        return True
-    if isinstance(iterable, f.Call):
-        inner = _inner_iterables(iterable)
-        name = call_name(iterable)
-        if name == "range":
-            return all(_is_constant(frame, argument) for argument in iterable.args)
-        if inner is not None and name in ("enumerate", "reversed", "sorted", "list", "tuple", "set", "iter"):
-            return is_bounded(frame, inner[0], frame_value(frame, inner[0], over))
-        if name == "zip" and inner:
-            return any(is_bounded(frame, one, frame_value(frame, one, UNKNOWN)) for one in inner)
-        if name in ("items", "keys", "values") and isinstance(iterable.func, f.Attr):
-            if _constant_name(frame, iterable.func.value):
-                return True
-    if any(type(a) is ClassRef and frame.engine.classes.is_enum(a.id) for a in over.atoms):
-        return True
-    if len(over.atoms) == 1 and any(type(a) in (Many, Mapping) and a.size is not None for a in over.atoms):
-        return True
-    if over.atoms and all(type(a) is Tuple for a in over.atoms):
-        return True
-    if any(type(a) is External and "MetaData()." in a.name for a in over.atoms):
-        return True  # the tables of a schema are fixed in the source
-    return _constant_name(frame, iterable)
-
-
-def frame_value(frame: Frame, expr: f.Expr, default: Value) -> Value:
-    """Return the value of a name without running anything."""
-    path = dotted(expr)
-    known = frame.lookup(path) if path else None
-    if known is not None:
-        return known[0]
-    if isinstance(expr, f.Name):
-        return frame.engine.global_value(frame.path, expr.id, frame.function.facts.qualname)
-    return default
-
-
-def _inner_iterables(call: f.Call) -> tuple[f.Expr, ...] | None:
-    return call.args if call.args else None
-
-
-def _is_constant(frame: Frame, expr: f.Expr) -> bool:
-    if isinstance(expr, f.Const):
-        return True
-    value = frame_value(frame, expr, UNKNOWN)
-    return bool(value.atoms) and all(type(a) is Const for a in value.atoms)
-
-
-def _constant_name(frame: Frame, expr: f.Expr) -> bool:
-    """A module or class constant that is a literal collection and is never rebound."""
-    if isinstance(expr, f.Name) and frame.lookup(expr.id) is None:
-        return frame.engine.is_constant_collection(frame.path, expr.id)
-    if isinstance(expr, f.Attr):
-        path = dotted(expr)
-        last = expr.name
-        return bool(path) and last.isupper() and frame.lookup(path or "") is None
-    return False
-
-
 def is_chunked(iterable: f.Expr, body: tuple[f.Stmt, ...], targets: frozenset[str]) -> bool:
     """True if an iteration handles a batch: ``range(0, n, step)``, ``batched(…)``, a target given whole to ``IN``."""
     if isinstance(iterable, f.Call):
@@ -243,11 +180,6 @@ def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
         and isinstance(call.args[0], f.Name)
         and call.args[0].id in targets
     )
-
-
-def call_name(call: f.Call) -> str:
-    """Return the last part of the called name."""
-    return call.func.id if isinstance(call.func, f.Name) else call.func.name if isinstance(call.func, f.Attr) else ""
 
 
 def sleeps(body: tuple[f.Stmt, ...]) -> bool:

@@ -17,10 +17,16 @@ def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
     """Note ``cached = memo.get(key)``: testing the name then tests the memo."""
     if isinstance(target, f.Name):
         frame.memo_names.pop(target.id, None)
-        if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name == "get":
-            container = dotted(value.func.value)
-            if container:
-                frame.memo_names[target.id] = container
+        container = asked_container(value)
+        if container:
+            frame.memo_names[target.id] = container
+
+
+def asked_container(value: f.Expr) -> str | None:
+    """Return the container of ``container.get(key)``, or None."""
+    if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name == "get":
+        return dotted(value.func.value)
+    return None
 
 
 def guards_body(frame: Frame, statement: f.If) -> str | None:
@@ -126,10 +132,15 @@ def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
         container = dotted(test.right[0])
         if test.ops[0] in ("In", "NotIn") and container:
             return [(container, test.ops[0] == "NotIn")]
+        asked = asked_container(test.left.value) if isinstance(test.left, f.Walrus) else None
+        if test.ops[0] in ("Is", "IsNot") and asked:
+            return [(asked, test.ops[0] == "Is")]
         if test.ops[0] in ("Is", "IsNot") and isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
             return [(frame.memo_names[test.left.id], test.ops[0] == "Is")]
         if test.ops[0] in ("Is", "IsNot") and (path := dotted(test.left)) and path.startswith("self."):
             return [(path, test.ops[0] == "Is")]
+    if isinstance(test, f.Walrus) and (asked := asked_container(test.value)):
+        return [(asked, False)]
     if isinstance(test, f.Name) and test.id in frame.memo_names:
         return [(frame.memo_names[test.id], False)]
     return []
@@ -164,16 +175,38 @@ def end_search(frame: Frame, statement: f.If, taken: State, evaluated: frozenset
     """
     if not frame.loops:
         return
-    in_while = frame.loops[-1].loop.kind == "while"
     for ends, continuing, hit in ((statement.body, frame.state, True), (statement.orelse, taken, False)):
-        if not ends or not isinstance(ends[-1], (f.Return, f.Break)) or not continuing.alive:
+        if ends and isinstance(ends[-1], (f.Return, f.Break)) and continuing.alive:
+            _not_hit_yet(frame, statement.test, continuing, evaluated, hit)
+
+
+def skips_on_miss(statement: f.If, rest: tuple[f.Stmt, ...]) -> bool:
+    """True for ``if not found: continue`` where all that follows leaves the loop."""
+    ends = statement.body
+    return bool(ends and rest) and isinstance(ends[-1], f.Continue) and isinstance(rest[-1], (f.Return, f.Break))
+
+
+def end_skipping_search(frame: Frame, statement: f.If, first: int, evaluated: frozenset[int]) -> None:
+    """The same for a search that skips its misses: the paths that go on have left by ``continue``.
+
+    Args:
+        frame: the running function.
+        statement: the ``if`` whose body ends with ``continue``.
+        first: how many paths had gone on before it.
+        evaluated: effects that ran while the condition was evaluated.
+    """
+    for state in frame.loops[-1].continues[first:]:
+        _not_hit_yet(frame, statement.test, state, evaluated, False)
+
+
+def _not_hit_yet(frame: Frame, test: f.Expr, continuing: State, evaluated: frozenset[int], hit: bool) -> None:
+    in_while = frame.loops[-1].loop.kind == "while"
+    for name, positive in _subjects(test):
+        if positive != hit and not in_while:
             continue
-        for name, positive in _subjects(statement.test):
-            if positive != hit and not in_while:
-                continue
-            binding = frame.state.env.get(name) if name else None
-            effects = binding.born if binding is not None else evaluated if name is None else frozenset()
-            continuing.pending -= effects
+        binding = continuing.env.get(name) if name else None
+        effects = binding.born if binding is not None else evaluated if name is None else frozenset()
+        continuing.pending -= effects
 
 
 def _subjects(test: f.Expr, positive: bool = True) -> list[tuple[str | None, bool]]:

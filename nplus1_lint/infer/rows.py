@@ -9,6 +9,7 @@ from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
+    ONE_PARENT,
     SCALAR,
     UNKNOWN,
     BoundMethod,
@@ -52,7 +53,7 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
             if atom.is_async:
                 greenlets.misread(frame, atom, name, place)
                 return SCALAR, mask
-            frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask)
+            frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask, origin=atom.origin)
         return of(ScalarOf("column-value", model.id, name)), mask
     if name in model.proxies:
         through, attribute_name = model.proxies[name]
@@ -101,7 +102,10 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         greenlets.misread(frame, atom, rel.name, place)
         loaded = None
     if loaded is False:
-        frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
+        shared = f"{ONE_PARENT}{rel.name}" in (atom.loads or ())
+        frame.emit(
+            Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=0 if shared else mask, origin=atom.origin
+        )
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
         origin = Origin(frame.site(place), ())

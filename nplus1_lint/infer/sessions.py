@@ -7,7 +7,7 @@ from nplus1_lint.index.walk import expressions, names, statements, targets
 from nplus1_lint.infer import expiry, greenlets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
-from nplus1_lint.infer.execution import execute, first_item, get, row_value
+from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.sql import statement
 from nplus1_lint.infer.values import (
@@ -138,11 +138,11 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
         if shape == "scalar":
             results.append(join(first_item(one), NONE))
         elif shape == "scalars":
-            results.append(many(first_item(one), "scalars"))
+            results.append(many(first_item(one), "scalars", size_of(made)))
         elif shape == "page":
             results.append(many(one, "page"))
         else:
-            results.append(many(one, "result"))
+            results.append(many(one, "result", size_of(made)))
     return join_all(results), arguments.mask
 
 

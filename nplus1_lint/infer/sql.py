@@ -15,6 +15,7 @@ from nplus1_lint.infer.values import (
     ClassRef,
     ColumnRef,
     Condition,
+    Const,
     Criterion,
     External,
     Option,
@@ -114,6 +115,8 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
         changed = changed._replace(flags=changed.flags | set(sources[:1]))
     if name == "offset" or (name == "slice" and frame.loops):
         changed = changed._replace(flags=changed.flags | {"paged"})
+    if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
+        changed = changed._replace(flags=changed.flags | {"single"})
     flag = lib.CHAIN_FLAGS.get(name)
     if flag:
         changed = changed._replace(flags=changed.flags | {flag})

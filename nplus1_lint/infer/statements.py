@@ -75,10 +75,14 @@ class Run(Frame):
         for position, statement in enumerate(body):
             if not self.state.alive:
                 break
+            rest = body[position + 1 :]
+            gone, mark = len(self.loops[-1].continues) if self.loops else 0, self.mark()
             _STATEMENTS[type(statement)](self, statement)
+            if self.loops and isinstance(statement, f.If) and memos.skips_on_miss(statement, rest):
+                memos.end_skipping_search(self, statement, gone, self.since(mark))
             if isinstance(statement, f.If):
                 # `if key in memo: return memo[key]` guards what follows.
-                memo = memos.guards_rest(self, statement, body[position + 1 :])
+                memo = memos.guards_rest(self, statement, rest)
                 if memo is not None:
                     self.memos.append(memo)
         del self.memos[held:]

@@ -21,6 +21,8 @@ Loads: TypeAlias = frozenset[str]
 ``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
 
 NO_LOADS: Final[Loads] = frozenset()
+ONE_PARENT: Final = "#"
+"""Precedes, among a row's loads, a many-to-one relationship whose target the query's other rows share."""
 PENDING: Final = "@"
 """The mark among the loads of a row made here and added to a session: nothing of it is loaded, a commit expires it."""
 
@@ -120,7 +122,8 @@ class Statement(NamedTuple):
         loads: loader options; with several entities each is written ``class|path``.
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
-            ``subquery``, ``own-session`` (its session depends on a loop), ``from:CLASS`` (``select_from``).
+            ``single`` (limited to one row), ``subquery``, ``own-session`` (its session depends on a loop),
+            ``from:CLASS`` (``select_from``).
         is_async: known only for a query bound to its session.
     """
 
