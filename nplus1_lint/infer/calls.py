@@ -79,7 +79,10 @@ def _plain_call(frame: Frame, expr: f.Call) -> Val:
     mark = frame.mark()
     if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
         return _super(frame)
+    passed = isinstance(func, f.Name) and func.id in {param.name for param in frame.function.facts.params}
+    frame.callback += passed
     result = frame.call(callee, arguments, expr.pos)
+    frame.callback -= passed
     if callee[0].first(BoundMethod) is not None:
         _plain_select(frame, mark)
     return result

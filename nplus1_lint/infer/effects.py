@@ -86,6 +86,7 @@ class Effect(NamedTuple):
         loops: how many loops of callees stand around it.
         query: how it was made, or None.
         reader: the schema for which it runs, or None when code reads.
+        callback: it is run per iteration by a function that the caller has passed in: the caller's call repeats it.
         origin: the query that made the row, for ``LAZY_LOAD``, or None.
         handed: its function was handed to unknown code, which may call it with other arguments, or never.
     """
@@ -102,6 +103,7 @@ class Effect(NamedTuple):
     reader: Reader | None = None
     handed: bool = False
     origin: Site | None = None
+    callback: bool = False
 
 
 class Loop(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
@@ -24,30 +24,22 @@ from nplus1_lint.infer.effects import (
     Summary,
 )
 from nplus1_lint.infer.memos import FIRST_TIME
-from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
+from nplus1_lint.infer.state import Binding as Binding
+from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over, leaving, same
+from nplus1_lint.infer.state import Place as Place
+from nplus1_lint.infer.state import State as State
+from nplus1_lint.infer.state import Val as Val
+from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, SCALAR, Origin, Site, Value
 from nplus1_lint.infer.values import Function as FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from nplus1_lint.infer.repeats import Asked
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
 
-Val: TypeAlias = tuple[Value, int]
-"""A value and the mask of what it depends on."""
-
-Place: TypeAlias = tuple[int, int, int, int]
 MAX_LOOP_BITS = 200  # a function with more loops than this shares bits: dependence may be over-reported, never lost
 MAX_EFFECTS = 48  # effects kept per summary; the largest function measured has 41
-
-
-class Binding(NamedTuple):
-    """What a name holds, and which effects its last assignment ran."""
-
-    value: Value
-    mask: int
-    born: frozenset[int]
 
 
 class Arguments(NamedTuple):
@@ -92,57 +84,6 @@ _NODES: dict[type, NodeKind] = {
 }
 
 
-class State:
-    """What is true at a point of the function: names, and the effects on this path of the current iteration."""
-
-    __slots__ = ("alive", "asked", "env", "pending")
-
-    def __init__(
-        self, env: dict[str, Binding], pending: set[int], alive: bool = True, asked: dict[str, Asked] | None = None
-    ) -> None:
-        self.env = env
-        self.pending = pending
-        self.alive = alive
-        self.asked = asked if asked is not None else {}
-
-    def copy(self) -> State:
-        """Return an independent state."""
-        return State(dict(self.env), set(self.pending), self.alive, dict(self.asked))
-
-    def join(self, other: State) -> State:
-        """Return what holds on either of two paths; a dead path adds nothing."""
-        if not other.alive:
-            return self
-        if not self.alive:
-            return other
-        env = dict(self.env)
-        for name, binding in other.env.items():
-            present = env.get(name)
-            if present is None:
-                env[name] = binding
-            elif present is not binding:
-                env[name] = Binding(
-                    join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
-                )
-        asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
-        return State(env, self.pending | other.pending, asked=asked)
-
-
-class LoopState:
-    """A loop while it runs."""
-
-    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "resets", "start")
-
-    def __init__(self, loop: Loop, start: int, assigned: frozenset[str], resets: frozenset[str]) -> None:
-        self.loop = loop
-        self.start = start
-        self.assigned = assigned
-        self.resets = resets
-        self.repeated: set[int] = set()
-        self.breaks: list[State] = []
-        self.continues: list[State] = []
-
-
 class Frame(abc.ABC):
     """The run of one function in one context.
 
@@ -173,6 +114,7 @@ class Frame(abc.ABC):
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
+        self.callback = 0  # depth of calls of functions that the caller has passed in
         self.reader: Reader | None = None  # the schema that reads rows now
         self.calls: dict[object, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
@@ -295,13 +237,26 @@ class Frame(abc.ABC):
         """Record an effect at a place of this function."""
         if self.reader is not None and effect.reader is None:
             effect = effect._replace(reader=self.reader)
-        if self.handed and not effect.handed:
-            effect = effect._replace(handed=True)
+        if self.handed or self.callback:
+            effect = effect._replace(handed=effect.handed or self.handed > 0, callback=self.callback > 0)
         if effect.kind in CHANGES or (effect.query is not None and "for_update" in effect.query.flags):
             self.state.asked.clear()
         loops = tuple(state.loop for state in self.loops)
         self.state.pending.add(len(self.emissions))
         self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
+
+    def repeat_at(self, place: Place, callee: str) -> None:
+        """The last effect is repeated by the callee, which was given the function that runs it: a loop at the call."""
+        index = len(self.emissions) - 1
+        emission = self.emissions[index]
+        bit = self.loop_bit(place)
+        text = f"each item that {callee}() hands over"
+        loop = Loop(self.site(place), "callback", bit, None, text, False, False, False, frozenset(), SCALAR)
+        effect = emission.effect._replace(deps=emission.effect.deps | bit, callback=False)
+        self.emissions[index] = emission._replace(effect=effect, loops=(*emission.loops, loop))
+        running = LoopState(loop, index, frozenset(), frozenset())
+        running.repeated.add(index)
+        self._finished.append((running, loop))
 
     def read(self, origin: Origin | None, attribute: str, place: Place, by_delete: bool = False) -> None:
         """Record that a relationship of a loaded row was read."""
@@ -353,7 +308,7 @@ class Frame(abc.ABC):
         entry = self.state.copy()
         running = LoopState(loop, len(self.emissions), assigned, resets)
         self.loops.append(running)
-        self.state = _carried(entry, entry, running)
+        self.state = carried(entry, entry, running)
         exits = State({}, set(), alive=False) if endless else entry
         for last in (False, True):
             asked = len(self.emissions)
@@ -369,9 +324,9 @@ class Frame(abc.ABC):
             running.continues = []
             if back.alive:
                 running.repeated |= {i for i in back.pending if i >= running.start}
-            following = _carried(entry.join(back), entry, running)
-            exits = exits.join(_leaving(at_test, entry, back, endless))
-            if last or not back.alive or _same(following.env, self._head_env(entry, running)):
+            following = carried(entry.join(back), entry, running)
+            exits = exits.join(leaving(at_test, entry, back, endless))
+            if last or not back.alive or same(following.env, self._head_env(entry, running)):
                 break
             following.pending = set(entry.pending)
             self.state = following
@@ -389,7 +344,7 @@ class Frame(abc.ABC):
 
     @staticmethod
     def _head_env(entry: State, running: LoopState) -> dict[str, Binding]:
-        return _carried(entry, entry, running).env
+        return carried(entry, entry, running).env
 
     # -- results ------------------------------------------------------------------------------------------------
 
@@ -405,13 +360,14 @@ class Frame(abc.ABC):
                 key = (effect.kind,)  # that there is one is all that callers need
             around = effect.loops + sum(not loop.bounded for loop in emission.loops)
             deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
+            callback = effect.callback and any(hands_over(loop, effect) for loop in emission.loops)
             present = merged.get(key)
             if present is not None:
                 deps |= present.deps
                 session &= present.session
                 around = max(around, present.loops)
                 effect = present if len(present.chain) <= len(effect.chain) else effect
-            merged[key] = effect._replace(deps=deps, session=session, loops=around)
+            merged[key] = effect._replace(deps=deps, session=session, loops=around, callback=callback)
         kept = tuple(merged.values())[:MAX_EFFECTS]
         return Summary(returns, mask & PARAMS_MASK, kept, fields)
 
@@ -429,9 +385,11 @@ class Frame(abc.ABC):
         for state, loop in self._finished:
             for index in sorted(state.repeated):
                 emission = self.emissions[index]
-                if any(_asked_first(memo, state) for memo in emission.memos):
+                if any(asked_first(memo, state) for memo in emission.memos):
                     continue
                 effect = emission.effect
+                if effect.callback and hands_over(loop, effect):
+                    continue  # it counts where the function is passed in
                 key = (effect.kind, effect.site, effect.attribute, emission.place, loop.site, loop.bounded)
                 present = repeated.get(key)
                 if present is not None:
@@ -448,36 +406,3 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
         )
-
-
-def _asked_first(memo: str, running: LoopState) -> bool:
-    """True if what is guarded runs at most once in a loop, or once per key of something older than the loop."""
-    if memo.startswith(FIRST_TIME):
-        return memo[len(FIRST_TIME) :] not in running.resets
-    return memo.partition(".")[0] not in running.assigned
-
-
-def _carried(state: State, entry: State, running: LoopState) -> State:
-    """Names that the body assigns and the head sees depend on the loop from the second iteration on."""
-    env = dict(state.env)
-    for name in running.assigned:
-        if name in entry.env and name in env:
-            binding = env[name]
-            if binding.value.first(Session) is not None:
-                continue  # `session.add(row)` makes no other session of it
-            env[name] = binding._replace(mask=binding.mask | running.loop.bit)
-    return State(env, set(state.pending), state.alive)
-
-
-def _leaving(at_test: State, entry: State, back: State, endless: bool) -> State:
-    """The state after the loop has ended by its head."""
-    if endless:
-        return State({}, set(), alive=False)
-    left = at_test.copy()
-    return left.join(back) if back.alive else left.join(entry)
-
-
-def _same(left: dict[str, Binding], right: dict[str, Binding]) -> bool:
-    if left.keys() != right.keys():
-        return False
-    return all(a is (b := right[k]) or (a.mask == b.mask and a.value == b.value) for k, a in left.items())

@@ -132,8 +132,13 @@ class Engine:
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields = summary.fields
         if not self._costs_nothing(definition):
+            passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
             for effect in summary.effects:
+                frame.callback += passed_on and effect.callback
                 frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
+                frame.callback -= passed_on and effect.callback
+                if effect.callback and not passed_on:
+                    frame.repeat_at(place, definition.facts.name)
             if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
                 expiry.expire(frame)
         returned = _translate(summary.mask, bound.masks, captured)
@@ -407,6 +412,16 @@ def _passed_session(effect: Effect, bound: Bound) -> bool:
     return any(
         effect.session >> position & 1 and any(session.expires for session in value.only(Session))
         for position, value in enumerate(bound.values[: PARAM_BITS - 1])
+    )
+
+
+def _passes_on(frame: Frame, arguments: Arguments) -> bool:
+    """True if a function among the arguments is itself a parameter: the cost is the caller's caller's."""
+    params = {param.name for param in frame.function.facts.params}
+    exprs = (*arguments.exprs, *(expr for _, expr in arguments.keyword_exprs))
+    named = {expr.id for expr in exprs if isinstance(expr, f.Name)}
+    return any(
+        (known := frame.lookup(name)) is not None and known[0].first(Function) is not None for name in named & params
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import quiet, suspect
+from nplus1_lint.rules.repeated import per, quiet, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,4 +131,4 @@ def is_commit(effect: Effect) -> bool:
 
 def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
     """Say what runs per iteration."""
-    return f"one {effects[0].kind.value} per iteration of `{repetition.loop.text}`"
+    return f"one {effects[0].kind.value} {per(repetition)}"

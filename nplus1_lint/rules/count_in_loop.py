@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import direct, is_aggregate
+from nplus1_lint.rules.repeated import direct, is_aggregate, per
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,6 +164,6 @@ def run(session: Session):
         def message(repetition: Repetition, effect: Effect) -> str:
             name = effect.query.aggregate if effect.query and effect.query.aggregate else "count"
             subject = effect.subject.rpartition(":")[2]
-            return f"one {name.upper()} of {subject or 'rows'} per iteration of `{repetition.loop.text}`"
+            return f"one {name.upper()} of {subject or 'rows'} {per(repetition)}"
 
         return direct(self.code, analysis, self.severity, is_aggregate, message)

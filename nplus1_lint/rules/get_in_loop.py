@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import direct, is_aggregate
+from nplus1_lint.rules.repeated import direct, is_aggregate, per
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +135,7 @@ def run(session: Session):
 
         def message(repetition: Repetition, effect: Effect) -> str:
             subject = effect.subject.rpartition(":")[2] or "row"
-            return f"one SELECT of a {subject} by its key per iteration of `{repetition.loop.text}`"
+            return f"one SELECT of a {subject} by its key {per(repetition)}"
 
         return direct(self.code, analysis, self.severity, is_get, message)
 

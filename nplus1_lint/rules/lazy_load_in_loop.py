@@ -8,7 +8,7 @@ from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.options import options_for
-from nplus1_lint.rules.repeated import repeated, what
+from nplus1_lint.rules.repeated import per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +141,7 @@ def run(session: Session):
 
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             named = ", ".join(dict.fromkeys(what(effect) for effect in effects[:3]))
-            return f"one {named} per iteration of `{repetition.loop.text}`"
+            return f"one {named} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             return f"Add .options({options_for(analysis.project, effects[:3])}) to the query that made the rows"

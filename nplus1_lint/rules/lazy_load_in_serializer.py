@@ -8,7 +8,7 @@ from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.options import options_for
-from nplus1_lint.rules.repeated import repeated, what
+from nplus1_lint.rules.repeated import per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -266,7 +266,7 @@ def run(session: Session):
 
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             named = ", ".join(dict.fromkeys(what(effect) for effect in effects[:3]))
-            return f"{_schema(effects[0])} costs one {named} per row of `{repetition.loop.text}`"
+            return f"{_schema(effects[0])} costs one {named} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             needed = options_for(analysis.project, effects)

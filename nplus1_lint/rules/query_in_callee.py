@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import dependent_reads, suspect, what, where
+from nplus1_lint.rules.repeated import dependent_reads, per, suspect, what, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,6 +126,34 @@ def run(session: Session):
     return list(map(size, teams))  # expect: NP105
 """,
         ),
+        Example(
+            "a function handed to a helper of the project",
+            """\
+# file: paging.py
+def page_of(query, number, serializer):
+    found = query.limit(100).offset(100 * number).all()
+    return [serializer(row) for row in found]
+
+# file: app.py
+from sqlalchemy.orm import Session, object_session
+
+from models import Hero, Team
+from paging import page_of
+
+
+def describe(team):
+    return object_session(team).query(Hero).filter_by(team_id=team.id).count()
+
+
+def name(team):
+    return team.slug
+
+
+def run(session: Session):
+    names = page_of(session.query(Team), 0, name)
+    return names, page_of(session.query(Team), number=0, serializer=describe)  # expect: NP105
+""",
+        ),
     )
     VALID: ClassVar[tuple[Example, ...]] = (
         Example(
@@ -185,27 +213,28 @@ def run(session: Session):
             if behind:
                 yield suspect(
                     self.code, analysis, repetition, behind, message(analysis, repetition, behind), self.severity,
-                    advice=advice(analysis, behind),
+                    advice=advice(analysis, repetition, behind),
                 )  # fmt: skip
 
 
 def message(analysis: Analysis, repetition: Repetition, effects: tuple[Effect, ...]) -> str:
     """Name the callee and each query that it runs per iteration."""
-    callee = callee_name(analysis, effects[0])
+    callee = callee_name(analysis, repetition, effects[0])
     named = ", ".join(f"{what(effect)} ({where(analysis, effect)})" for effect in effects[:_NAMED])
     more = f" and {len(effects) - _NAMED} more" if len(effects) > _NAMED else ""
-    return f"{callee}() queries once per iteration of `{repetition.loop.text}`: {named}{more}"
+    return f"{callee}() queries once {per(repetition)}: {named}{more}"
 
 
-def callee_name(analysis: Analysis, effect: Effect) -> str:
-    """Return the name of the function that the loop calls."""
+def callee_name(analysis: Analysis, repetition: Repetition, effect: Effect) -> str:
+    """Return the name of the function that the loop calls, or that the called helper is given."""
     sites = (*effect.chain, effect.site)
-    return analysis.function_name(sites[1].function if len(sites) > 1 else effect.site.function)
+    step = 2 if repetition.loop.kind == "callback" and len(sites) > 2 else 1
+    return analysis.function_name(sites[step].function if len(sites) > step else effect.site.function)
 
 
-def advice(analysis: Analysis, effects: tuple[Effect, ...]) -> str:
+def advice(analysis: Analysis, repetition: Repetition, effects: tuple[Effect, ...]) -> str:
     """Say what a batch variant would take."""
-    callee = callee_name(analysis, effects[0]).rpartition(".")[2]
+    callee = callee_name(analysis, repetition, effects[0]).rpartition(".")[2]
     subjects = list(dict.fromkeys(e.subject.rpartition(":")[2] for e in effects if e.subject))
     rows = " and ".join(subjects[:2]) or "the rows"
     return f"Give {callee}() a batch variant that fetches {rows} for all keys with one IN query, called before the loop"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import direct, is_aggregate
+from nplus1_lint.rules.repeated import direct, is_aggregate, per
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +154,7 @@ def run(session: Session):
 
         def message(repetition: Repetition, effect: Effect) -> str:
             subject = effect.subject.rpartition(":")[2] or "rows"
-            return f"one SELECT of {subject} per iteration of `{repetition.loop.text}`"
+            return f"one SELECT of {subject} {per(repetition)}"
 
         return direct(self.code, analysis, self.severity, is_select, message)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import repeated
+from nplus1_lint.rules.repeated import per, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,7 +143,7 @@ def run(session):
             way = {"expired": "a commit has expired it", "merge": "merge() reads it first"}.get(
                 first.attribute, "refresh()"
             )
-            return f"one reload of {subject} per iteration of `{repetition.loop.text}`: {way}"
+            return f"one reload of {subject} {per(repetition)}: {way}"
 
         return repeated(self.code, analysis, self.severity, is_reload, message, advice)
 

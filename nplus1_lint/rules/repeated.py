@@ -124,6 +124,12 @@ def what(effect: Effect) -> str:
     return f"{verb} {subject}{by_key}".strip()
 
 
+def per(repetition: Repetition) -> str:
+    """Say how often: ``per iteration of `for a in b` ``, or for each item of a loop that no line shows."""
+    loop = repetition.loop
+    return f"for {loop.text}" if loop.kind in ("schema", "callback") else f"per iteration of `{loop.text}`"
+
+
 def where(analysis: Analysis, effect: Effect) -> str:
     """Return ``path:line`` of a statement."""
     return f"{analysis.path_of(effect.site)}:{effect.site.place[0]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import repeated, what
+from nplus1_lint.rules.repeated import per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +106,7 @@ def run(session: Session):
                 done = {"assign": "given the same value", "delete": "deleted"}[effects[0].attribute]
                 subject = effects[0].subject.rpartition(":")[2]
                 return f"rows of {subject} are loaded only to be {done} one by one in `{repetition.loop.text}`"
-            return f"one {what(effects[0])} per iteration of `{repetition.loop.text}`"
+            return f"one {what(effects[0])} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             subject = effects[0].subject.rpartition(":")[2] or "M"

@@ -1,0 +1,115 @@
+"""What is true at a point of a function, and of its loops while they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from nplus1_lint.infer.memos import FIRST_TIME
+from nplus1_lint.infer.values import Session, Value, join
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Effect, Loop
+    from nplus1_lint.infer.repeats import Asked
+
+Val: TypeAlias = tuple[Value, int]
+"""A value and the mask of what it depends on."""
+
+Place: TypeAlias = tuple[int, int, int, int]
+
+
+class Binding(NamedTuple):
+    """What a name holds, and which effects its last assignment ran."""
+
+    value: Value
+    mask: int
+    born: frozenset[int]
+
+
+class State:
+    """What is true at a point of the function: names, and the effects on this path of the current iteration."""
+
+    __slots__ = ("alive", "asked", "env", "pending")
+
+    def __init__(
+        self, env: dict[str, Binding], pending: set[int], alive: bool = True, asked: dict[str, Asked] | None = None
+    ) -> None:
+        self.env = env
+        self.pending = pending
+        self.alive = alive
+        self.asked = asked if asked is not None else {}
+
+    def copy(self) -> State:
+        """Return an independent state."""
+        return State(dict(self.env), set(self.pending), self.alive, dict(self.asked))
+
+    def join(self, other: State) -> State:
+        """Return what holds on either of two paths; a dead path adds nothing."""
+        if not other.alive:
+            return self
+        if not self.alive:
+            return other
+        env = dict(self.env)
+        for name, binding in other.env.items():
+            present = env.get(name)
+            if present is None:
+                env[name] = binding
+            elif present is not binding:
+                env[name] = Binding(
+                    join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
+                )
+        asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
+        return State(env, self.pending | other.pending, asked=asked)
+
+
+class LoopState:
+    """A loop while it runs."""
+
+    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "resets", "start")
+
+    def __init__(self, loop: Loop, start: int, assigned: frozenset[str], resets: frozenset[str]) -> None:
+        self.loop = loop
+        self.start = start
+        self.assigned = assigned
+        self.resets = resets
+        self.repeated: set[int] = set()
+        self.breaks: list[State] = []
+        self.continues: list[State] = []
+
+
+def hands_over(loop: Loop, effect: Effect) -> bool:
+    """True if a loop runs a function that was passed in on each of its items."""
+    return not (loop.bounded or loop.chunked or loop.waiting) and bool(effect.deps & loop.bit)
+
+
+def asked_first(memo: str, running: LoopState) -> bool:
+    """True if what is guarded runs at most once in a loop, or once per key of something older than the loop."""
+    if memo.startswith(FIRST_TIME):
+        return memo[len(FIRST_TIME) :] not in running.resets
+    return memo.partition(".")[0] not in running.assigned
+
+
+def carried(state: State, entry: State, running: LoopState) -> State:
+    """Names that the body assigns and the head sees depend on the loop from the second iteration on."""
+    env = dict(state.env)
+    for name in running.assigned:
+        if name in entry.env and name in env:
+            binding = env[name]
+            if binding.value.first(Session) is not None:
+                continue  # `session.add(row)` makes no other session of it
+            env[name] = binding._replace(mask=binding.mask | running.loop.bit)
+    return State(env, set(state.pending), state.alive)
+
+
+def leaving(at_test: State, entry: State, back: State, endless: bool) -> State:
+    """The state after the loop has ended by its head."""
+    if endless:
+        return State({}, set(), alive=False)
+    left = at_test.copy()
+    return left.join(back) if back.alive else left.join(entry)
+
+
+def same(left: dict[str, Binding], right: dict[str, Binding]) -> bool:
+    """True if two environments hold the same."""
+    if left.keys() != right.keys():
+        return False
+    return all(a is (b := right[k]) or (a.mask == b.mask and a.value == b.value) for k, a in left.items())
