@@ -121,6 +121,7 @@ class Analysis:
             if ".<lambda>" in site.function:
                 self._lambda_nodes.setdefault(site.place, []).append((site.function, kind))
         self.repetitions = tuple(self._repetitions(engine.facts))
+        self.lazy_loads = _by_site(self.repetitions)
         self.async_reads = tuple(self._async_reads(engine.facts))
         self.repeats = tuple(self._repeats(engine.facts))
         self.changing_loops = frozenset(
@@ -263,6 +264,16 @@ class Analysis:
             escapes.update(dict.fromkeys(facts.escapes))
             stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
+
+
+def _by_site(repetitions: Iterable[Repetition]) -> dict[Site, tuple[Effect, ...]]:
+    """The lazy loads of each place, for rows that another lazy load has made."""
+    found: dict[Site, dict[Effect, None]] = {}
+    for repetition in repetitions:
+        for effect in repetition.effects:
+            if effect.kind is Kind.LAZY_LOAD:
+                found.setdefault(effect.site, {})[effect] = None
+    return {site: tuple(effects) for site, effects in found.items()}
 
 
 def _innermost_first(group: tuple[str, Place, Site]) -> tuple[str, Place, int, int]:

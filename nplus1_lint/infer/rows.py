@@ -113,7 +113,9 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     if below is not None and rel.uselist and rel.back_populates:
         back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)
         if back is not None and not back.uselist:
-            below = below | {back.name}  # the parent is in the identity map
+            # The parent is in the identity map, with what has been loaded of it.
+            held = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
+            below = below | {back.name} | {f"{back.name}.{load}" for load in held}
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
 

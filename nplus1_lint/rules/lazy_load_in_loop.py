@@ -144,7 +144,7 @@ def run(session: Session):
             return f"one {named} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            return f"Add .options({options_for(analysis.project, effects[:3])}) to the query that made the rows"
+            return f"Add .options({options_for(analysis, effects[:3])}) to the query that made the rows"
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load)
 

@@ -269,7 +269,7 @@ def run(session: Session):
             return f"{_schema(effects[0])} costs one {named} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            needed = options_for(analysis.project, effects)
+            needed = options_for(analysis, effects)
             return f"{_schema(effects[0])} needs .options({needed}) on the query that made the rows"
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice)

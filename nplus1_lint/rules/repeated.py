@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import BatchPlan, Confidence, Key, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
+from nplus1_lint.rules.options import made_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,18 +92,33 @@ def suspect(
 
 
 def evidence(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect]) -> Iterator[Step]:
-    """The loop, each call on the way, each statement: in the order in which execution meets them."""
+    """The query that made the rows, the loop, each call on the way, each statement, the relationship that it loads.
+
+    In the order in which execution meets them.
+    """
+    effects = tuple(effects)
     loop = repetition.loop
-    yield Step(repetition.path, loop.site.place[0], f"loop: {loop.text}")
-    seen: set[tuple[str, int, str]] = set()
-    count = 0
+    steps = [*_queries(analysis, effects), Step(repetition.path, loop.site.place[0], f"loop: {loop.text}")]
     for effect in effects:
-        for step in _steps(analysis, repetition, effect):
-            key = (step.path, step.line, step.message)
-            if key not in seen and count < _MAX_STEPS:
-                seen.add(key)
-                count += 1
-                yield step
+        steps += _steps(analysis, repetition, effect)
+    steps += _declarations(analysis, effects)
+    yield from itertools.islice(dict.fromkeys(steps), _MAX_STEPS)
+
+
+def _queries(analysis: Analysis, effects: tuple[Effect, ...]) -> Iterator[Step]:
+    for effect in effects:
+        origin = made_by(analysis, effect) if effect.kind is Kind.LAZY_LOAD else None
+        if origin is not None:
+            yield Step(analysis.path_of(origin), origin.place[0], "the query that made the rows")
+
+
+def _declarations(analysis: Analysis, effects: tuple[Effect, ...]) -> Iterator[Step]:
+    for effect in effects:
+        model = analysis.project.models.get(effect.subject)
+        relationship = model.relationships.get(effect.attribute) if model and effect.kind is Kind.LAZY_LOAD else None
+        if model is not None and relationship is not None:
+            path, line = relationship.declared_in, relationship.place[0]
+            yield Step(path, line, f"{model.name}.{relationship.name} has lazy={relationship.lazy!r}")
 
 
 def _steps(analysis: Analysis, repetition: Repetition, effect: Effect) -> Iterator[Step]:
