@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from nplus1_lint.infer.analysis import Analysis
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.handlers import is_handler, response_annotation
+from nplus1_lint.infer.reach import uses_sqlalchemy
 from nplus1_lint.infer.solve import Engine, Key
 from nplus1_lint.infer.values import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.link import Project
+    from nplus1_lint.link.hierarchy import Function as Definition
 
 _RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 
@@ -35,7 +37,9 @@ def infer(project: Project) -> Analysis:
 
 
 def _infer(engine: Engine) -> Analysis:
-    entries = []
+    entries: list[tuple[Definition, Key, bool]] = []
+    if not uses_sqlalchemy(engine.project):
+        return Analysis(engine, entries)
     functions = engine.project.hierarchy.functions
     for function_id in sorted(functions):
         definition = functions[function_id]

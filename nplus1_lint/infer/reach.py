@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.index.walk import imports
+from nplus1_lint.infer.library import is_sql
+
 if TYPE_CHECKING:
     from nplus1_lint.index import facts as f
     from nplus1_lint.link import Project
@@ -21,6 +24,16 @@ def sessions_expire(project: Project) -> bool:
     Which factory made a session is often unknown, so one that keeps rows speaks for all.
     """
     return all("expire_on_commit" not in module.facts.body.mentions for module in project.symbols.modules.values())
+
+
+def uses_sqlalchemy(project: Project) -> bool:
+    """True if any module of the project imports SQLAlchemy or a package on it: without one there is no query to find."""
+    for module in project.symbols.modules.values():
+        for statement in imports(module.facts.body.body):
+            parts = (statement.module,) if statement.module is not None else [alias.name for alias in statement.names]
+            if statement.level == 0 and any(map(is_sql, parts)):
+                return True
+    return False
 
 
 class Reach:
