@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
+from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import (
     CHANGES,
     Effect,
@@ -128,6 +129,9 @@ class Analysis:
             r.loop.site
             for r in self.repetitions
             if any(e.kind in CHANGES and e.kind is not Kind.WORK for e in r.effects)
+        )
+        self.claiming_loops = frozenset(
+            r.loop.site for r in self.repetitions if r.loop.kind == "while" and any(map(_claims, r.effects))
         )
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
@@ -264,6 +268,13 @@ class Analysis:
             escapes.update(dict.fromkeys(facts.escapes))
             stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
+
+
+def _claims(effect: Effect) -> bool:
+    """True for a query that takes one row of a queue: a worker's loop, whose items are handled one by one."""
+    if effect.query is None or "for_update" not in effect.query.flags:
+        return False
+    return bool(effect.query.flags & {"limit", "single"}) or effect.query.method in lib.RESULT_ONES
 
 
 def _by_site(repetitions: Iterable[Repetition]) -> dict[Site, tuple[Effect, ...]]:

@@ -121,6 +121,9 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if isinstance(func.value, f.Call) and isinstance(func.value.func, f.Name) and func.value.func.id == "super":
         return _super_call(frame, func.name, arguments, expr.pos)
     callee = frame.attribute(base, func.name, func.pos)
+    if not callee[0].atoms:
+        why = callee[0].reason or "the callee is unknown"
+        return unknown_call(frame, arguments, callee[1], expr.pos, why, func.name)
     return frame.call(callee, arguments, expr.pos)
 
 
@@ -235,13 +238,14 @@ def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> N
         rows.escape(frame, value, place, why)
 
 
-def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str) -> Val:
+def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str, name: str = "") -> Val:
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
     if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
         frame.emit(Kind.OPAQUE, place)
-    with_callbacks(frame, arguments, place)
+    if name not in lib.DEFERS:
+        with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
     return unknown(why), depends or frame.current_bits()
 
@@ -275,7 +279,8 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
         frame.emit(Kind.WORK, place, subject=root)
     if root not in _QUIET_ROOTS:
         rows_escape(frame, arguments, place, f"given to {atom.name}")
-    with_callbacks(frame, arguments, place)
+    if last not in lib.DEFERS:
+        with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
     name = atom.name if atom.name.count("()") > 3 else f"{atom.name}()"
     return of(External("external", name)), depends or frame.current_bits()

@@ -116,6 +116,14 @@ LOOPING_HELPERS: Final = frozenset(
 )
 KEYED_HELPERS: Final = frozenset({"sorted", "min", "max", "sort", "groupby"})
 SEARCHES: Final = frozenset({"any", "next"})  # they stop at the first hit
+DEFERS: Final = frozenset({
+    "enqueue", "enqueue_call", "enqueue_in", "enqueue_at", "enqueue_many", "delay", "apply_async", "send_task",
+    "add_task", "add_job", "schedule", "scheduled_job", "signature", "connect", "subscribe", "register",
+    "add_listener", "listen", "listens_for", "add_event_handler", "add_url_rule", "add_route", "add_api_route",
+    "include_router", "add_command", "register_blueprint", "add_middleware", "add_periodic_task", "task", "on",
+    "call_later", "call_soon", "atexit",
+})  # fmt: skip
+"""Methods that keep a function for later, for another process, or for ever: what it costs is not the caller's."""
 SLEEPS: Final = frozenset({"sleep"})
 CACHES: Final = frozenset(
     {

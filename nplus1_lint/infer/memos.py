@@ -41,6 +41,14 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
     return None
 
 
+def guards_else(frame: Frame, statement: f.If) -> str | None:
+    """Return the memo whose hit an ``if`` uses, so that its ``else`` runs on a miss and fills it."""
+    for container, missing in _asked(frame, statement.test):
+        if not missing and _stores(statement.orelse, container):
+            return container
+    return None
+
+
 FIRST_TIME = "="
 """Precedes the name that ``if name is None: name = …`` fills in the first iteration that needs it."""
 

@@ -27,7 +27,7 @@ def sessions_expire(project: Project) -> bool:
 
 
 def uses_sqlalchemy(project: Project) -> bool:
-    """True if any module of the project imports SQLAlchemy or a package on it: without one there is no query to find."""
+    """True if any module imports SQLAlchemy or a package on it: without one there is no query to find."""
     for module in project.symbols.modules.values():
         for statement in imports(module.facts.body.body):
             parts = (statement.module,) if statement.module is not None else [alias.name for alias in statement.names]

@@ -382,7 +382,7 @@ class Engine:
         if not isinstance(symbol, GlobalSymbol):
             return isinstance(symbol, ClassSymbol) and self.classes.is_enum(symbol.id)
         values = self.project.symbols.modules[symbol.path].assigns.get(symbol.name, [])
-        return len(values) == 1 and _is_literal(values[0])
+        return len(values) == 1 and (symbol.name.isupper() or _is_literal(values[0]))
 
     def module_member(self, path: str, name: str) -> Value:
         """Return an attribute of a module."""

@@ -96,6 +96,11 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
     changed = atom
     if name in ("filter", "where", "having", "join", "outerjoin"):
         criteria = [c for value, _ in arguments.positional for a in value.only(Condition) for c in a.criteria]
+        asked = [s for value, _ in arguments.positional for s in value.only(Statement) if s.style == "exists"]
+        if asked and atom.entities == (("column", ""),):
+            # `query(literal(True)).filter(….exists())` asks what the inner query asks.
+            criteria += [c for inner in asked for c in inner.criteria]
+            changed = changed._replace(entities=(("aggregate", "exists"),))
         changed = changed._replace(criteria=(*atom.criteria, *criteria)[:12])
     elif name == "filter_by":
         changed = changed._replace(criteria=(*atom.criteria, *_filter_by(frame, atom, arguments))[:12])

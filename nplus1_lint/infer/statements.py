@@ -279,7 +279,7 @@ def _if(frame: Run, statement: f.If) -> None:
     _guarded(frame, statement.body, memo)
     taken, frame.state = frame.state, before
     assume(frame, statement.test, False)
-    frame.block(statement.orelse)
+    _guarded(frame, statement.orelse, memos.guards_else(frame, statement))
     memos.end_search(frame, statement, taken, evaluated)
     frame.state = taken.join(frame.state)
     if test.mask:
@@ -358,6 +358,8 @@ def _with(frame: Run, statement: f.With) -> None:
             if any(type(a) is Session for a in entered.atoms):
                 commits.append((context.pos, mask))
         if target is not None:
+            if any(type(a) is Session for a in entered.atoms):
+                mask |= frame.current_bits()  # one session per iteration
             loops.assign_target(frame, target, (entered, mask))
     frame.scopes.pop()
     frame.state.asked.clear()  # under a lock or in another transaction the answer may differ

@@ -466,6 +466,8 @@ def truth(value: Value) -> bool | None:
             one = bool(atom.value)
         elif kind in (Session, SessionFactory, ClassRef, Function, ModuleRef) or (kind is Instance and atom.exact):
             one = True  # a row or a declared instance may be None where the annotation does not say so
+        elif kind in (Many, Mapping) and atom.size is not None:
+            one = atom.size > 0
         else:
             return None
         if known is not None and known != one:

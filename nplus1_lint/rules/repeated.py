@@ -25,7 +25,7 @@ def dependent_reads(analysis: Analysis) -> Iterator[tuple[Repetition, tuple[Effe
             for effect in repetition.effects
             if effect.kind in READS and repetition.dependent(effect) and not quiet(repetition, effect)
         )
-        if effects:
+        if effects and repetition.loop.site not in analysis.claiming_loops:
             yield repetition, effects
 
 
@@ -43,6 +43,8 @@ def quiet(repetition: Repetition, effect: Effect) -> bool:
     query = effect.query
     if query is None:
         return False
+    if "for_update" in query.flags:
+        return True  # a lock per item is taken on purpose
     if query.flags & {"limit", "paged"} and (loop.kind == "while" or "paged" in query.flags):
         return True
     level_wise = any(criterion.op == "In" for criterion, _ in query.criteria)
@@ -228,7 +230,7 @@ def repeated(
             effects = tuple(e for e in effects if not mended & _mended(repetition, e, once(e)))
             for effect in effects:
                 mended |= _mended(repetition, effect, once(effect))
-        if effects:
+        if effects and repetition.loop.site not in analysis.claiming_loops:
             text, hint = message(repetition, effects), advice(repetition, effects)
             yield suspect(code, analysis, repetition, effects, text, most, advice=hint)
 
