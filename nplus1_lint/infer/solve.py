@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, rows, serialise
-from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
+from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
@@ -90,6 +90,7 @@ class Engine:
         self._started: set[str] = set()
         self._nested: dict[str, Definition] = {}
         self._responses: dict[str, Value | None] = {}
+        self._free: dict[str, str] = {}
         self._methods: dict[str, list[Class]] = {}
         for cls in project.hierarchy.classes.values():
             for name in cls.methods:
@@ -131,7 +132,7 @@ class Engine:
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields = summary.fields
-        if not self._costs_nothing(definition):
+        if not self.free_of_cost(definition):
             for effect in summary.effects:
                 frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
             if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
@@ -147,10 +148,11 @@ class Engine:
             mask |= binding.mask if binding is not None else 0
         return mask
 
-    @staticmethod
-    def _costs_nothing(definition: Definition) -> bool:
-        """A cached callee, and one marked ``# nplus1: no-query``."""
-        return definition.facts.no_query or bool(lib.CACHES & set(decorator_names(definition.facts)))
+    def free_of_cost(self, definition: Definition) -> str:
+        """Return why a call to a function costs no query, or an empty string: it is cached or marked."""
+        if definition.id not in self._free:
+            self._free[definition.id] = why_free(self, definition)
+        return self._free[definition.id]
 
     def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
         """Return the summary of a method on a receiver, its other arguments known by name or by annotation."""
