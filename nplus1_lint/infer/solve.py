@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.loops import Shape
+    from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
 
 Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
@@ -68,8 +69,9 @@ _NOTHING = Summary(UNKNOWN, 0, (), ())
 class Engine:
     """Gives values of globals and summaries of functions, each computed once."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, recorder: Recorder | None = None) -> None:
         self.project = project
+        self.recorder = recorder
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
@@ -77,7 +79,6 @@ class Engine:
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.nodes: dict[Site, NodeKind] = {}
-        self.unknowns: list[tuple[str, str]] = []
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self._summaries: dict[Key, Summary] = {}
         self._running: dict[Key, Summary] = {}
@@ -137,6 +138,8 @@ class Engine:
                 frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
             if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
                 expiry.expire(frame)
+        elif frame.notes is not None and summary.effects:
+            frame.notes.without_cost(place, definition.id, self.free_of_cost(definition))
         returned = _translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
@@ -194,6 +197,8 @@ class Engine:
         active = self._active.setdefault(definition.id, [])
         if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
             # Beyond the bound one context stands for all: the declared one.
+            if self.recorder is not None:
+                self.recorder.merged.add(definition.id)
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
             if caller is not None:
                 caller.calls[key] = None
@@ -204,6 +209,8 @@ class Engine:
             if active:
                 self._recursive.add(active[-1])
                 return self._running[active[-1]]
+            if caller is not None and caller.notes is not None:
+                caller.notes.cut[definition.id] = None
             return _NOTHING._replace(returns=self._declared(definition, values))
         self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
         return self._solve(definition, key, depth)
@@ -227,7 +234,8 @@ class Engine:
         _, values, captured = key
         frame = Run(self, definition, depth, captured)
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
-            frame.bind(param.name, (value, 1 << min(position, PARAM_BITS - 2)))
+            known = value if value.atoms else unknown(f"nothing is known of the parameter {param.name}")
+            frame.bind(param.name, (known, 1 << min(position, PARAM_BITS - 2)))
         for name, value in captured:
             if frame.lookup(name) is None:
                 frame.bind(name, (value, CAPTURE_BIT))
@@ -236,7 +244,8 @@ class Engine:
         try:
             frame.block(definition.facts.body)
         except RecursionError:
-            self.unknowns.append((definition.id, "the code is nested too deeply"))
+            if frame.notes is not None:
+                frame.notes.doubt("statement", definition.facts.pos, "the code is nested too deeply to be followed")
         if frame.state.alive:
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
@@ -244,6 +253,8 @@ class Engine:
             self._respond(frame, returns, mask, self._responses[definition.id], definition.facts.pos)
         summary = frame.summary(returns, mask, _fields(frame, definition))
         self.facts[key] = frame.facts()
+        if self.recorder is not None and frame.notes is not None:
+            self.recorder.close(key, frame.notes, summary)
         if depth == 1:
             self._run_uncalled(frame)
         return summary
