@@ -339,7 +339,7 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
             items.append(item_of(of(atom)))
     item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
     if frame.notes is not None and not item.atoms:
-        frame.notes.doubt("iterable", place, item.reason)
+        frame.notes.items_unknown(place, value, item)
     return item, mask
 
 

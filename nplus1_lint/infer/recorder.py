@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nplus1_lint.infer.values import UNKNOWN, External
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from nplus1_lint.infer.effects import Summary
     from nplus1_lint.infer.frame import Frame, Place
     from nplus1_lint.infer.solve import Engine, Key
-    from nplus1_lint.infer.values import Row
+    from nplus1_lint.infer.values import Row, Value
     from nplus1_lint.link.hierarchy import Function as Definition
 
-_LAMBDA = ".<lambda>@"
+LAMBDA = ".<lambda>@"
+"""What follows the id of a function in the ids of its lambdas."""
 
 
 class AttributeRead(NamedTuple):
@@ -83,6 +86,16 @@ class Notes:
         """Note what could not be resolved."""
         self.doubts[Doubt(kind, place, reason)] = None
 
+    def items_unknown(self, place: Place, iterated: Value, item: Value) -> None:
+        """Note that nothing is known of what an iteration gives."""
+        reason = item.reason
+        outside = iterated.first(External)
+        if outside is not None:
+            reason = f"{outside.name} is outside the project"
+        elif iterated.atoms and reason == UNKNOWN.reason:
+            reason = "nothing is known of its items"
+        self.doubt("iterable", place, reason)
+
     def without_cost(self, place: Place, what: str, why: str) -> None:
         """Note what runs no query, and why."""
         self.free[Free(place, what, why)] = None
@@ -113,7 +126,7 @@ class Recorder:
     def open(self, function: Definition, frame: Frame) -> Notes | None:
         """Return the notes of a run that begins, or None when its function was not chosen."""
         chosen = (function.path, function.facts.pos) in self._traced
-        if chosen or (_LAMBDA in function.id and function.id.rpartition(_LAMBDA)[0] in self._opened):
+        if chosen or (LAMBDA in function.id and function.id.rpartition(LAMBDA)[0] in self._opened):
             self._opened.add(function.id)
             return Notes(frame)
         return None

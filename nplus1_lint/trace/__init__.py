@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.findings import Step
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.frame import MAX_EFFECTS
+from nplus1_lint.infer.recorder import LAMBDA
 from nplus1_lint.infer.solve import MAX_CONTEXTS
 from nplus1_lint.infer.values import UNKNOWN, Value, widen
 from nplus1_lint.trace import verdict
@@ -63,7 +64,10 @@ class _Teller:
     def tell(self) -> Trace:
         runs: dict[Place, list[tuple[Key, Notes]]] = {}
         for key, notes in self._recorder.runs.items():
-            runs.setdefault(notes.frame.function.facts.pos, []).append((key, notes))
+            function = notes.frame.function
+            outer = self._engine.definition(function.id.partition(LAMBDA)[0])
+            if (outer.path, outer.facts.pos) == (self._target.path, self._target.facts.pos):
+                runs.setdefault(function.facts.pos, []).append((key, notes))
         own = runs.pop(self._target.facts.pos, [])
         return Trace(
             function=name_of(self._target),

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nplus1_lint.infer.frame import Place
-    from nplus1_lint.infer.recorder import Doubt, Notes
+    from nplus1_lint.infer.recorder import Notes
     from nplus1_lint.trace.words import Words
 
 _VAGUE = frozenset({"", "unknown", "the callee is unknown", "the iterable is unknown"})
+_CALLS = frozenset({"callee", "outside", "statement"})
 
 
 class _Entry(NamedTuple):
@@ -50,28 +51,21 @@ def unresolved(notes: Notes, words: Words, path: str) -> tuple[Unresolved, ...]:
 def _doubts(notes: Notes, source: Source) -> Iterator[_Entry]:
     ended = source.raised | {escape.place.place for escape in notes.frame.escapes}
     known = [doubt for doubt in notes.doubts if doubt.kind != "outside" or _matters(doubt.reason)]
-    calls = {doubt.place for doubt in known if doubt.kind in ("callee", "outside", "statement")}
+    calls = [doubt for doubt in known if doubt.kind in _CALLS]
+    results = {doubt.place for doubt in calls}
+    parts = {getattr(source.subject(doubt.kind, doubt.place), "pos", None) for doubt in calls}
     for doubt in known:
         subject = source.subject(doubt.kind, doubt.place)
-        if _follows(doubt, subject, source, calls) or (doubt.kind == "outside" and doubt.place in ended):
-            continue
+        if doubt.kind == "iterable" and doubt.place in results:
+            continue  # what a doubtful call gives
+        if doubt.kind == "receiver" and (doubt.place in parts or getattr(subject, "pos", None) in results):
+            continue  # a doubtful callee or statement itself, or an attribute of what a doubtful call gives
         kind, reason = doubt.kind, doubt.reason
         if kind == "outside":
+            if doubt.place in ended:
+                continue  # an exception, or stated as an escape
             kind, reason = _outside(reason)
         yield _Entry(kind, doubt.place, text(subject), _reason(subject) if reason in _VAGUE else reason)
-
-
-def _follows(doubt: Doubt, subject: f.Expr | None, source: Source, calls: set[Place]) -> bool:
-    """True for a doubt that another entry states: a part of a doubtful call, or its result."""
-    if doubt.kind == "iterable":
-        return doubt.place in calls
-    if doubt.kind == "receiver":
-        stated = [source.at(place) for place in calls]
-        parts = {
-            getattr(part, "pos", None) for one in stated if isinstance(one, f.Call) for part in (one.func, *one.args)
-        }
-        return doubt.place in parts or getattr(subject, "pos", None) in calls
-    return False
 
 
 def _reason(subject: f.Expr | None) -> str:

@@ -56,8 +56,7 @@ def find(
             f"{text!r} means {len(shown)} functions; name one of them with its class, and its module or file in "
             f"front:{_listed(shown)}"
         )
-    missing = f" ({len(unread)} files could not be read or parsed)" if unread else ""
-    raise TraceError(f"{_unknown(project, functions, back, named)}{missing}")
+    raise TraceError(_unknown(project, functions, back, named, len(unread)))
 
 
 def name_of(function: Function) -> str:
@@ -108,7 +107,7 @@ def _first_line(function: Function) -> int:
     return min([function.facts.pos[0], *(place[0] for place in places)])
 
 
-def _unknown(project: Project, functions: list[Function], name: str, named: Callable[[str], str]) -> str:
+def _unknown(project: Project, functions: list[Function], name: str, named: Callable[[str], str], unread: int) -> str:
     paths = {function.path for function in functions}
     for cls in project.hierarchy.classes.values():
         if cls.path in paths and cls.methods and _ends(cls.id.partition(":")[2], name):
@@ -123,7 +122,11 @@ def _unknown(project: Project, functions: list[Function], name: str, named: Call
     shown = sorted({one for key in near for one in by_name[key]})
     if shown:
         return f"there is no function {name!r}; did you mean one of these?{_listed(shown)}"
-    return f"there is no function {name!r} among the {len(functions)} functions of the files read; is it under PATHS?"
+    missing = f" ({unread} file{'s' * (unread != 1)} could not be read or parsed)" if unread else ""
+    return (
+        f"there is no function {name!r} among the {len(functions)} functions of the files read; is it under PATHS?"
+        f"{missing}"
+    )
 
 
 def _listed(names: list[str]) -> str:

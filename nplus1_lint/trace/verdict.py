@@ -9,6 +9,7 @@ from nplus1_lint.findings import Step
 from nplus1_lint.infer.analysis import in_chunks
 from nplus1_lint.infer.effects import Effect, Emission, Kind, Loop
 from nplus1_lint.infer.memos import EVERY_SO_OFTEN
+from nplus1_lint.infer.recorder import LAMBDA
 from nplus1_lint.infer.values import CAPTURE_BIT, PARAM_BITS
 from nplus1_lint.rules.repeated import what, why_quiet
 from nplus1_lint.traces import LoopAround, TracedEffect
@@ -136,7 +137,7 @@ def _why_not(frame: Frame, met: _Met, loop: Loop) -> str:
 
 def _inside_lambdas(frame: Frame, effect: Effect) -> Iterator[Place]:
     """Places of the effect that stand in the text of lambdas of this function: findings stand there."""
-    prefix = f"{frame.function.id}.<lambda>@"
+    prefix = f"{frame.function.id}{LAMBDA}"
     for site in (*effect.chain, effect.site):
         if site.function.startswith(prefix):
             yield site.place
