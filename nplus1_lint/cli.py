@@ -149,6 +149,47 @@ def check(
 
 
 @main.command()
+@click.argument("function")
+@click.argument("paths", nargs=-1)
+@click.option("--format", "format_name", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--output", "-o", metavar="FILE", help="Write the trace to FILE instead of standard output.")
+@click.option("--jobs", "-j", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for one per processor.")
+@click.option("--config", "config_file", metavar="FILE", help="Read [tool.nplus1-lint] from this TOML file.")
+def trace(
+    function: str,
+    paths: tuple[str, ...],
+    format_name: str,
+    output: str | None,
+    jobs: int | None,
+    config_file: str | None,
+) -> None:
+    """Show what the linter knows of a function: why a line of it is reported, or is not.
+
+    FUNCTION is a name such as `list_tags` or `TagService.list`, the same behind its module or file as in
+    `app.services.tags:TagService.list` and `app/services/tags.py:TagService.list`, or a line inside it as in
+    `app/services/tags.py:41`. PATHS are read as `check` reads them; without any, the working directory.
+    """
+    from nplus1_lint import pipeline
+    from nplus1_lint.config import load
+    from nplus1_lint.report import trace_writer
+    from nplus1_lint.traces import TraceError
+
+    cwd = os.getcwd()
+    paths = paths or (".",)
+    settings = load(paths, cwd=cwd, codes=pipeline.rule_codes(), config_file=config_file)
+    config = settings.config if jobs is None else replace(settings.config, jobs=jobs)
+    try:
+        outcome = pipeline.trace(function, paths, config, settings.workspace, cwd=cwd)
+    except TraceError as error:
+        raise _Failure(str(error)) from error
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for missing in outcome.errors:
+        click.echo(f"error: {missing.path}:{missing.line}: {missing.message}", err=True)
+    _emit(trace_writer(format_name)(outcome.trace), output)
+
+
+@main.command()
 @click.argument("code")
 def explain(code: str) -> None:
     """Explain a rule: what it finds, why, when it keeps quiet, with examples."""

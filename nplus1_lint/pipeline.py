@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from nplus1_lint.findings import Finding, ScanError, Suspect
+    from nplus1_lint.traces import Trace
 
 Progress = Callable[[str, int, int], None]
 
@@ -102,6 +103,66 @@ def check(
         timings=clock.timings,
     )
     return Outcome(_seen_from(report, workspace.root, cwd), hidden_low, found.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceOutcome:
+    """A trace and what was wrong on the way to it.
+
+    Attributes:
+        trace: what is known of the function.
+        errors: files that could not be read or parsed, so that the trace knows nothing of them.
+        warnings: sentences about paths that hold nothing to read.
+    """
+
+    trace: Trace
+    errors: tuple[ScanError, ...]
+    warnings: tuple[str, ...]
+
+
+def trace(function: str, paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str) -> TraceOutcome:
+    """Say all that is known of one function.
+
+    Args:
+        function: its name, as `nplus1_lint.trace.find` takes it.
+        paths: files and folders, absolute or relative to *cwd*.
+        config: the exclusions; they leave out no function.
+        workspace: the project around the paths.
+        cwd: the absolute working directory; the paths of the trace are relative to it.
+
+    Returns:
+        The trace; it depends on what is read, not on the order of *paths*.
+
+    Raises:
+        ConfigError: A pattern of the exclusions is invalid.
+        TraceError: The name means no function, or several.
+    """
+    from nplus1_lint.index import index_files
+    from nplus1_lint.infer import infer
+    from nplus1_lint.infer.recorder import Recorder
+    from nplus1_lint.link import link
+    from nplus1_lint.rules import RULES, find_suspects
+    from nplus1_lint.trace import find, trace
+
+    def named(path: str) -> str:
+        return relative(os.path.normpath(os.path.join(workspace.root, path)), cwd)
+
+    def located(path: str) -> str:
+        return relative(os.path.abspath(os.path.join(cwd, path)), workspace.root)
+
+    with _no_collection():
+        found = discover(paths, config, workspace, cwd=cwd)
+        index = index_files(found.files, found.context, config.jobs or _processors())
+        project = link(index.modules)
+        unparsed = [(m.path, m.parse_error) for m in index.modules if m.parse_error]
+        unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
+        target = find(project, function, named, located, unread)
+        recorder = Recorder([(target.path, target.facts.pos)])
+        suspects = find_suspects(infer(project, recorder), RULES)
+        told = trace(recorder, suspects, target, named)
+    errors = [*found.errors, *(error.scan_error(path) for path, error in unparsed)]
+    seen = (replace(error, path=named(error.path)) for error in errors)
+    return TraceOutcome(told, tuple(sorted(seen, key=lambda e: (e.path, e.line, e.message))), found.warnings)
 
 
 def _asked_for(suspects: Iterable[Suspect], reported: Collection[str], codes: Collection[str]) -> tuple[Suspect, ...]:

@@ -29,16 +29,29 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
 
 
-def test_the_quoted_output_is_real() -> None:
-    first, *quoted = blocks()[0].splitlines()
-    assert first.startswith("$ nplus1-lint ")
+def printed_by(block: str, returncode: int) -> tuple[str, list[str], str]:
+    """The command in a block, the lines quoted below it, and what it prints."""
+    first, *quoted = block.splitlines()
     command = [sys.executable, "-m", "nplus1_lint", *first.split()[2:]]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 1, done.stderr
-    printed = done.stdout
+    assert done.returncode == returncode, done.stderr
+    return first, quoted, done.stdout
+
+
+def test_the_quoted_output_is_real() -> None:
+    assert blocks()[0].startswith("$ nplus1-lint check ")
+    first, quoted, printed = printed_by(blocks()[0], 1)
     for part in "\n".join(quoted).split(f"{ELLIPSIS}\n"):
         assert part.rstrip() in printed, f"README.md quotes what {first!r} does not print (any more):\n{part}"
     assert quoted[-1] == printed.splitlines()[-1]
+
+
+def test_the_quoted_traces_are_real() -> None:
+    traces = [block for block in blocks() if block.startswith("$ nplus1-lint trace ")]
+    assert len(traces) == 2
+    for block in traces:
+        _, quoted, printed = printed_by(block, 0)
+        assert quoted == printed.splitlines()
 
 
 def test_the_rules_are_all_listed() -> None:

@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 
@@ -22,6 +22,8 @@ _NOQA = re.compile(
 _DIRECTIVE = re.compile(
     r"#\s*nplus1\s*:\s*(?:ignore(?:\[(?P<codes>[^\]]*)\])?(?P<reason>.*)|(?P<noquery>no-query))", re.IGNORECASE
 )
+_OPENING = frozenset("([{")
+_CLOSING = frozenset(")]}")
 _BLOCK = (
     ast.If,
     ast.For,
@@ -54,18 +56,22 @@ def suppressions_in(source: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
     if not _COMMENT.search(text):
         return
     spans = sorted(_statement_lines(tree))
+    depth = 0  # of brackets: inside them a comment on a line of its own belongs to the statement around it
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and _COMMENT.search(token.string):
-            yield from _comment(token.string, token.start[0], spans, token.line)
+        if token.type == tokenize.OP:
+            depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        elif token.type == tokenize.COMMENT and _COMMENT.search(token.string):
+            own_line = token.line.lstrip().startswith("#")
+            lines = _statement_at(token.start[0], spans, above=own_line and not depth)
+            yield from _comment(token.string, token.start[0], lines, own_line)
 
 
 def _encoding(source: bytes) -> str:
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
-def _comment(text: str, line: int, spans: list[tuple[int, int]], whole_line: str) -> Iterator[f.Suppression]:
-    own_line = whole_line.lstrip().startswith("#")
-    first, last = _statement_at(line, spans, own_line)
+def _comment(text: str, line: int, lines: _Lines, own_line: bool) -> Iterator[f.Suppression]:
+    first, last, _ = lines
     directive = _DIRECTIVE.search(text)
     if directive and directive["noquery"]:
         yield f.Suppression(first, last, (), "no-query", "", line)
@@ -84,21 +90,34 @@ def _codes(text: str | None) -> tuple[str, ...]:
     return tuple(c.upper() for c in re.split(r"[,\s]+", text.strip()) if c) if text else ()
 
 
-def _statement_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Lines of each simple statement, and of each block's header."""
+def first_line(node: ast.stmt) -> int:
+    """Return where a statement begins: at its first decorator, if it has any."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+class _Lines(NamedTuple):
+    """Lines of a simple statement, or of a block's header with its decorators; *keyword* is the line of ``def``."""
+
+    first: int
+    last: int
+    keyword: int
+
+
+def _statement_lines(tree: ast.Module) -> Iterator[_Lines]:
     for node in ast.walk(tree):
         if isinstance(node, _BLOCK):
-            body = node.body[0]
-            yield node.lineno, max(node.lineno, body.lineno - 1 if body.lineno > node.lineno else node.lineno)
+            body = first_line(node.body[0])
+            last = body - 1 if body > node.lineno else node.lineno
+            yield _Lines(first_line(node), last, node.lineno)
         elif isinstance(node, ast.stmt):
-            yield node.lineno, node.end_lineno or node.lineno
+            yield _Lines(node.lineno, node.end_lineno or node.lineno, node.lineno)
 
 
-def _statement_at(line: int, spans: list[tuple[int, int]], own_line: bool) -> tuple[int, int]:
-    """The innermost statement around a comment, or the next one for a comment on its own line."""
-    if own_line:
-        inside = [s for s in spans if s[0] < line <= s[1]]
-        following = [s for s in spans if s[0] > line]
-        return inside[-1] if inside else following[0] if following else (line, line)
-    around = [s for s in spans if s[0] <= line <= s[1]]
-    return min(around, key=lambda s: s[1] - s[0]) if around else (line, line)
+def _statement_at(line: int, spans: list[_Lines], *, above: bool) -> _Lines:
+    """The innermost statement around a comment, or the next one for a comment that stands *above* a statement."""
+    if above:
+        found = [s for s in spans if s.first < line < s.keyword] or [s for s in spans if s.first > line][:1]
+    else:
+        found = [s for s in spans if s.first <= line <= s.last]
+    return min(found, key=lambda s: s.last - s.keyword) if found else _Lines(line, line, line)

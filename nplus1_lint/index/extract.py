@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.comments import suppressions_in
+from nplus1_lint.index.comments import first_line, suppressions_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -274,7 +274,7 @@ class _Lowering:
 
         # A lambda usually runs once per element of something: its names count as named in a loop.
         self._scope.loop_depth += 1
-        function = self._function("<lambda>", node.args, None, (), False, body, _place(node))
+        function = self._function("<lambda>", node.args, None, (), False, body, _place(node), node.lineno)
         self._scope.loop_depth -= 1
         return f.Lambda(function)
 
@@ -369,6 +369,7 @@ class _Lowering:
             isinstance(node, ast.AsyncFunctionDef),
             lambda: self.block(node.body),
             _place(node),
+            first_line(node),
         )
         self._scope.loop_depth = depth
         return (f.Def(function),)
@@ -382,6 +383,7 @@ class _Lowering:
         is_async: bool,
         body: Callable[[], tuple[f.Stmt, ...]],
         place: f.Place,
+        first: int,
     ) -> f.FunctionFacts:
         self.functions += name != "<lambda>"
         outer = self._scope
@@ -409,7 +411,7 @@ class _Lowering:
             place,
             frozenset(scope.mentions),
             frozenset(scope.loop_mentions),
-            place[0] in self._no_query,
+            first in self._no_query,
         )
 
     def _params(self, args: ast.arguments) -> Iterator[f.Param]:

@@ -13,25 +13,30 @@ from nplus1_lint.infer.solve import Engine, Key
 from nplus1_lint.infer.values import widen
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition
 
 _RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 
 
-def infer(project: Project) -> Analysis:
+def infer(project: Project, recorder: Recorder | None = None) -> Analysis:
     """Run every function that may reach a query, on what its annotations say of its arguments.
 
     Args:
         project: the linked project.
+        recorder: keeps notes of chosen functions; it changes nothing in the analysis.
 
     Returns:
         The analysis; it depends on the project alone.
     """
+    engine = Engine(project, recorder)
+    if recorder is not None:
+        recorder.engine = engine
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
     try:
-        return _infer(Engine(project))
+        return _infer(engine)
     finally:
         sys.setrecursionlimit(limit)
 

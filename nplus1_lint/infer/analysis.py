@@ -162,7 +162,7 @@ class Analysis:
         groups: dict[tuple[str, Place, Site], list[tuple[Emission, Loop]]] = {}
         for facts in runs.values():
             for emission, loop in facts.emissions:
-                if _in_chunks(emission, loop):
+                if in_chunks(emission, loop):
                     continue
                 emission = _into_lambda(emission, facts.function)
                 groups.setdefault((facts.function, emission.place, loop.site), []).append((emission, loop))
@@ -293,7 +293,7 @@ def _innermost_first(group: tuple[str, Place, Site]) -> tuple[str, Place, int, i
     return function, place, -loop.place[0], -loop.place[1]
 
 
-def _in_chunks(emission: Emission, loop: Loop) -> bool:
+def in_chunks(emission: Emission, loop: Loop) -> bool:
     """True if a loop inside *loop* hands the statement one batch at a time."""
     inside = False
     for around in emission.loops:

@@ -26,6 +26,7 @@ from nplus1_lint.infer.values import (
     many,
     mapping,
     tuple_of,
+    unknown,
 )
 
 _CALLABLES = (Function, BoundMethod)
@@ -195,7 +196,7 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
             value = join(value, arguments.positional[2][0])
         return value, mask
     rows.escape(frame, arguments.positional[0][0], place, "getattr with a variable name")
-    return UNKNOWN, arguments.mask
+    return unknown("getattr with a variable name"), arguments.mask
 
 
 def _partial(arguments: Arguments) -> Value:

@@ -240,6 +240,8 @@ def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> N
 
 def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str, name: str = "") -> Val:
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
+    if frame.notes is not None:
+        frame.notes.doubt("callee", place, why)
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
     if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
@@ -275,6 +277,8 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
     found = call_builtin(frame, atom.name, root, last, arguments, place)
     if found is not None:
         return found
+    if frame.notes is not None:
+        frame.notes.doubt("outside", place, atom.name)
     if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
         frame.emit(Kind.WORK, place, subject=root)
     if root not in _QUIET_ROOTS:
@@ -368,7 +372,10 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
             items.append(_iterate_instance(frame, atom, mask, place))
         else:
             items.append(item_of(of(atom)))
-    return (join_all(items) if items else unknown(value.reason or "the iterable is unknown")), mask
+    item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
+    if frame.notes is not None and not item.atoms:
+        frame.notes.items_unknown(place, value, item)
+    return item, mask
 
 
 def _iterate_instance(frame: Frame, atom: Instance, mask: int, place: Place) -> Value:

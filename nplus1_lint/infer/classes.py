@@ -87,6 +87,16 @@ class Classes:
             return True
         return len(body) == 1 and isinstance(body[0], f.Raise)
 
+    def implements(self, definition: Definition, interface: Class) -> bool:
+        """True if a method is what a call of an interface's abstract method of its name may reach."""
+        hierarchy = self._engine.project.hierarchy
+        own = hierarchy.classes.get(definition.cls or "")
+        if own is None or own is interface or not self.is_abstract(interface.methods[definition.facts.name]):
+            return False
+        return interface in hierarchy.mro(own.id) or (
+            self._is_protocol(interface) and set(interface.methods) <= set(own.methods)
+        )
+
     def annotated_fields(self, class_id: str) -> dict[str, tuple[str, f.Expr]]:
         """Return the fields of a dataclass-like class in order: name to (module, annotation)."""
         fields: dict[str, tuple[str, f.Expr]] = {}

@@ -281,6 +281,8 @@ def get(
     flags = frozenset({"for_update"}) if "with_for_update" in arguments.keywords else frozenset()
     if method == "get" and (_held(frame, model) or _is_own_key(frame, key_expr, model, key)):
         # The weak identity map answers while the rows are held (11 statements against 51, measured).
+        if frame.notes is not None:
+            frame.notes.without_cost(place, f"get of {entity.name}", "its rows are held, so the identity map answers")
         return of(row(model, loads, None, is_async)), deps
     query = Query(
         style,

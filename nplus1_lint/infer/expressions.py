@@ -98,6 +98,8 @@ def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
     """Return an attribute of a value, atom by atom."""
     value, mask = base
     if not value.atoms:
+        if frame.notes is not None:
+            frame.notes.doubt("receiver", place, value.reason)
         return unknown(value.reason or f"{name} of an unknown value"), mask
     found: list[Value] = []
     for atom in value.atoms:

@@ -129,6 +129,7 @@ class Frame(abc.ABC):
         self._finished: list[tuple[LoopState, Loop]] = []
         self._bits: dict[Place, int] = {}
         self.captured_names = frozenset(name for name, _ in captured)
+        self.notes = engine.recorder.open(function, self) if engine.recorder is not None else None
 
     @abc.abstractmethod
     def eval(self, expr: f.Expr) -> Val:
@@ -341,6 +342,20 @@ class Frame(abc.ABC):
         for running, loop in self._finished:
             if loop.site.place == place:
                 running.repeated.clear()
+
+    def finished_loops(self) -> tuple[Loop, ...]:
+        """Return the loops that have run, each once, in the order in which they ended."""
+        return tuple(dict.fromkeys(loop for _, loop in self._finished))
+
+    def fate(self, index: int, loop: Loop) -> str:
+        """Say what a loop makes of an effect: ``repeated``, ``guarded`` by an older memo, or ``left`` behind."""
+        fate = "left"
+        for state, one in self._finished:
+            if (one.site, one.bit) == (loop.site, loop.bit) and index in state.repeated:
+                if all(memo.partition(".")[0] in state.assigned for memo in self.emissions[index].memos):
+                    return "repeated"
+                fate = "guarded"
+        return fate
 
     @staticmethod
     def _head_env(entry: State, running: LoopState) -> dict[str, Binding]:

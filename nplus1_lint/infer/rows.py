@@ -49,10 +49,13 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     if relationship is not None:
         return _relationship(frame, atom, mask, model, relationship, place)
     if name in model.columns:
-        if loading.column_deferred(atom.loads, model, name):
-            if atom.is_async:
-                greenlets.misread(frame, atom, name, place)
-                return SCALAR, mask
+        deferred = loading.column_deferred(atom.loads, model, name)
+        if frame.notes is not None and (deferred or model.columns[name].deferred):
+            frame.notes.read(place, atom, name, None if atom.loads is None else not deferred)
+        if deferred and atom.is_async:
+            greenlets.misread(frame, atom, name, place)
+            return SCALAR, mask
+        if deferred:
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask, origin=atom.origin)
         return of(ScalarOf("column-value", model.id, name)), mask
     if name in model.proxies:
@@ -85,11 +88,15 @@ def _method(frame: Frame, atom: Row, mask: int, definition_id: str, place: Place
 def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relationship, place: Place) -> Val:
     if rel.target is None or rel.target not in frame.engine.project.models:
         frame.read(atom.origin, rel.name, place)
+        if frame.notes is not None:
+            frame.notes.read(place, atom, rel.name, None)
         return UNKNOWN, mask
     if rel.lazy in ("dynamic", "write_only"):
         query = Statement(
             "statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async
         )
+        if frame.notes is not None:
+            frame.notes.read(place, atom, rel.name, None)
         return of(query), mask
     frame.read(atom.origin, rel.name, place)
     loaded = loading.state_of(atom.loads, rel)
@@ -98,6 +105,8 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         loaded = True  # a many-to-one asks the identity map first
     if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
         loaded = None  # reading it raises or gives nothing: no statement
+    if frame.notes is not None:
+        frame.notes.read(place, atom, rel.name, loaded)
     if loaded is False and atom.is_async:
         greenlets.misread(frame, atom, rel.name, place)
         loaded = None

@@ -148,6 +148,8 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
 
 def _execute_unknown(frame: Frame, first: Val, mask: int, shape: str, arguments: Arguments, place: Place) -> Val:
     """A statement that is not understood still runs: raw SQL, a compiled or a cached statement."""
+    if frame.notes is not None:
+        frame.notes.doubt("statement", place, first[0].reason)
     query = Query("text", None, (), frozenset(), False, arguments.receiver, False, (), "execute", True)
     frame.emit(Kind.SELECT, place, deps=arguments.mask, session=mask, query=query)
     return (SCALAR if shape == "scalar" else many(UNKNOWN, "result")), arguments.mask

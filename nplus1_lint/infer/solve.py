@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, rows, serialise, sql
-from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
+from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.loops import Shape
+    from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
 
 Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
@@ -68,8 +69,9 @@ _NOTHING = Summary(UNKNOWN, 0, (), ())
 class Engine:
     """Gives values of globals and summaries of functions, each computed once."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, recorder: Recorder | None = None) -> None:
         self.project = project
+        self.recorder = recorder
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
@@ -77,7 +79,6 @@ class Engine:
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.nodes: dict[Site, NodeKind] = {}
-        self.unknowns: list[tuple[str, str]] = []
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self._summaries: dict[Key, Summary] = {}
         self._running: dict[Key, Summary] = {}
@@ -90,6 +91,7 @@ class Engine:
         self._started: set[str] = set()
         self._nested: dict[str, Definition] = {}
         self._responses: dict[str, Value | None] = {}
+        self._free: dict[str, str] = {}
         self._methods: dict[str, list[Class]] = {}
         for cls in project.hierarchy.classes.values():
             for name in cls.methods:
@@ -131,7 +133,7 @@ class Engine:
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields = summary.fields
-        if not self._costs_nothing(definition):
+        if not self.free_of_cost(definition):
             passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
             for effect in summary.effects:
                 frame.callback += passed_on and effect.callback
@@ -141,6 +143,8 @@ class Engine:
                     frame.repeat_at(place, definition.facts.name)
             if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
                 expiry.expire(frame)
+        elif frame.notes is not None and summary.effects:
+            frame.notes.without_cost(place, definition.id, self.free_of_cost(definition))
         returned = _translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
@@ -152,10 +156,11 @@ class Engine:
             mask |= binding.mask if binding is not None else 0
         return mask
 
-    @staticmethod
-    def _costs_nothing(definition: Definition) -> bool:
-        """A cached callee, and one marked ``# nplus1: no-query``."""
-        return definition.facts.no_query or bool(lib.CACHES & set(decorator_names(definition.facts)))
+    def free_of_cost(self, definition: Definition) -> str:
+        """Return why a call to a function costs no query, or an empty string: it is cached or marked."""
+        if definition.id not in self._free:
+            self._free[definition.id] = why_free(self, definition)
+        return self._free[definition.id]
 
     def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
         """Return the summary of a method on a receiver, its other arguments known by name or by annotation."""
@@ -197,6 +202,8 @@ class Engine:
         active = self._active.setdefault(definition.id, [])
         if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
             # Beyond the bound one context stands for all: the declared one.
+            if self.recorder is not None:
+                self.recorder.merged.add(definition.id)
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
             if caller is not None:
                 caller.calls[key] = None
@@ -207,6 +214,8 @@ class Engine:
             if active:
                 self._recursive.add(active[-1])
                 return self._running[active[-1]]
+            if caller is not None and caller.notes is not None:
+                caller.notes.cut[definition.id] = None
             return _NOTHING._replace(returns=self._declared(definition, values))
         self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
         return self._solve(definition, key, depth)
@@ -230,7 +239,8 @@ class Engine:
         _, values, captured = key
         frame = Run(self, definition, depth, captured)
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
-            frame.bind(param.name, (value, 1 << min(position, PARAM_BITS - 2)))
+            known = value if value.atoms else unknown(f"nothing is known of the parameter {param.name}")
+            frame.bind(param.name, (known, 1 << min(position, PARAM_BITS - 2)))
         for name, value in captured:
             if frame.lookup(name) is None:
                 frame.bind(name, (value, CAPTURE_BIT))
@@ -239,12 +249,15 @@ class Engine:
         try:
             frame.block(definition.facts.body)
         except RecursionError:
-            self.unknowns.append((definition.id, "the code is nested too deeply"))
+            if frame.notes is not None:
+                frame.notes.doubt("statement", definition.facts.pos, "the code is nested too deeply to be followed")
         if frame.state.alive:
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
         summary = frame.summary(returns, mask, _fields(frame, definition))
         self.facts[key] = frame.facts()
+        if self.recorder is not None and frame.notes is not None:
+            self.recorder.close(key, frame.notes, summary)
         if depth == 1:
             self._run_uncalled(frame)
         return summary

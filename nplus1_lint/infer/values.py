@@ -390,7 +390,7 @@ def join(left: Value, right: Value) -> Value:
     if left == right:
         return left
     if not right.atoms or not left.atoms:
-        known = left if left.atoms else right
+        known = left if left.atoms or (left.reason != UNKNOWN.reason and not right.atoms) else right
         literal = bool(known.atoms) and all(type(atom) is Const for atom in known.atoms)
         return Value((*known.atoms, Scalar("scalar"))) if literal else known
     atoms = list(left.atoms)

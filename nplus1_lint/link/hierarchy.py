@@ -19,6 +19,7 @@ from nplus1_lint.link.symbols import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ACCESSORS = frozenset({"setter", "deleter", "update_expression", "expression", "comparator", "inplace"})
 _VALUE_DEPTH = 8  # assignments followed before a name counts as unresolved
 
 
@@ -94,7 +95,8 @@ class Hierarchy:
             if isinstance(statement, f.Def):
                 function = statement.function
                 holder = owner.id if owner is not None else None
-                entry = Function(f"{module.name}:{function.qualname}", module.path, function, holder)
+                name = f"{module.name}:{function.qualname}{_accessor(function) if owner is not None else ''}"
+                entry = Function(name, module.path, function, holder)
                 self.functions[entry.id] = entry
                 if owner is not None:
                     _keep_method(owner, entry)
@@ -287,14 +289,18 @@ class Hierarchy:
         return found
 
 
+def _accessor(function: f.FunctionFacts) -> str:
+    """Return what tells a property's setter from its getter, with which it shares the name: ``.setter``."""
+    for decorator in function.decorators:
+        if isinstance(decorator, f.Attr) and decorator.name in _ACCESSORS:
+            return f".{decorator.name}"
+    return ""
+
+
 def _keep_method(owner: Class, entry: Function) -> None:
     """The getter of a property is the method; its setter and deleter share the name."""
     name = entry.facts.name
-    accessor = any(
-        isinstance(d, f.Attr)
-        and d.name in ("setter", "deleter", "update_expression", "expression", "comparator", "inplace")
-        for d in entry.facts.decorators
-    )
+    accessor = bool(_accessor(entry.facts))
     overload = any(isinstance(d, (f.Name, f.Attr)) and _last(d) == "overload" for d in entry.facts.decorators)
     if not (name in owner.methods and (accessor or overload)):
         owner.methods[name] = entry

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from nplus1_lint.findings import Report
 
+if TYPE_CHECKING:
+    from nplus1_lint.traces import Trace
+
 # name of the format -> module with `write`; a module is imported when its format is asked for
 FORMATS: Final = {"text": "terminal", "concise": "concise", "json": "json_v1"}
+TRACE_FORMATS: Final = {"text": "trace_text", "json": "trace_json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,15 @@ def writer(name: str) -> Writer:
         A function from a report and a view to the whole text; it ends with a newline unless it is empty.
     """
     return cast("Writer", import_module(f"nplus1_lint.report.{FORMATS[name]}").write)
+
+
+def trace_writer(name: str) -> Callable[[Trace], str]:
+    """Return the function that writes a trace in a format.
+
+    Args:
+        name: one of ``TRACE_FORMATS``.
+
+    Returns:
+        A function from a trace to the whole text, which ends with a newline.
+    """
+    return cast("Callable[[Trace], str]", import_module(f"nplus1_lint.report.{TRACE_FORMATS[name]}").write)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
+    from nplus1_lint.infer.effects import Loop
 
 _MAX_STEPS = 12
 
@@ -35,20 +36,27 @@ def quiet(repetition: Repetition, effect: Effect) -> bool:
     Chunks, polling, one session per iteration, paging and level-wise search; constants, retries, searches and memos
     never come this far, because inference does not see them repeat.
     """
-    loop = repetition.loop
-    if loop.chunked or effect.session & loop.bit:
-        return True
+    return bool(why_quiet(repetition.loop, effect))
+
+
+def why_quiet(loop: Loop, effect: Effect) -> str:
+    """Return why an effect that a loop repeats is no N+1, as a clause, or an empty string."""
+    if loop.chunked:
+        return "an iteration handles a batch"
+    if effect.session & loop.bit:
+        return "each iteration has a session of its own"
     if loop.waiting and loop.kind == "while":
-        return True
+        return "the loop waits between its iterations, so it polls"
     query = effect.query
     if query is None:
-        return False
+        return ""
     if "for_update" in query.flags:
-        return True  # a lock per item is taken on purpose
+        return "a lock per item is taken on purpose"
     if query.flags & {"limit", "paged"} and (loop.kind == "while" or "paged" in query.flags):
-        return True
-    level_wise = any(criterion.op == "In" for criterion, _ in query.criteria)
-    return loop.kind == "while" and level_wise
+        return "each iteration fetches a page"
+    if loop.kind == "while" and any(criterion.op == "In" for criterion, _ in query.criteria):
+        return "each iteration fetches a whole level with IN"
+    return ""
 
 
 def confidence(repetition: Repetition, effects: Iterable[Effect]) -> Confidence:
