@@ -137,8 +137,8 @@ context 1 of 1: what annotations and defaults say
   parameters
     session: session
     client: unknown: it has no annotation
-  returns list of (plain data, list of Hero rows [loaded: team, team.heroes; queried at app.py:17 through heroes]) (depends on \
-parameter session)
+  returns list of (plain data, list of Hero rows [one for all rows: team; loaded: team, team.heroes; queried at \
+app.py:17 through heroes]) (depends on parameter session)
   effects, in the order in which they are met
     app.py:17 SELECT Team
     app.py:18 COUNT Hero, reported here: NP105
@@ -174,7 +174,8 @@ context 2 of 2: what a caller gives
     self: Teams(session=session)
     team: row of Team [loaded: heroes; queried at app.py:17]
     client: unknown: it has no annotation
-  returns (plain data, list of Hero rows [loaded: team, team.heroes; queried at app.py:17 through heroes]) (depends on \
+  returns (plain data, list of Hero rows [one for all rows: team; loaded: team, team.heroes; queried at app.py:17 \
+through heroes]) (depends on \
 parameter self, parameter team)
   effects, in the order in which they are met
     app.py:13 COUNT Hero

@@ -187,13 +187,23 @@ def sleeps(body: tuple[f.Stmt, ...]) -> bool:
     return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in expressions(body))
 
 
-def uniform_writes(statement: f.For) -> tuple[tuple[f.Attr | f.Call, str], ...]:
+def _read_elsewhere(frame: Frame, statement: f.For) -> bool:
+    """True if the function does more with the rows than this loop."""
+    if not isinstance(statement.iterable, f.Name):
+        return False
+    body = frame.function.facts.body
+    read = sum(isinstance(expr, f.Name) and expr.id == statement.iterable.id for expr in expressions(body))
+    assigned = [name for one in statements(body) for target in targets(one) for name in names(target)]
+    return read - assigned.count(statement.iterable.id) > 1
+
+
+def uniform_writes(frame: Frame, statement: f.For) -> tuple[tuple[f.Attr | f.Call, str], ...]:
     """Return the writes of a loop whose body does nothing but write each row alike, or nothing.
 
     ``row.attribute = value`` with a value that does not name the row, and ``session.delete(row)``: one UPDATE or one
     DELETE would do, without loading the rows.
     """
-    if not isinstance(statement.target, f.Name):
+    if not isinstance(statement.target, f.Name) or _read_elsewhere(frame, statement):
         return ()
     row = statement.target.id
     found: list[tuple[f.Attr | f.Call, str]] = []

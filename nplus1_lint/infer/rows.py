@@ -101,8 +101,11 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     frame.read(atom.origin, rel.name, place)
     loaded = loading.state_of(atom.loads, rel)
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
-    if loaded is False and not rel.uselist and _target_held(frame, rel):
-        loaded = True  # a many-to-one asks the identity map first
+    held = _target_held(frame, rel) if loaded is False and not rel.uselist else None
+    if held is not None:
+        if frame.notes is not None:
+            frame.notes.read(place, atom, rel.name, True)
+        return of(held), mask  # a many-to-one asks the identity map first
     if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
         loaded = None  # reading it raises or gives nothing: no statement
     if frame.notes is not None:
@@ -111,10 +114,8 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         greenlets.misread(frame, atom, rel.name, place)
         loaded = None
     if loaded is False:
-        shared = f"{ONE_PARENT}{rel.name}" in (atom.loads or ())
-        frame.emit(
-            Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=0 if shared else mask, origin=atom.origin
-        )
+        deps = 0 if _few(frame, atom, rel) else mask
+        frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
         origin = Origin(frame.site(place), ())
@@ -123,22 +124,42 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)
         if back is not None and not back.uselist:
             # The parent is in the identity map, with what has been loaded of it.
-            held = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
-            below = below | {back.name} | {f"{back.name}.{load}" for load in held}
+            known = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
+            below = below | {back.name, f"{ONE_PARENT}{back.name}"} | {f"{back.name}.{load}" for load in known}
+    if loaded and not rel.uselist and _few(frame, atom, rel):
+        mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
 
 
-def _target_held(frame: Frame, rel: Relationship) -> bool:
-    """True if a name holds a queried collection of the target's rows, so that the identity map answers."""
+def _target_held(frame: Frame, rel: Relationship) -> Row | None:
+    """Return a row of the target that a name holds in a queried collection, so that the identity map answers."""
     for binding in frame.state.env.values():
         for atom in binding.value.atoms:
-            if type(atom) is Many and atom.kind == "rows":
-                if any(type(r) is Row and r.model == rel.target and r.origin is not None for r in atom.item.atoms):
-                    return True
-            elif type(atom) is Mapping and any(type(r) is Row and r.model == rel.target for r in atom.value.atoms):
-                return True
-    return False
+            held = atom.item if type(atom) is Many and atom.kind == "rows" else (
+                atom.value if type(atom) is Mapping else None)  # fmt: skip
+            for one in held.only(Row) if held is not None else ():
+                if one.model == rel.target and (one.origin is not None or type(atom) is Mapping):
+                    found: Row = one
+                    return found
+    return None
+
+
+def _few(frame: Frame, atom: Row, rel: Relationship) -> bool:
+    """True if all rows of a query share one target, or there can be only as many as an Enum has members."""
+    if rel.uselist:
+        return False
+    keys = [c for c in frame.engine.project.models[rel.target or ""].columns.values() if c.primary_key]
+    return f"{ONE_PARENT}{rel.name}" in (atom.loads or ()) or (bool(keys) and all(c.enumerated for c in keys))
+
+
+def _of_the_parent(frame: Frame, atom: Row, mask: int) -> int:
+    """What the way back from a collection's row depends on: its parent does not change from item to item."""
+    for running in reversed(frame.loops):
+        items = (a.item for a in running.loop.over.atoms if type(a) is Many)
+        if mask & running.loop.bit and any(atom in item.atoms for item in items):
+            return mask & ~running.loop.bit
+    return mask
 
 
 def _proxy(frame: Frame, atom: Row, mask: int, model: Model, through: str, name: str, place: Place) -> Val:

@@ -312,7 +312,7 @@ def _for(frame: Run, statement: f.For) -> None:
         loops.assign_target(frame, statement.target, (item, mask | loop.bit))
 
     shape = loops.shape_of(frame, statement.iterable, statement.target, statement.body)
-    uniform = loops.uniform_writes(statement)
+    uniform = loops.uniform_writes(frame, statement)
 
     def body() -> None:
         frame.block(statement.body)

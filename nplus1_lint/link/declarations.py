@@ -31,6 +31,7 @@ class Column:
         name: the mapped attribute.
         foreign_key: ``table.column`` it refers to, or None.
         deferred: loaded only when read.
+        enumerated: of an ``Enum`` type, so that it has as many values as the source says.
         place: the whole assignment.
     """
 
@@ -43,6 +44,7 @@ class Column:
     deferred: bool
     place: f.Place
     column_name: str
+    enumerated: bool = False
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -149,13 +151,15 @@ def is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
 def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
     """Read a column off the calls that declare it."""
     options: dict[str, f.Expr] = {}
-    foreign, column_name, deferred = None, name, False
+    foreign, column_name, deferred, enumerated = None, name, False, False
     for call in calls:
         options = {**keywords(call), **options}
         deferred |= call_name(call) == "deferred"
         for position, argument in enumerate(call.args):
             if call_name(argument) == "ForeignKey" and isinstance(argument, f.Call) and argument.args:
                 foreign = text(argument.args[0]) or ".".join(names(argument.args[0]))
+            elif call_name(argument) in ("Enum", "SAEnum", "SQLEnum"):
+                enumerated = True
             elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
                 column_name = argument.value
     foreign = foreign or text(options.get("foreign_key"))
@@ -169,6 +173,7 @@ def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
         deferred or truth(options.get("deferred")),
         place,
         column_name,
+        enumerated,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
+    from nplus1_lint.infer.values import Site
 
 
 class CommitInLoop(Rule):
@@ -104,15 +105,18 @@ def run(session: Session):
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per site that commits or flushes in a loop with changes."""
-        changing = {
-            (repetition.path, repetition.loop.site)
-            for repetition in analysis.repetitions
-            if any(effect.kind in (Kind.CHANGE, Kind.WRITE) for effect in repetition.effects)
-        }
+        pending, written = loops_with(analysis, {Kind.CHANGE}), loops_with(analysis, {Kind.CHANGE, Kind.WRITE})
         for repetition in analysis.repetitions:
-            effects = tuple(e for e in repetition.effects if is_commit(e) and not quiet(repetition, e))
             loop = repetition.loop
-            if effects and loop.kind != "while" and (repetition.path, loop.site) in changing:
+            # A flush with nothing pending sends nothing: what execute() writes is already sent.
+            effects = tuple(
+                effect
+                for effect in repetition.effects
+                if is_commit(effect)
+                and not quiet(repetition, effect)
+                and loop.site in (pending if effect.kind is Kind.FLUSH else written)
+            )
+            if effects and loop.kind != "while":
                 yield suspect(
                     self.code,
                     analysis,
@@ -122,6 +126,11 @@ def run(session: Session):
                     self.severity,
                     advice="Move it behind the loop, or run it once per batch of a few hundred items",
                 )
+
+
+def loops_with(analysis: Analysis, kinds: set[Kind]) -> frozenset[Site]:
+    """Return the loops in which something of these kinds happens."""
+    return frozenset(r.loop.site for r in analysis.repetitions if any(e.kind in kinds for e in r.effects))
 
 
 def is_commit(effect: Effect) -> bool:

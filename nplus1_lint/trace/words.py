@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.infer.expiry import EXPIRED
 from nplus1_lint.infer.values import (
+    ONE_PARENT,
+    PENDING,
     SOME,
     Aggregate,
     BoundMethod,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 _LIMIT = 160  # characters of a value
 _NESTED = 3  # levels of collections written out
 _KINDS = {"context": "context manager giving", "rows": "rows of", "scalars": "result of"}
-_SUFFIX = {"!": "lazy", "=": "only columns", "~": "deferred", "+": "undeferred"}
+_SUFFIX = {"!": "lazy", "=": "only columns", "~": "deferred", "+": "undeferred", ONE_PARENT: "one for all rows"}
 
 
 def class_name(class_id: str) -> str:
@@ -154,9 +156,11 @@ def _loads(loads: Loads) -> str:
         owner, _, path = load.rpartition("|")
         mark = path[:1] if path[:1] in _SUFFIX else ""
         text = "everything" if path[len(mark) :] == "*" else path[len(mark) :]
-        if path != EXPIRED:
+        if path not in (EXPIRED, PENDING):
             named.setdefault(_SUFFIX.get(mark, "loaded"), []).append(f"{class_name(owner)}.{text}" if owner else text)
     parts = [f"{word}: {', '.join(names)}" for word, names in named.items()]
     if EXPIRED in loads:
         parts.append("expired")
+    if PENDING in loads:
+        parts.append("added here")
     return "; ".join(parts) or "as mapped"
