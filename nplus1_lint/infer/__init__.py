@@ -9,10 +9,11 @@ from nplus1_lint.infer.analysis import Analysis
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import uses_sqlalchemy
-from nplus1_lint.infer.solve import Engine, Key
+from nplus1_lint.infer.solve import Engine
 from nplus1_lint.infer.values import widen
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition

@@ -20,14 +20,16 @@ from nplus1_lint.infer.effects import (
     Read,
     Repeat,
 )
+from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Place
-    from nplus1_lint.infer.solve import Engine, Key
+    from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -246,8 +248,20 @@ class Analysis:
                     rest.setdefault(definition.path, []).append(execution)
         if rest:
             everything = self._reach("", False, [key for _, key, _ in entries])
+            escapes = (*everything.escapes, *self._returned(entries))
             for path in sorted(rest):
-                yield Reach(path, False, tuple(dict.fromkeys(rest[path])), everything.reads, everything.escapes)
+                yield Reach(path, False, tuple(dict.fromkeys(rest[path])), everything.reads, escapes)
+
+    def _returned(self, entries: list[tuple[Definition, Key, bool]]) -> Iterable[Escape]:
+        """Rows that a function which nothing here calls gives to whoever does call it: a framework, a script."""
+        called = {call[0] for facts in self._engine.facts.values() for call in facts.calls if call[0] != facts.function}
+        for definition, key, handles in entries:
+            if handles or key[0] in called:
+                continue
+            for row in rows_in(self._engine.returns(key)):
+                if row.origin is not None:
+                    place = Site(definition.id, definition.facts.pos)
+                    yield Escape(row.origin.site, row.origin.path, place, "returned to an unknown caller")
 
     def _reach(self, path: str, is_router: bool, keys: list[Key]) -> Reach:
         executions: dict[Execution, None] = {}
@@ -266,7 +280,7 @@ class Analysis:
             executions.update(dict.fromkeys(facts.executions))
             reads.update(dict.fromkeys(facts.reads))
             escapes.update(dict.fromkeys(facts.escapes))
-            stack += [called for called in reversed(facts.calls) if called not in seen]  # type: ignore[misc]
+            stack += [called for called in reversed(facts.calls) if called not in seen]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.values import Criterion, Site, Value
@@ -227,6 +227,10 @@ class Repeat(NamedTuple):
     effects: tuple[Effect, ...]
 
 
+Key: TypeAlias = "tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]"
+"""A context: the function's id, its abstract arguments, and what it captures by name."""
+
+
 class Summary(NamedTuple):
     """All that a caller needs of a function in one context.
 
@@ -252,4 +256,4 @@ class Facts(NamedTuple):
     escapes: tuple[Escape, ...]
     misreads: tuple[Misread, ...]
     repeats: tuple[Repeat, ...]
-    calls: tuple[object, ...]
+    calls: tuple[Key, ...]

@@ -35,6 +35,7 @@ from nplus1_lint.infer.values import Function as FunctionValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
 
@@ -116,7 +117,7 @@ class Frame(abc.ABC):
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
         self.callback = 0  # depth of calls of functions that the caller has passed in
         self.reader: Reader | None = None  # the schema that reads rows now
-        self.calls: dict[object, None] = {}
+        self.calls: dict[Key, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
         self.tested = 0  # what conditions depended on: which value is returned depends on it too

@@ -12,9 +12,9 @@ from nplus1_lint.infer.values import UNKNOWN, External
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from nplus1_lint.infer.effects import Summary
+    from nplus1_lint.infer.effects import Key, Summary
     from nplus1_lint.infer.frame import Frame, Place
-    from nplus1_lint.infer.solve import Engine, Key
+    from nplus1_lint.infer.solve import Engine
     from nplus1_lint.infer.values import Row, Value
     from nplus1_lint.link.hierarchy import Function as Definition
 

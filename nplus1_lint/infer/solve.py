@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, rows, serialise, sql
@@ -52,12 +52,11 @@ from nplus1_lint.link.symbols import (
 
 if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.loops import Shape
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
-
-Key: TypeAlias = tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]
 
 MAX_CONTEXTS = 32  # contexts of one function; 24 was the most on a tree of 227 files
 MAX_DEPTH = 28  # calls on the stack
@@ -161,6 +160,11 @@ class Engine:
         if definition.id not in self._free:
             self._free[definition.id] = why_free(self, definition)
         return self._free[definition.id]
+
+    def returns(self, key: Key) -> Value:
+        """Return what a function that has run returns."""
+        found = self._summaries.get(key)
+        return found.returns if found is not None else UNKNOWN
 
     def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
         """Return the summary of a method on a receiver, its other arguments known by name or by annotation."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from nplus1_lint.findings import Suspect
     from nplus1_lint.index.facts import Param
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Frame, Place
     from nplus1_lint.infer.recorder import Notes, Recorder
-    from nplus1_lint.infer.solve import Key
     from nplus1_lint.link.hierarchy import Function
 
 __all__ = ["find", "trace"]
