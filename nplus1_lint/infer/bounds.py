@@ -87,6 +87,8 @@ def _inner_iterables(call: f.Call) -> tuple[f.Expr, ...] | None:
 def _is_constant(frame: Frame, expr: f.Expr) -> bool:
     if isinstance(expr, f.Const):
         return True
+    if isinstance(expr, f.Name) and expr.id.isupper() and _constant_name(frame, expr):
+        return True
     value = frame_value(frame, expr, UNKNOWN)
     return bool(value.atoms) and all(type(a) is Const for a in value.atoms)
 

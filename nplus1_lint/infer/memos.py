@@ -25,8 +25,19 @@ def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
 def asked_container(value: f.Expr) -> str | None:
     """Return the container of ``container.get(key)``, or None."""
     if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name == "get":
-        return dotted(value.func.value)
+        return _container(value.func.value)
     return None
+
+
+def _container(expr: f.Expr) -> str | None:
+    """Write a memo: a chain of names and attributes, and of calls without arguments that give it."""
+    if isinstance(expr, f.Call) and not expr.args and not expr.keywords:
+        called = _container(expr.func)
+        return f"{called}()" if called else None
+    if isinstance(expr, f.Attr):
+        base = _container(expr.value)
+        return f"{base}.{expr.name}" if base else None
+    return dotted(expr)
 
 
 def guards_body(frame: Frame, statement: f.If) -> str | None:
@@ -108,13 +119,18 @@ def is_periodic(test: f.Expr) -> bool:
     return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or (counted and not literal_zero)
 
 
-def guards_rest(frame: Frame, statement: f.If, rest: tuple[f.Stmt, ...]) -> str | None:
-    """Return the memo whose hit leaves the suite early, so that the rest runs on a miss and fills it."""
-    if not statement.body or not isinstance(statement.body[-1], (f.Return, f.Continue)):
+def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> str | None:
+    """Return the memo whose hit leaves the suite early, so that the rest runs on a miss and fills it.
+
+    The question may stand inside a ``try`` or another condition: ``if use_cache: if cached := …: return cached``.
+    """
+    if not isinstance(statement, f.If) and not (frame.memo_names and isinstance(statement, (f.Try, f.With))):
         return None
-    for container, missing in _asked(frame, statement.test):
-        if not missing and _stores(rest, container):
-            return container
+    for inner in statements((statement,)):
+        if isinstance(inner, f.If) and inner.body and isinstance(inner.body[-1], (f.Return, f.Continue)):
+            for container, missing in _asked(frame, inner.test):
+                if not missing and _stores(rest, container):
+                    return container
     return None
 
 
@@ -164,7 +180,7 @@ def _stores(body: tuple[f.Stmt, ...], container: str) -> bool:
                     return True
         value = getattr(statement, "value", None)
         if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name in _STORES:
-            if dotted(value.func.value) == container:
+            if _container(value.func.value) == container:
                 return True
     return False
 

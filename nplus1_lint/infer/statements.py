@@ -80,11 +80,10 @@ class Run(Frame):
             _STATEMENTS[type(statement)](self, statement)
             if self.loops and isinstance(statement, f.If) and memos.skips_on_miss(statement, rest):
                 memos.end_skipping_search(self, statement, gone, self.since(mark))
-            if isinstance(statement, f.If):
-                # `if key in memo: return memo[key]` guards what follows.
-                memo = memos.guards_rest(self, statement, rest)
-                if memo is not None:
-                    self.memos.append(memo)
+            # `if key in memo: return memo[key]` guards what follows.
+            memo = memos.guards_rest(self, statement, rest)
+            if memo is not None:
+                self.memos.append(memo)
         del self.memos[held:]
 
     def condition(self, expr: f.Expr) -> Test:
