@@ -145,6 +145,8 @@ def _iterate_argument(frame: Frame, arguments: Arguments, position: int, val: Va
 
 
 def _size(value: Value) -> int | None:
+    if any(type(a) is External and "MetaData()." in a.name for a in value.atoms):
+        return 1  # as many tables as the source declares: fixed, if not known here
     sizes = {a.size for a in value.atoms if type(a) is Many}
     return sizes.pop() if len(sizes) == 1 and len(value.atoms) == 1 else None
 
@@ -230,6 +232,9 @@ def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -
 
 def with_callbacks(frame: Frame, arguments: Arguments, place: Place) -> None:
     """A function handed to unknown code may run: once, with what stands behind it in the call as its arguments."""
+    given = [v for v, _ in (*arguments.positional, *arguments.keywords.values())]
+    if any(value.first(Function) is not None for value in given):
+        frame.state.asked.clear()  # what it does may change every answer
     frame.handed += 1
     _hand_over(frame, arguments, place)
     frame.handed -= 1

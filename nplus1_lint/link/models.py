@@ -27,6 +27,7 @@ from nplus1_lint.link.declarations import (
     text,
     truth,
 )
+from nplus1_lint.link.imperative import add_mappings, is_mapped
 from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Model:
 
 def find_models(hierarchy: Hierarchy) -> dict[str, Model]:
     """Return every mapped class of the project by id, relationships resolved."""
+    add_mappings(hierarchy)
     mapped = {cls.id: cls for cls in hierarchy.classes.values() if _is_mapped(hierarchy, cls)}
     reader = _Reader(hierarchy, mapped)
     models = {cls_id: reader.model(cls) for cls_id, cls in mapped.items()}
@@ -125,6 +127,8 @@ def find_models(hierarchy: Hierarchy) -> dict[str, Model]:
 
 
 def _is_mapped(hierarchy: Hierarchy, cls: Class) -> bool:
+    if is_mapped(cls):
+        return True
     own_table = any("__tablename__" in c.attributes or "__table__" in c.attributes or "__tablename__" in c.methods
                     for c in hierarchy.mro(cls.id))  # fmt: skip
     if isinstance(cls.attributes.get("__abstract__"), f.Const):

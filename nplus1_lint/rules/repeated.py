@@ -142,7 +142,7 @@ def _steps(analysis: Analysis, repetition: Repetition, effect: Effect) -> Iterat
 
 def what(effect: Effect) -> str:
     """Name a statement: ``SELECT Artifact``, ``lazy load of Team.heroes``."""
-    subject = effect.subject.rpartition(":")[2]
+    subject = effect.subject.rpartition(":")[2] or ("of rows" if effect.kind in READS else "")
     if effect.kind is Kind.LAZY_LOAD:
         return f"lazy load of {subject}.{effect.attribute}"
     verb = {Kind.GET: "SELECT", Kind.REFRESH: "reload of"}.get(effect.kind, effect.kind.value)
