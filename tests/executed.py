@@ -387,6 +387,10 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_growth(example, folder, bad=bad)
     elif example.proof is Proof.WASTE:
         _prove_waste(example, folder, bad=bad)
+    elif example.proof is Proof.OPTIONS:
+        from tests.loader_proofs import prove_options  # it runs programs by what is above
+
+        prove_options(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:

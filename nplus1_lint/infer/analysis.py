@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
@@ -21,6 +22,7 @@ from nplus1_lint.infer.effects import (
     Repeat,
 )
 from nplus1_lint.infer.rows import rows_in
+from nplus1_lint.infer.uses import Uses
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
 
@@ -138,7 +140,17 @@ class Analysis:
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
         )
-        self.reaches = tuple(self._reaches(list(entries)))
+        self._entries = tuple(entries)
+        self.reaches = tuple(self._reaches(list(self._entries)))
+
+    @cached_property
+    def uses(self) -> Uses:
+        """What the whole project does with the rows of each query."""
+        return Uses(self._engine, (definition.id for definition, _, is_handler in self._entries if is_handler))
+
+    def node_at(self, site: Site) -> NodeKind:
+        """Return the syntax that stands at the site of a query."""
+        return self._engine.nodes.get(site, NodeKind.CALL)
 
     # -- names for messages ---------------------------------------------------------------------------------------
 

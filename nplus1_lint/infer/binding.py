@@ -15,6 +15,7 @@ from nplus1_lint.infer.values import (
     Function,
     Instance,
     Many,
+    Row,
     Value,
     item_of,
     join_all,
@@ -110,7 +111,10 @@ def _declared(engine: Engine, definition: Definition, param: f.Param, earlier: l
     if param.annotation is not None:
         value = engine.annotations.value(definition.path, param.annotation, cls)
     if not value.atoms:
-        value = _provided(engine, definition, param)
+        return _provided(engine, definition, param)
+    if value.first(Row) is not None:
+        provided = _provided(engine, definition, param)
+        return provided if provided.first(Row) is not None else value  # the provider knows how the row was loaded
     return value
 
 
@@ -126,6 +130,7 @@ def _provided(engine: Engine, definition: Definition, param: f.Param) -> Value:
     provided = UNKNOWN
     for atom in callee.atoms:
         if type(atom) is Function:
+            engine.dependencies.add(atom.id)
             target = engine.definition(atom.id)
             provided = engine.run_method(target, atom.receiver or UNKNOWN, {}).returns if atom.receiver else (
                 engine.summary(target, entry_arguments(engine, target, None), (), 1, None).returns)  # fmt: skip

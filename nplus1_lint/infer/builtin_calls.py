@@ -9,6 +9,7 @@ from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
+    MAX_ATOMS,
     SCALAR,
     UNKNOWN,
     BoundMethod,
@@ -95,6 +96,9 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
         return join(item, default), mask
     if last == "getattr" and first is not None:
         return _getattr(frame, arguments, place)
+    if last == "setattr":
+        for value, _ in arguments.positional[2:]:
+            frame.tracker.leave(value, "kept in an attribute")
     if last in ("str", "repr", "format") and first is not None:
         rows.written(frame, first[0], place)
         return SCALAR, arguments.mask
@@ -191,9 +195,13 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
     """``getattr(row, "name")`` reads that attribute; with a variable name the row escapes."""
     if len(arguments.positional) < 2:
         return UNKNOWN, arguments.mask
-    name = arguments.positional[1][0].first(Const)
-    if name is not None and isinstance(name.value, str):
-        value, mask = frame.attribute(arguments.positional[0], name.value, place)
+    atoms = arguments.positional[1][0].atoms
+    names = [atom.value for atom in atoms if type(atom) is Const and isinstance(atom.value, str)]
+    if names and len(names) == len(atoms) < MAX_ATOMS:  # a full set may have lost some
+        found = [frame.attribute(arguments.positional[0], name, place) for name in names]
+        value, mask = join_all([one for one, _ in found]), 0
+        for _, one in found:
+            mask |= one
         if len(arguments.positional) > 2:
             value = join(value, arguments.positional[2][0])
         return value, mask
@@ -245,12 +253,13 @@ def _hand_over(frame: Frame, arguments: Arguments, place: Place) -> None:
         callbacks = Value(tuple(a for a in value.atoms if type(a) is Function))
         if callbacks.atoms:
             rest = Arguments(arguments.positional[position + 1 :], {} if position else dict(arguments.keywords))
-            frame.call((callbacks, mask), rest, place)
+            frame.tracker.leave(frame.call((callbacks, mask), rest, place)[0], "returned to a caller of callbacks")
             return
     for value, mask in arguments.keywords.values():
         callbacks = Value(tuple(a for a in value.atoms if type(a) is Function))
         if callbacks.atoms:
-            frame.call((callbacks, mask), Arguments((), {}), place)
+            result, _ = frame.call((callbacks, mask), Arguments((), {}), place)
+            frame.tracker.leave(result, "returned to a caller of callbacks")
 
 
 def looped(
@@ -258,6 +267,8 @@ def looped(
 ) -> Val:
     """Run a callback once per item, as ``map`` and ``sorted(key=…)`` do."""
     if not any(type(a) in (Function, BoundMethod, ClassRef) for a in callback[0].atoms):
+        for value, _ in iterables:
+            frame.tracker.leave(value, "given to an unknown callback")
         return UNKNOWN, callback[1]
     if arguments is not None:
         items = [_iterate_argument(frame, arguments, 0, iterables[0], place)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import marshmallow, serialise
+from nplus1_lint.infer import marshmallow, serialise, trails
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -135,6 +135,7 @@ class Classes:
     def construct(self, frame: Frame, class_id: str, arguments: Arguments, place: Place) -> Val:
         """Return a new instance; an ``__init__`` of the project runs."""
         if class_id in self._engine.project.models:
+            trails.kept(frame, arguments)
             return of(row(class_id, None, None)), arguments.mask
         session = self.session_of(class_id)
         if session is not None:
@@ -143,6 +144,7 @@ class Classes:
             return SCALAR, arguments.mask
         init = self._engine.project.hierarchy.find_method(class_id, "__init__")
         if init is None:
+            trails.kept(frame, arguments)
             fields = self._argument_fields(class_id, arguments) if self.holds_arguments(class_id) else ()
             if marshmallow.is_schema(self._engine, class_id):
                 fields = marshmallow.restrictions(arguments.keyword_exprs)

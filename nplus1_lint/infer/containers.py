@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import (
     UNKNOWN,
@@ -31,6 +32,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     """``object.name = value``."""
     path = dotted(target)
     if path is None:
+        trails.stored(frame, target, val[0])
         frame.eval(target.value)
         return
     base, _ = frame.eval(target.value)
@@ -38,6 +40,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
         if type(atom) is Row:
             frame.emit(Kind.CHANGE, target.pos)
             _back_reference(frame, atom, target)
+    trails.stored(frame, target, val[0])
     frame.bind(path, val)
 
 
@@ -50,6 +53,7 @@ def _back_reference(frame: Frame, atom: Row, target: f.Attr) -> None:
 
 def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
     """``container[key] = value``."""
+    trails.stored(frame, target.value, val[0])
     key, key_mask = frame.eval(target.index)
     base, base_mask = frame.eval(target.value)
     value, mask = val
@@ -95,6 +99,7 @@ def _rebind_item(frame: Frame, container: f.Expr, val: Val) -> None:
 
 def set_default(frame: Frame, receiver: f.Expr, current: Val, key: Val, default: Val) -> None:
     """``mapping.setdefault(key, default)``."""
+    trails.stored(frame, receiver, default[0])
     changed = UNKNOWN
     for atom in current[0].atoms:
         if type(atom) is Mapping:
@@ -107,6 +112,7 @@ def set_default(frame: Frame, receiver: f.Expr, current: Val, key: Val, default:
 def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument: Val) -> None:
     """``container.append(value)`` and its kind."""
     value, mask = argument
+    trails.stored(frame, receiver, value)
     item = value if method in ADDERS else item_of(value)
     changed = UNKNOWN
     for atom in current[0].atoms:

@@ -6,6 +6,8 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.loaders import Loaders
+    from nplus1_lint.infer.trails import Trail
     from nplus1_lint.infer.values import Criterion, Site, Value
 
 
@@ -173,11 +175,13 @@ class Execution(NamedTuple):
         site: the executing call.
         models: ids of the loaded classes.
         loads: loader options.
+        loaders: the same one by one.
     """
 
     site: Site
     models: tuple[str, ...]
     loads: frozenset[str]
+    loaders: Loaders = ()
 
 
 class Escape(NamedTuple):
@@ -257,3 +261,4 @@ class Facts(NamedTuple):
     misreads: tuple[Misread, ...]
     repeats: tuple[Repeat, ...]
     calls: tuple[Key, ...]
+    trail: Trail

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
-from nplus1_lint.infer.loader_options import for_model, join_loads, merge, options_in
+from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
+from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
 from nplus1_lint.infer.values import (
     NONE,
@@ -79,7 +80,8 @@ def execute(
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     if rows and method not in ("count", "exists"):
         for name in dict.fromkeys(rows):
-            frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name)))
+            loaders = for_entity(atom.loaders, name, len(rows) > 1)
+            frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
 
 
 def _effect_kind(atom: Statement, method: str) -> Kind:
@@ -206,6 +208,7 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
             is_async=atom.is_async,
             receiver=arguments.receiver,
             method=name,
+            loaders=atom.loaders,
         )
     execute(frame, atom, place, mask=depends, session=mask if "own-session" in atom.flags else 0, method=name,
             receiver=arguments.receiver, is_async=atom.is_async)  # fmt: skip
@@ -267,12 +270,14 @@ def get(
     is_async: bool,
     receiver: Place | None,
     method: str = "get",
+    loaders: Loaders = NO_LOADERS,
 ) -> Val:
     """``session.get(Model, key)`` and ``query(Model).get(key)``."""
     key_expr = arguments.exprs[1] if len(arguments.exprs) > 1 else None
     options = arguments.keywords.get("options")
     if options is not None:
         loads = merge(loads, join_loads(options_in(options[0])))
+        loaders = combined(loaders, loaders_in(options[0]))
     entity = frame.engine.project.models[model]
     key = entity.primary_key[0] if len(entity.primary_key) == 1 else ""
     place_of_key = place_of(key_expr)
@@ -297,7 +302,7 @@ def get(
         method not in ("get_one", "get_or_404"),
     )
     frame.emit(Kind.GET, place, subject=model, deps=deps, session=session, query=query)
-    frame.executions.append(Execution(frame.site(place), (model,), loads))
+    frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))
     return (join(found, NONE) if query.nullable else found), deps
 

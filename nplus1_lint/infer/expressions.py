@@ -97,6 +97,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
 def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
     """Return an attribute of a value, atom by atom."""
     value, mask = base
+    frame.tracker.attribute(value, name)
     if not value.atoms:
         if frame.notes is not None:
             frame.notes.doubt("receiver", place, value.reason)

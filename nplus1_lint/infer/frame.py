@@ -29,6 +29,7 @@ from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over,
 from nplus1_lint.infer.state import Place as Place
 from nplus1_lint.infer.state import State as State
 from nplus1_lint.infer.state import Val as Val
+from nplus1_lint.infer.trails import Tracker
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, SCALAR, Origin, Site, Value
 from nplus1_lint.infer.values import Function as FunctionValue
 
@@ -117,6 +118,7 @@ class Frame(abc.ABC):
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
         self.callback = 0  # depth of calls of functions that the caller has passed in
         self.reader: Reader | None = None  # the schema that reads rows now
+        self.tracker = Tracker()
         self.calls: dict[Key, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
@@ -421,4 +423,5 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.misreads)),
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
+            self.tracker.trail(),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import loaders
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ClassRef,
@@ -30,9 +31,13 @@ def option(frame: Frame, name: str, arguments: Arguments, below: Option | None =
     loads: set[str] = set(below.loads) if below else set()
     model = below.model if below else ""
     root = below.root if below else next((_root(a) for v, _ in arguments.positional for a in v.atoms if _root(a)), "")
-    for value, _ in arguments.positional:
+    made = below.loaders if below else loaders.NO_LOADERS
+    for position, (value, _) in enumerate(arguments.positional):
+        before = prefix
         prefix, model = _add_path(frame, name, value, prefix, model, loads)
-    return of(Option("option", frozenset(loads), prefix, model, root)), arguments.mask
+        if prefix != before and len(value.atoms) == 1:
+            made = loaders.made(frame, root, prefix, name, arguments, position, made)
+    return of(Option("option", frozenset(loads), prefix, model, root, made)), arguments.mask
 
 
 def _root(atom: object) -> str:
@@ -102,6 +107,20 @@ def options_in(value: Value, several: bool = False) -> list[Loads]:
     return found
 
 
+def loaders_in(value: Value) -> loaders.Loaders:
+    """Return the loaders of every option in a value."""
+    found = loaders.NO_LOADERS
+    for atom in value.atoms:
+        if type(atom) is Option:
+            found = loaders.combined(found, atom.loaders)
+        elif type(atom) is Many:
+            found = loaders.combined(found, loaders_in(atom.item))
+        elif type(atom) is Tuple:
+            for item in atom.items:
+                found = loaders.combined(found, loaders_in(item))
+    return found
+
+
 def join_loads(parts: list[Loads]) -> Loads:
     """Return what several options load together."""
     joined: Loads = NO_LOADS
@@ -119,7 +138,9 @@ def merge(left: Loads, right: Loads) -> Loads:
 def nested_options(below: Option, arguments: Arguments) -> Value:
     """``selectinload(A.bs).options(joinedload(B.c))``: the inner options hold below the outer path."""
     loads = set(below.loads)
+    made = below.loaders
     for value, _ in (*arguments.positional, *arguments.starred):
         for inner in options_in(value):
             loads |= {f"{below.prefix}.{load}" if below.prefix else load for load in inner}
-    return of(below._replace(loads=frozenset(loads)))
+        made = loaders.below(made, below.root, below.prefix, loaders_in(value))
+    return of(below._replace(loads=frozenset(loads), loaders=made))

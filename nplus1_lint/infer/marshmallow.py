@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Class
 
-_ROOTS: Final = frozenset({"marshmallow", "marshmallow_sqlalchemy", "flask_marshmallow", "apiflask", "flask_smorest"})
+_ROOTS: Final = frozenset(
+    {"marshmallow", "marshmallow_sqlalchemy", "flask_marshmallow", "apiflask", "flask_smorest", "webargs"}
+)
 _BASES: Final = frozenset({"Schema", "SQLAlchemySchema", "SQLAlchemyAutoSchema", "ModelSchema", "TableSchema"})
 DUMPS: Final = frozenset({"dump", "dumps", "jsonify"})
 

@@ -38,6 +38,8 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     """Return an attribute of a row; an unloaded relationship or column queries."""
     engine = frame.engine
     model = engine.project.models[atom.model]
+    if atom.origin is not None:
+        frame.tracker.touched[atom.origin] = None
     if expiry.EXPIRED in (atom.loads or ()) and (name in model.columns or name in model.relationships):
         if atom.is_async:
             greenlets.misread(frame, atom, name, place, expired=True)
@@ -69,6 +71,8 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     if name == "awaitable_attrs":
         return of(BoundMethod("bound", greenlets.inside(of(atom)), "awaitable_attrs")), mask
     found = engine.project.hierarchy.find_attribute(model.id, name)
+    if found is None:
+        frame.tracker.leave(of(atom), f"read for {name}, which is not known")
     return (engine.constant(found[0].path, found[1]) if found else SCALAR), mask
 
 
@@ -86,6 +90,8 @@ def _method(frame: Frame, atom: Row, mask: int, definition_id: str, place: Place
 
 
 def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relationship, place: Place) -> Val:
+    if atom.origin is None:
+        frame.tracker.strays[model.id, rel.name] = None
     if rel.target is None or rel.target not in frame.engine.project.models:
         frame.read(atom.origin, rel.name, place)
         if frame.notes is not None:

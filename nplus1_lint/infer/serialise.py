@@ -152,7 +152,7 @@ def _read_each(frame: Frame, atom: Many, mask: int, schema: Schema, place: Place
 
 def _read_object(frame: Frame, atom: Instance, mask: int, schema: Schema, place: Place, depth: int) -> None:
     """An object with rows in its fields: read field by field where the schema names them."""
-    wanted = {field.path[0]: field.nested for field in _fields(frame, schema, place) if field.path}
+    wanted = {field.path[0]: field.nested for field in _fields(frame, schema, of(atom), place) if field.path}
     for name, value in atom.fields:
         for nested in wanted.get(name, ()):
             _read(frame, value, mask, nested, place, depth - 1)
@@ -160,8 +160,9 @@ def _read_object(frame: Frame, atom: Instance, mask: int, schema: Schema, place:
             rows.escape(frame, value, place, "serialised inside another object")
 
 
-def _fields(frame: Frame, schema: Schema, place: Place) -> Iterator[Field]:
+def _fields(frame: Frame, schema: Schema, value: Value, place: Place) -> Iterator[Field]:
     if marshmallow.is_schema(frame.engine, schema.cls):
+        frame.tracker.leave(value, "dumped, perhaps by fields and hooks that are not understood")
         return marshmallow.fields(frame, schema, place)
     return schemas.fields(frame, schema)
 
@@ -171,7 +172,7 @@ def _read_row(frame: Frame, atom: Row, mask: int, schema: Schema, place: Place, 
     if not _converted(frame, atom, mask, schema, place).only(Row):
         return
     around = frame.reader or Reader(schema.cls, "", ())
-    for field in _fields(frame, schema, place):
+    for field in _fields(frame, schema, of(atom), place):
         if field.function is not None:
             frame.call((field.function, mask), Arguments(((of(atom), mask),), {}), place)
         elif field.path and _matters(frame, atom, model, field.path[0]):

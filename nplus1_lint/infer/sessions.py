@@ -159,6 +159,7 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
     if not arguments.positional:
         return UNKNOWN, 0
     value, deps = arguments.positional[0]
+    frame.tracker.leave(value, "reloaded")
     load = arguments.keywords.get("load")
     if name == "merge" and load is not None and load[0].atoms and getattr(load[0].atoms[0], "value", True) is False:
         return value, deps
@@ -201,10 +202,11 @@ def _named(frame: Frame, arguments: Arguments, model: str) -> Loads:
 
 
 def _delete(frame: Frame, value: Value, place: Place) -> None:
-    """A delete cascade reads the relationships that cascade, of the deleted rows alone."""
+    """A deletion reads the relationships that cascade and the collections to be detached, of the deleted rows alone."""
     for atom in value.only(Row):
         for relationship in frame.engine.project.models[atom.model].relationships.values():
-            if "delete" in relationship.cascade or relationship.cascade == "all" or "all" in relationship.cascade:
+            detaches = relationship.uselist and not relationship.viewonly
+            if detaches or "delete" in relationship.cascade or "all" in relationship.cascade:
                 frame.read(atom.origin, relationship.name, place, by_delete=True)
 
 

@@ -14,6 +14,7 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.trails import lost, origins_in
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
     PARAM_BITS,
@@ -78,6 +79,7 @@ class Engine:
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.nodes: dict[Site, NodeKind] = {}
+        self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self._summaries: dict[Key, Summary] = {}
         self._running: dict[Key, Summary] = {}
@@ -129,6 +131,8 @@ class Engine:
         """Call a function of the project and take over what it does."""
         definition = self.definition(function.id)
         bound = bind_arguments(self, definition, function, mask, arguments)
+        for value, _ in arguments.starred:
+            frame.tracker.leave(value, "spread over parameters")
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields = summary.fields
@@ -209,12 +213,14 @@ class Engine:
             if self.recorder is not None:
                 self.recorder.merged.add(definition.id)
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
+            lost(caller, values)
             if caller is not None:
                 caller.calls[key] = None
             if key in self._summaries:
                 return self._summaries[key]
         if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE or key in self._running:
             # A recursion whose arguments grow is the innermost of its runs again.
+            lost(caller, values)
             if active:
                 self._recursive.add(active[-1])
                 return self._running[active[-1]]
@@ -258,6 +264,7 @@ class Engine:
         if frame.state.alive:
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
+        frame.tracker.returned.update(dict.fromkeys(origins_in(returns)))
         summary = frame.summary(returns, mask, _fields(frame, definition))
         self.facts[key] = frame.facts()
         if self.recorder is not None and frame.notes is not None:
@@ -390,6 +397,7 @@ class Engine:
             self._constants[key] = (expr, UNKNOWN)  # the expression is kept, so that its id stays its own
             module = self.project.symbols.modules[path]
             holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
+            self._nested[holder.id] = holder
             self._constants[key] = (expr, Run(self, holder, 1, ()).eval(expr)[0])
         return self._constants[key][1]
 

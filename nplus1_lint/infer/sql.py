@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.loader_options import join_loads, merge, option, options_in
+from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
+from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
     NO_LOADS,
     UNKNOWN,
@@ -110,6 +111,8 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
             part for value, _ in (*arguments.positional, *arguments.starred) for part in options_in(value, several)
         ]
         changed = changed._replace(loads=merge(atom.loads, join_loads(parts)))
+        for value, _ in (*arguments.positional, *arguments.starred):
+            changed = changed._replace(loaders=combined(changed.loaders, loaders_in(value)))
     elif name in ("with_entities", "with_only_columns"):
         changed = changed._replace(entities=entities_of(frame, [v for v, _ in arguments.positional]))
     elif name in ("add_columns", "add_entity"):

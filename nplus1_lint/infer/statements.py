@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, sql
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, sql, trails
 from nplus1_lint.infer.containers import rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
@@ -256,7 +256,8 @@ def _aug_assign(frame: Run, statement: f.AugAssign) -> None:
 
 
 def _expr(frame: Run, statement: f.ExprStmt) -> None:
-    frame.eval(statement.value)
+    value, _ = frame.eval(statement.value)
+    trails.dropped(frame, value)
 
 
 def _if(frame: Run, statement: f.If) -> None:

@@ -6,7 +6,10 @@ two kinds with equal fields never compare equal.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.loaders import Loaders
 
 MAX_ATOMS: Final = 6
 MAX_DEPTH: Final = 5
@@ -125,6 +128,7 @@ class Statement(NamedTuple):
             ``single`` (limited to one row), ``subquery``, ``own-session`` (its session depends on a loop),
             ``from:CLASS`` (``select_from``).
         is_async: known only for a query bound to its session.
+        loaders: the loader options one by one.
     """
 
     tag: str
@@ -134,6 +138,7 @@ class Statement(NamedTuple):
     criteria: tuple[Criterion, ...]
     flags: frozenset[str]
     is_async: bool
+    loaders: Loaders = ()
 
 
 class Condition(NamedTuple):
@@ -166,6 +171,7 @@ class Option(NamedTuple):
         prefix: the path to which a chained call appends.
         model: id of the class at the end of that path.
         root: id of the class from which the path starts, or an empty string.
+        loaders: the same step by step.
     """
 
     tag: str
@@ -173,6 +179,7 @@ class Option(NamedTuple):
     prefix: str
     model: str
     root: str
+    loaders: Loaders = ()
 
 
 class Aggregate(NamedTuple):

@@ -359,17 +359,20 @@ class _Reader:
                 return declared
         if many_to_many or target is None:
             return True
-        refers = any(tables.get((c.foreign_key or "").rpartition(".")[0]) == target for c in model.columns.values())
+        refers = any(tables.get(_referred_table(c)) == target for c in model.columns.values())
         if target == model.id:
             return "remote_side" not in options
-        referred = any(
-            tables.get((c.foreign_key or "").rpartition(".")[0]) == model.id for c in models[target].columns.values()
-        )
+        referred = any(tables.get(_referred_table(c)) == model.id for c in models[target].columns.values())
         if refers and referred:
             # Both sides hold a key; the declared one decides: foreign_keys naming an own column means many-to-one.
             own = [n.rpartition(".")[2] for n in names(options.get("foreign_keys"))]
             return not any(n in model.columns for n in own)
         return not refers
+
+
+def _referred_table(column: Column) -> str:
+    """The table that a foreign key names, without its schema."""
+    return (column.foreign_key or "").rpartition(".")[0].rpartition(".")[2]
 
 
 def _common(left: list[str], right: list[str]) -> int:

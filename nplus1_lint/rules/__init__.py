@@ -18,6 +18,7 @@ from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
 from nplus1_lint.rules.repeated_query import RepeatedQuery
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
+from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
 from nplus1_lint.rules.write_in_loop import WriteInLoop
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     CommitInLoop,
     LazyLoadInSerializer,
     UnusedEagerLoad,
+    UnusedLoaderOption,
     RepeatedQuery,
     LoopInvariantQuery,
     AsyncLazyLoad,

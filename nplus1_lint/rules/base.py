@@ -20,6 +20,8 @@ class Proof(enum.Enum):
     GROWTH: the statements of ``app.run(session)`` at two sizes; a bad example grows, a good one does not.
     WASTE: the statements with the mapping as written against the same program with every mapping-level eager
         strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
+    OPTIONS: the statements and joins as written against the same program with one loader option taken away; a bad
+        example is cheaper without one, a good one is not, or it loads that relationship lazily then.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     NONE: the example is no program (a file that cannot be parsed).
@@ -27,6 +29,7 @@ class Proof(enum.Enum):
 
     GROWTH = "growth"
     WASTE = "waste"
+    OPTIONS = "options"
     TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
     NONE = "none"

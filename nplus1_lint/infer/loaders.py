@@ -1,0 +1,70 @@
+"""Loader options one by one: which relationship each loads, how, and where it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from nplus1_lint.infer import library as lib
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments, Frame
+    from nplus1_lint.infer.values import Site
+
+
+class Loader(NamedTuple):
+    """One step of a loader option, such as ``.joinedload(B.c)`` in ``selectinload(A.bs).joinedload(B.c)``.
+
+    Attributes:
+        root: id of the class from which the path starts, or an empty string.
+        path: relationships from the root, the loaded one last.
+        strategy: the option's name, ``selectinload``.
+        site: where the relationship is named.
+    """
+
+    root: str
+    path: tuple[str, ...]
+    strategy: str
+    site: Site
+
+
+Loaders = tuple[Loader, ...]
+NO_LOADERS: Loaders = ()
+
+
+def made(
+    frame: Frame, root: str, prefix: str, strategy: str, arguments: Arguments, position: int, before: Loaders
+) -> Loaders:
+    """Return the loaders of an option after one more of its arguments.
+
+    Args:
+        frame: the running function.
+        root: id of the class from which the option starts.
+        prefix: the dotted path that the argument has reached.
+        strategy: the option's name.
+        arguments: the option's arguments.
+        position: which of them.
+        before: the loaders so far.
+    """
+    if strategy not in lib.EAGER_OPTIONS | lib.OFF_OPTIONS:
+        return before
+    written = arguments.exprs[position] if position < len(arguments.exprs) else None
+    place = getattr(written, "pos", None) or frame.scopes[-1]
+    return combined(before, (Loader(root, tuple(prefix.split(".")), strategy, frame.site(place)),))
+
+
+def combined(earlier: Loaders, later: Loaders) -> Loaders:
+    """Return two lots of loaders; a later one overrides an earlier one on the same path."""
+    overridden = {(loader.root, loader.path) for loader in later}
+    return (*(loader for loader in earlier if (loader.root, loader.path) not in overridden), *later)
+
+
+def below(outer: Loaders, root: str, prefix: str, inner: Loaders) -> Loaders:
+    """Return loaders with further ones that hold below a path."""
+    head = tuple(prefix.split(".")) if prefix else ()
+    moved = tuple(loader._replace(root=root, path=(*head, *loader.path)) for loader in inner)
+    return combined(outer, moved)
+
+
+def for_entity(loaders: Loaders, model: str, several: bool) -> Loaders:
+    """Return the loaders that concern one of a statement's entities."""
+    return tuple(loader for loader in loaders if not several or loader.root in ("", model))

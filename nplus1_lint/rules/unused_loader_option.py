@@ -1,0 +1,370 @@
+"""NP202."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
+from nplus1_lint.infer.library import EAGER_OPTIONS
+from nplus1_lint.infer.uses import Fate
+from nplus1_lint.rules.base import Example, Proof, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nplus1_lint.infer.analysis import Analysis
+    from nplus1_lint.infer.effects import Execution
+    from nplus1_lint.infer.loaders import Loader
+    from nplus1_lint.link.models import Relationship
+
+_LOADS = EAGER_OPTIONS - {"contains_eager"}
+_CONFIDENCE = {Fate.UNREAD: Confidence.HIGH, Fate.UNNAMED: Confidence.MEDIUM, Fate.ESCAPED: Confidence.LOW}
+
+
+class Unused(NamedTuple):
+    """An option that a query does not need.
+
+    Attributes:
+        readers: how many other queries share the option and are read for it.
+    """
+
+    loader: Loader
+    relationship: Relationship
+    name: str
+    readers: int
+
+
+class UnusedLoaderOption(Rule):
+    """A loader option loads a relationship that nobody reads.
+
+    What it does
+        Flags the execution of a query whose ``selectinload``, ``joinedload``, ``subqueryload`` or ``immediateload``
+        loads a relationship that no code in the project reads on the query's rows, through any number of calls. Of a
+        chain such as ``selectinload(Team.heroes).joinedload(Hero.powers)`` the last part alone may be unused.
+
+    Why is this bad
+        Each option costs a statement or a join, and rows that are built for nothing.
+
+    Use instead
+        The query without the option; ``lazyload`` where the mapping would load the relationship, too. An option that
+        several queries share, and that one of them needs, is reported as information: give that one its own.
+
+    When it stays quiet
+        One caller reads the relationship. The rows go to callers outside of the project, to a framework that builds
+        the response from them, or to other code that cannot be followed: nothing is said, or with low confidence.
+        The rows are deleted, and the relationship with them. Nothing of the rows is read at all: they are loaded for
+        the identity map. ``contains_eager`` costs no statement of its own.
+
+    Fix safety
+        Shown only.
+    """
+
+    code: ClassVar[str] = "NP202"
+    name: ClassVar[str] = "unused-loader-option"
+    severity: ClassVar[Severity] = Severity.WARNING
+    summary: ClassVar[str] = "a loader option loads what nobody reads on the query's rows"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "an option for names",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+def run(session: Session):
+    teams = session.scalars(select(Team).options(selectinload(Team.heroes))).all()  # expect: NP202
+    return [team.slug for team in teams]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "the end of a chain, behind a repository",
+            """\
+# file: repository.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models import Hero, Team
+
+
+class Heroes:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def strong(self):
+        query = select(Hero).options(joinedload(Hero.team).selectinload(Team.heroes)).where(Hero.power > 0)
+        return self.session.scalars(query).all()  # expect: NP202
+
+# file: app.py
+from sqlalchemy.orm import Session
+
+from repository import Heroes
+
+
+def run(session: Session):
+    return [(hero.name, hero.team.slug) for hero in Heroes(session).strong()]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "a flag that asks for too much",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+def teams(session: Session, with_heroes: bool = False):
+    query = select(Team)
+    if with_heroes:
+        query = query.options(selectinload(Team.heroes))
+    return session.scalars(query).all()  # expect: NP202
+
+
+def run(session: Session):
+    return [team.slug for team in teams(session, True)]
+""",
+            Proof.OPTIONS,
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "one of two callers reads it",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+def teams(session: Session):
+    return session.query(Team).options(selectinload(Team.heroes)).all()
+
+
+def sizes(session: Session):
+    return {team.slug: len(team.heroes) for team in teams(session)}
+
+
+def run(session: Session):
+    return sizes(session), [team.slug for team in teams(session)]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "read by a property of the row",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    heroes: Mapped[list["Hero"]] = relationship(back_populates="team")
+
+    @property
+    def size(self):
+        return len(self.heroes)
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    team: Mapped["Team"] = relationship(back_populates="heroes")
+
+
+def seed(session, n):
+    for number in range(n):
+        session.add(Team(heroes=[Hero(), Hero()]))
+    session.commit()
+    session.expunge_all()
+
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, subqueryload
+
+from models import Team
+
+
+def run(session: Session):
+    return [team.size for team in session.scalars(select(Team).options(subqueryload(Team.heroes)))]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "read by a name that is not known before",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+FIELDS = ["slug", "heroes"]
+
+
+def run(session: Session):
+    teams = session.scalars(select(Team).options(selectinload(Team.heroes))).all()
+    return [{field: getattr(team, field) for field in FIELDS} for team in teams]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "rows for the identity map",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    held = session.scalars(select(Team).options(selectinload(Team.heroes))).all()
+    return len(session.get(Hero, 1).team.heroes), bool(held)
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "needed by a deletion",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    heroes: Mapped[list["Hero"]] = relationship()
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    for number in range(n):
+        session.add(Team(name=f"team-{number}", heroes=[Hero(), Hero()]))
+    session.commit()
+    session.expunge_all()
+
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+def run(session: Session):
+    team = session.scalars(select(Team).options(selectinload(Team.heroes))).first()
+    session.delete(team)
+    session.flush()
+    return team.name
+""",
+            Proof.OPTIONS,
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per query with the options that it does not need, for each way of not needing them."""
+        fates = {
+            (execution, loader): analysis.uses.fate(execution, loader)
+            for execution in analysis.uses.executions
+            for loader in execution.loaders
+            if loader.strategy in _LOADS
+        }
+        readers: dict[Loader, dict[str, None]] = {}
+        for (execution, loader), fate in fates.items():
+            if fate is Fate.READ:
+                readers.setdefault(loader, {})[execution.site.function] = None
+        groups: dict[tuple[object, Confidence, bool], dict[tuple[str, ...], Unused]] = {}
+        sites: dict[object, Execution] = {}
+        for (execution, loader), fate in fates.items():
+            confidence = _CONFIDENCE.get(fate)
+            relationship = analysis.uses.follow(execution.models[0], loader.path)
+            others = readers.get(loader, {})
+            if confidence is None or relationship is None or execution.site.function in others:
+                continue
+            if any(fate_of in _CONFIDENCE for fate_of in _fates_before(fates, execution, loader)):
+                continue
+            name = f"{loader.strategy}({analysis.project.models[relationship.owner].name}.{relationship.name})"
+            group = groups.setdefault((execution.site, confidence, bool(others)), {})
+            group.setdefault(loader.path, Unused(loader, relationship, name, len(others)))
+            sites.setdefault(execution.site, execution)
+        for (site, confidence, shared), unused in groups.items():
+            if not (shared and confidence is Confidence.LOW):
+                yield self._suspect(analysis, sites[site], list(unused.values()), confidence)
+
+    def _suspect(
+        self, analysis: Analysis, execution: Execution, unused: list[Unused], confidence: Confidence
+    ) -> Suspect:
+        site = execution.site
+        several = len(unused) > 1
+        names = " and ".join(filter(None, [", ".join(one.name for one in unused[:-1]), unused[-1].name]))
+        where = "nobody reads" if confidence > Confidence.LOW else "nobody is seen to read"
+        shared = any(one.readers for one in unused)
+        return Suspect(
+            code=self.code,
+            path=analysis.path_of(site),
+            pos=Pos(*site.place),
+            node=analysis.node_at(site),
+            scope=Pos(*site.place),
+            function=analysis.function_name(site.function),
+            message=f"{names} {'load' if several else 'loads'} for this query what {where} on its rows",
+            severity=Severity.INFO if shared else self.severity,
+            confidence=confidence,
+            evidence=tuple(_steps(analysis, unused)),
+            advice=_advice(names, unused, shared),
+            discriminator=",".join(".".join(one.loader.path) for one in unused),
+        )
+
+
+def _fates_before(fates: dict[tuple[Execution, Loader], Fate], execution: Execution, loader: Loader) -> Iterator[Fate]:
+    """What becomes of the options on the way to one: where an outer one is not needed, the inner ones are not."""
+    for other in execution.loaders:
+        if len(other.path) < len(loader.path) and loader.path[: len(other.path)] == other.path:
+            fate = fates.get((execution, other))
+            if fate is not None:
+                yield fate
+
+
+def _steps(analysis: Analysis, unused: list[Unused]) -> Iterator[Step]:
+    for one in unused:
+        site = one.loader.site
+        yield Step(analysis.path_of(site), site.place[0], f"{one.name} is asked for here")
+        if one.readers:
+            readers = "another function reads" if one.readers == 1 else f"{one.readers} other functions read"
+            yield Step(analysis.path_of(site), site.place[0], f"{readers} what it loads for a query of its own")
+        if one.relationship.eager:
+            yield Step(
+                one.relationship.declared_in, one.relationship.place[0],
+                f'the mapping loads {one.relationship.name} in any case: lazy="{one.relationship.lazy}"',
+            )  # fmt: skip
+
+
+def _advice(names: str, unused: list[Unused], shared: bool) -> str:
+    if any(one.relationship.eager for one in unused):
+        return f"Replace {names} by lazyload: without an option the mapping loads it, too"
+    if shared:
+        return f"Give this query a statement of its own without {names}"
+    return f"Drop {names}"
