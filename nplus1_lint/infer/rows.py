@@ -14,6 +14,7 @@ from nplus1_lint.infer.values import (
     UNKNOWN,
     BoundMethod,
     ClassRef,
+    Criterion,
     Function,
     Many,
     Mapping,
@@ -92,8 +93,10 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             frame.notes.read(place, atom, rel.name, None)
         return UNKNOWN, mask
     if rel.lazy in ("dynamic", "write_only"):
+        parent = _way_back(frame, rel)
+        criteria = (Criterion(rel.target, parent, "Parent", None, "", True),) if parent else ()
         query = Statement(
-            "statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async
+            "statement", "query", (("row", rel.target),), NO_LOADS, criteria, frozenset({"dynamic"}), atom.is_async
         )
         if frame.notes is not None:
             frame.notes.read(place, atom, rel.name, None)
@@ -130,6 +133,15 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _way_back(frame: Frame, rel: Relationship) -> str | None:
+    """The many-to-one from the rows of a dynamic relationship to their parent, which they share; None if unclear."""
+    if rel.back_populates or rel.secondary or rel.target is None:
+        return rel.back_populates
+    target = frame.engine.project.models[rel.target]
+    ways = [one.name for one in target.relationships.values() if one.target == rel.owner and not one.uselist]
+    return ways[0] if len(ways) == 1 else None
 
 
 def _target_held(frame: Frame, rel: Relationship) -> Row | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rows, serialise, sql
+from nplus1_lint.infer import expiry, rendering, rows, serialise, sql
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
@@ -14,9 +14,11 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
     PARAM_BITS,
+    SCALAR,
     UNKNOWN,
     ClassRef,
     Const,
@@ -39,6 +41,7 @@ from nplus1_lint.infer.values import (
     unknown,
     widen,
 )
+from nplus1_lint.infer.wrappers import wrapped
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import (
@@ -75,6 +78,7 @@ class Engine:
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
+        self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
@@ -112,6 +116,10 @@ class Engine:
             self._nested[function_id] = Definition(function_id, frame.path, facts, None)
         return function_id
 
+    def adopt(self, definition: Definition) -> None:
+        """Make a function known that no module holds: a part of a template."""
+        self._nested[definition.id] = definition
+
     def reaches(self, facts: f.FunctionFacts) -> bool:
         """True if a function may reach a query, by the names that it mentions."""
         return self.reach.matters(facts)
@@ -129,6 +137,12 @@ class Engine:
     def invoke(self, frame: Frame, function: Function, mask: int, arguments: Arguments, place: Place) -> Val:
         """Call a function of the project and take over what it does."""
         definition = self.definition(function.id)
+        if self.templates.active:
+            arguments = wrapped(frame, definition, function, arguments, place)
+            if rendering.is_idle(
+                self, definition, arguments := self.templates.in_context(frame, definition, arguments)
+            ):
+                return SCALAR, arguments.mask
         bound = bind_arguments(self, definition, function, mask, arguments)
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
