@@ -98,7 +98,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
     if last == "getattr" and first is not None:
         return _getattr(frame, arguments, place)
     if last in ("str", "repr", "format") and first is not None:
-        rows.written(frame, first[0], place)
+        rows.written(frame, first, place)
         return SCALAR, arguments.mask
     if last in ("min", "max") and first is not None and len(arguments.positional) == 1:
         item = item_of(first[0])

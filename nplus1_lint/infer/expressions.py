@@ -350,19 +350,19 @@ def _starred(frame: Frame, expr: f.Starred) -> Val:
 def _opaque(frame: Frame, expr: f.Opaque) -> Val:
     mask = 0
     for part in expr.parts:
-        value, one = frame.eval(part)
-        mask |= one
-        _printed(frame, value, part)
+        val = frame.eval(part)
+        mask |= val[1]
+        _printed(frame, val, part)
     return SCALAR, mask
 
 
-def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
+def _printed(frame: Frame, val: Val, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
     anchor = sql.anchor(part)
     if anchor is None:
         return
     mark = frame.mark()
-    rows.written(frame, value, anchor.pos)
+    rows.written(frame, val, anchor.pos)
     frame.note_node(anchor, mark)
 
 

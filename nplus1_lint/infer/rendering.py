@@ -84,12 +84,12 @@ def external_call(frame: Frame, name: str, mask: int, arguments: Arguments, plac
             return None
         return result if render(frame, [path], context, arguments, place) else None
     if last == "get_template":
-        paths = paths_of(frame, arguments.get(0, "name"))
+        paths = paths_of(frame, arguments.get(0, "name"), place)
         return (of(*(External("external", f"{_HELD}{path}") for path in paths)), mask) if paths else None
     request = _request(frame, root, last, arguments)
     if request is None:
         return None
-    return result if render(frame, paths_of(frame, request[0]), request[1], arguments, place) else None
+    return result if render(frame, paths_of(frame, request[0], place), request[1], arguments, place) else None
 
 
 def _request(frame: Frame, root: str, last: str, arguments: Arguments) -> tuple[Val | None, Items] | None:
@@ -129,16 +129,16 @@ def _texts(value: Value) -> list[str]:
     return texts if len(texts) == len(value.atoms) else []
 
 
-def paths_of(frame: Frame, name: Val | None) -> list[str]:
+def paths_of(frame: Frame, name: Val | None, place: Place) -> list[str]:
     """Return the project paths of the templates that a name may mean; one that is not found is a known unknown."""
     texts = _texts(name[0]) if name is not None else []
     found = []
     for text in texts:
         path = frame.engine.templates.find(text, frame.path)
-        if path is None:
-            frame.engine.unknowns.append((frame.function.id, f"there is no one template {text}"))
-        else:
+        if path is not None:
             found.append(path)
+        elif frame.notes is not None:
+            frame.notes.doubt("callee", place, f"no template {text} is found, or several are equally near")
     return found
 
 
@@ -156,7 +156,7 @@ def render(frame: Frame, paths: list[str], context: Items, arguments: Arguments,
         True if every row among *arguments* was followed.
     """
     templates = frame.engine.templates
-    if not paths or not any(_gives_rows(value) for value, _ in context.values()):
+    if not paths or not any(gives_rows(value) for value, _ in context.values()):
         return False
     for path in paths:
         templates.run(frame, path, context, place)
@@ -167,24 +167,17 @@ def render(frame: Frame, paths: list[str], context: Items, arguments: Arguments,
     return all(atom in known for value, _ in given for atom in rows.rows_in(value))
 
 
-def is_idle(engine: Engine, definition: Definition, arguments: Arguments) -> bool:
-    """True for a part of a template that is given no rows: what it does is of no interest."""
-    if engine.templates.part(definition.id) is None:
-        return False
-    return not any(_gives_rows(value) for value, _ in (*arguments.positional, *arguments.keywords.values()))
-
-
-def _gives_rows(value: Value, depth: int = _DEPTH) -> bool:
+def gives_rows(value: Value, depth: int = _DEPTH) -> bool:
     """True if a template can read rows through a value."""
     if depth == 0:
         return False
     for atom in value.atoms:
         kind = type(atom)
         inner = atom.item if kind is Many else atom.value if kind is Mapping else None
-        if kind is Statement or rows.rows_in(of(atom), 1) or (inner is not None and _gives_rows(inner, depth - 1)):
+        if kind is Statement or rows.rows_in(of(atom), 1) or (inner is not None and gives_rows(inner, depth - 1)):
             return True
         held = atom.items if kind is Tuple else [v for _, v in atom.captured] if kind is Function else ()
-        if any(_gives_rows(item, depth - 1) for item in held):
+        if any(gives_rows(item, depth - 1) for item in held):
             return True
     return False
 

@@ -210,12 +210,12 @@ def escape(frame: Frame, value: Value, place: Place, why: str) -> None:
             frame.escapes.append(Escape(atom.origin.site, atom.origin.path, frame.site(place), why))
 
 
-def written(frame: Frame, value: Value, place: Place) -> None:
+def written(frame: Frame, val: Val, place: Place) -> None:
     """A row that is written as text runs its ``__str__`` or ``__repr__``."""
-    for atom in value.only(Row):
+    for atom in val[0].only(Row):
         for name in ("__str__", "__repr__"):
             definition = frame.engine.project.hierarchy.find_method(atom.model, name)
             if definition is not None:
                 function = of(Function("function", definition.id, of(atom), (), ()))
-                frame.call((function, 0), Arguments((), {}), place)
+                frame.call((function, val[1]), Arguments((), {}), place)
                 break

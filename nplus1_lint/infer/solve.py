@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rendering, rows, serialise, sql
+from nplus1_lint.infer import expiry, rows, serialise, sql
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
@@ -41,7 +41,6 @@ from nplus1_lint.infer.values import (
     unknown,
     widen,
 )
-from nplus1_lint.infer.wrappers import wrapped
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import (
@@ -137,13 +136,10 @@ class Engine:
     def invoke(self, frame: Frame, function: Function, mask: int, arguments: Arguments, place: Place) -> Val:
         """Call a function of the project and take over what it does."""
         definition = self.definition(function.id)
-        if self.templates.active:
-            arguments = wrapped(frame, definition, function, arguments, place)
-            if rendering.is_idle(
-                self, definition, arguments := self.templates.in_context(frame, definition, arguments)
-            ):
-                return SCALAR, arguments.mask
-        bound = bind_arguments(self, definition, function, mask, arguments)
+        entered = self.templates.enter(frame, definition, function, arguments, place)
+        if entered is None:
+            return SCALAR, arguments.mask
+        bound = bind_arguments(self, definition, function, mask, entered)
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields = summary.fields

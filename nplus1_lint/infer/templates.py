@@ -14,8 +14,9 @@ import msgspec
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.template_facts import TEMPLATE, Link, linked
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.rendering import gives_rows
 from nplus1_lint.infer.values import Function, Mapping, Site, Tuple, Value, of, unknown
-from nplus1_lint.infer.wrappers import find_wrappers
+from nplus1_lint.infer.wrappers import find_wrappers, wrapped
 from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class Part(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id of its function."""
+        """The id of its function; the name in it is that of the template for its text."""
         line, column, *_ = self.call.place
-        context = "!" if self.alone else ""
-        return f"{self.template}:{self.name}{context}@{self.head}@{self.call.function}:{line}:{column}"
+        name = self.template if self.name == TEMPLATE else self.name
+        alone = "!" if self.alone else ""
+        return f"{self.template}:{name}@{self.head}{alone}@{self.call.function}:{line}:{column}"
 
 
 class Templates:
@@ -112,25 +114,38 @@ class Templates:
             self.rendered.setdefault(part.call, {})[path] = None
             self._engine.invoke(frame, function, 0, Arguments((), context), place)
 
-    def in_context(self, frame: Frame, definition: Definition, arguments: Arguments) -> Arguments:
-        """Add to the arguments of a part the other parts that it refers to and what it takes from its context."""
-        part = self._parts.get(definition.id)
-        if part is None:
+    def enter(
+        self, frame: Frame, definition: Definition, function: Function, arguments: Arguments, place: Place
+    ) -> Arguments | None:
+        """Prepare the call of any function: of a part of a template, or of one that renders a template.
+
+        Returns:
+            The arguments with which it runs; None for a part that is given no rows, whose run is of no interest.
+        """
+        if not self.active:
             return arguments
+        if definition.id not in self._parts:
+            return wrapped(frame, definition, function, arguments, place)
+        arguments = self._in_context(frame, definition, arguments)
+        given = (*arguments.positional, *arguments.keywords.values())
+        return arguments if any(gives_rows(value) for value, _ in given) else None
+
+    def _in_context(self, frame: Frame, definition: Definition, arguments: Arguments) -> Arguments:
+        """Add to the arguments of a part the other parts that it refers to and what it takes from its context."""
+        part = self._parts[definition.id]
         keywords = dict(arguments.keywords)
         inside = not part.alone and self.holds(frame.path)
         for position, param in enumerate(definition.facts.params):
             if param.name in keywords or (param.kind == "positional" and position < len(arguments.positional)):
                 continue
-            link = linked(param.name)
-            if link is not None:
-                target = self._target(part, link)
-                function = self._function(target) if target is not None else None
-                keywords[param.name] = (of(function) if function else unknown(f"there is no {param.name}"), 0)
-            elif inside and param.kind == "keyword":
-                known = frame.lookup(param.name)
-                if known is not None:
-                    keywords[param.name] = known
+            own = param.kind == "keyword" and linked(param.name) is None
+            known = frame.lookup(param.name) if inside and own else None
+            target = self._meant(part, param) if known is None else None
+            function = self._function(target) if target is not None else None
+            if known is not None:
+                keywords[param.name] = known
+            elif function is not None:
+                keywords[param.name] = (of(function), 0)
         return arguments._replace(keywords=keywords)
 
     def _function(self, part: Part) -> Function | None:
@@ -149,6 +164,14 @@ class Templates:
         return next((part for part in self._files.facts(template).parts if part.name == name), None)
 
     # -- what parts refer to --------------------------------------------------------------------------------------
+
+    def _meant(self, part: Part, param: f.Param) -> Part | None:
+        """Return the part that a parameter stands for: what it links to, or a macro of the same template."""
+        link = linked(param.name)
+        if link is not None:
+            return self._target(part, link)
+        own = param.kind == "keyword" and self._facts(part.template, f"macro {param.name}") is not None
+        return part._replace(name=f"macro {param.name}", alone=False) if own else None
 
     def _target(self, part: Part, link: Link) -> Part | None:
         """Return the part that a link stands for, or None where there is none."""
@@ -198,8 +221,7 @@ class Templates:
         for part in reached:
             facts = self._facts(part.template, part.name)
             for param in facts.params if facts is not None else ():
-                link = linked(param.name)
-                target = self._target(part, link) if link is not None else None
+                target = self._meant(part, param)
                 if target is not None and target not in reached and (alone or not target.alone):
                     reached.append(target)
         return reached

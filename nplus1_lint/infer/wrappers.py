@@ -73,7 +73,7 @@ def wrapped(frame: Frame, definition: Definition, function: Function, arguments:
         rest = {key: val for key, val in arguments.keywords.items() if key != wrapper.context}
         left = tuple((UNKNOWN, 0) if number == at else val for number, val in enumerate(arguments.positional))
         without = arguments._replace(keywords=rest, positional=left)
-    return without if render(frame, paths_of(frame, name), items, arguments, place) else arguments
+    return without if render(frame, paths_of(frame, name, place), items, arguments, place) else arguments
 
 
 def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Definition) -> Wrapper | None:

@@ -316,7 +316,8 @@ def evidence(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> I
         yield Step(
             path, line, f"query for the rows on which {', '.join(names)} {'is' if len(names) == 1 else 'are'} read"
         )
-    for template in rendering.templates:
+    inside = any(repeat.repetition.path in analysis.project.templates for repeat in found)
+    for template in rendering.templates if inside else ():
         yield Step(rendering.path, rendering.place[0], f"renders {template}")
     for repeat in found:
         yield from _steps(analysis, repeat)
