@@ -93,7 +93,12 @@ def main() -> None:
 @click.option("--statistics", is_flag=True, help="Print how often each rule was found instead of the findings.")
 @click.option("--force-exclude", is_flag=True, help="Exclude even files that are named on the command line.")
 @click.option("--config", "config_file", metavar="FILE", help="Read [tool.nplus1-lint] from this TOML file.")
-@click.option("--verbose", "-v", is_flag=True, help="Say on standard error how long each stage took.")
+@click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    help="Say on standard error how long each stage took, and which templates were read.",
+)
 def check(
     paths: tuple[str, ...],
     format_name: str,
@@ -143,6 +148,8 @@ def check(
         _say_errors(outcome.report)
     if verbose:
         _say_timings(outcome.report, settings)
+        for note in outcome.notes:
+            click.echo(f"templates: {note}", err=True)
     if outcome.report.errors:
         sys.exit(2)
     sys.exit(1 if outcome.report.findings and not exit_zero else 0)

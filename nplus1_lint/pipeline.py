@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nplus1_lint.config import Config, Workspace, selected_codes
-from nplus1_lint.discover import discover, relative
+from nplus1_lint.discover import discover, find_templates, relative
 from nplus1_lint.findings import Confidence, Report, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from nplus1_lint.discover import Discovery, TemplateFile
     from nplus1_lint.findings import Finding, ScanError, Suspect
+    from nplus1_lint.index import Index
     from nplus1_lint.traces import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -31,11 +33,13 @@ class Outcome:
         report: what the run found.
         hidden_low: how many findings are left out for their low confidence.
         warnings: sentences about paths that hold nothing to check.
+        notes: sentences about templates, for the verbose.
     """
 
     report: Report
     hidden_low: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def rule_codes() -> tuple[str, ...]:
@@ -81,8 +85,9 @@ def check(
             return _nothing(found.errors, found.warnings, clock.timings, workspace.root, cwd)
         with clock("index"):
             index = index_files(found.files, found.context, config.jobs or _processors(), progress)
+            templates = _templates(index, found, workspace)
         with clock("link"):
-            project = link(index.modules)
+            project = link(index.modules, templates)
         with clock("infer"):
             analysis = infer(project)
         with clock("rules"):
@@ -102,7 +107,16 @@ def check(
         sources={path: index.sources(path) for path in sorted({finding.path for finding in shown})},
         timings=clock.timings,
     )
-    return Outcome(_seen_from(report, workspace.root, cwd), hidden_low, found.warnings)
+    return Outcome(_seen_from(report, workspace.root, cwd), hidden_low, found.warnings, project.templates.notes())
+
+
+def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:
+    """The files that may be templates, where any module renders some."""
+    from nplus1_lint.index.templates import named_folders, renders
+
+    if not renders(index.modules):
+        return ()
+    return find_templates(found.template_folders, named_folders(index.modules), workspace.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +167,7 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
     with _no_collection():
         found = discover(paths, config, workspace, cwd=cwd)
         index = index_files(found.files, found.context, config.jobs or _processors())
-        project = link(index.modules)
+        project = link(index.modules, _templates(index, found, workspace))
         unparsed = [(m.path, m.parse_error) for m in index.modules if m.parse_error]
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
         target = find(project, function, named, located, unread)

@@ -52,6 +52,7 @@ LAYERS = "the stages, each importing only those after it in this list"
         ("infer/calls.py", "import libcst.matchers", "libcst only in flag"),
         ("link/models.py", "from ast import parse", "ast and tokenize only in index.extract and index.comments"),
         ("flag/source.py", "import tokenize", "ast and tokenize only in index.extract and index.comments"),
+        ("index/template_statements.py", "from jinja2 import nodes", "jinja2 only in index.templates"),
     ],
 )
 def test_a_contract_can_break(copy: Path, file: str, statement: str, contract: str) -> None:

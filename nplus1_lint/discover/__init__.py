@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.config import Config, ConfigError, Workspace
 from nplus1_lint.discover.gitignore import PatternError, Patterns
+from nplus1_lint.discover.templates import TemplateFile, find_templates
 from nplus1_lint.discover.walk import Walk, relative
 from nplus1_lint.findings import ScanError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = ["Discovery", "SourceFile", "discover", "relative"]
+__all__ = ["Discovery", "SourceFile", "TemplateFile", "discover", "find_templates", "relative"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class Discovery:
         context: files to be indexed when one of *files* imports them, by path.
         errors: paths that could not be read.
         warnings: sentences about paths that hold nothing to read.
+        template_folders: absolute folders named ``templates``.
     """
 
     files: tuple[SourceFile, ...]
     context: tuple[SourceFile, ...]
     errors: tuple[ScanError, ...]
     warnings: tuple[str, ...]
+    template_folders: tuple[str, ...] = ()
 
 
 def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str) -> Discovery:
@@ -94,6 +97,7 @@ def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd:
         context=_source_files(known - indexed, reported, workspace.root),
         errors=tuple(sorted(errors, key=lambda error: error.path)),
         warnings=tuple(warnings),
+        template_folders=tuple(sorted(walk.template_folders)),
     )
 
 

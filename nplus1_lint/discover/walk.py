@@ -1,4 +1,4 @@
-"""The walk through folders that finds Python files."""
+"""The walk through folders that finds Python files, and templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nplus1_lint.discover.gitignore import Patterns
 from nplus1_lint.findings import ScanError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 # Never walked into: no hand-written source lies there. A folder with a pyvenv.cfg is skipped whatever its name.
 SKIPPED_FOLDERS: Final = frozenset(
@@ -40,6 +40,8 @@ SKIPPED_FOLDERS: Final = frozenset(
     }
 )
 
+TEMPLATE_FOLDER: Final = "templates"
+
 # Made by packaging tools, unless the name is a package's own.
 _OUTPUT_FOLDERS: Final = frozenset({"build", "dist"})
 
@@ -67,14 +69,24 @@ class Walk:
     """Walks folders, each one once, honouring ignore files.
 
     Links to folders are not followed, as in git, so no walk is endless.
+
+    Args:
+        root: the absolute project root.
+        wanted: tells by its name whether a file is looked for; Python files by default.
+
+    Attributes:
+        errors: what could not be read.
+        template_folders: the folders named ``templates`` that were walked through.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, wanted: Callable[[str], bool] = lambda name: name.endswith(".py")) -> None:
         self._root = root
+        self._wanted = wanted
         self._walked: set[str] = set()
         self._links: set[str] = set()
         self._found: set[str] = set()
         self.errors: list[ScanError] = []
+        self.template_folders: set[str] = set()
 
     def enter(self, folder: str) -> None:
         """Find the files under *folder*, even if *folder* itself is ignored."""
@@ -83,6 +95,8 @@ class Walk:
             place, rules = pending.pop()
             if place not in self._walked:
                 self._walked.add(place)
+                if os.path.basename(place) == TEMPLATE_FOLDER:
+                    self.template_folders.add(place)
                 pending.extend(self._list(place, rules))
 
     def under(self, folder: str) -> list[str]:
@@ -115,7 +129,7 @@ class Walk:
         if ".gitignore" in entries:
             rules = (*rules, *self._rules_of(os.path.join(folder, ".gitignore"), folder))
         for name, entry in entries.items():
-            if name.endswith(".py") and self._is_file(entry):
+            if self._wanted(name) and self._is_file(entry):
                 if not _ignored(entry.path, False, rules):
                     self._found.add(entry.path)
                     if entry.is_symlink():

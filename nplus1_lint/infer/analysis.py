@@ -21,6 +21,7 @@ from nplus1_lint.infer.effects import (
     Read,
     Repeat,
 )
+from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.uses import Uses
 from nplus1_lint.infer.values import Site
@@ -76,12 +77,14 @@ class AsyncRead:
         function: qualified name of the function around it.
         read: what is read.
         node: the syntax that stands at the place.
+        template: path and line in the template that reads, when the place is the call that renders it.
     """
 
     path: str
     function: str
     read: Misread
     node: NodeKind
+    template: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Analysis:
         for site, kind in engine.nodes.items():
             if ".<lambda>" in site.function:
                 self._lambda_nodes.setdefault(site.place, []).append((site.function, kind))
-        self.repetitions = tuple(self._repetitions(engine.facts))
+        self.repetitions, self.renderings = self._parted(tuple(self._repetitions(engine.facts)))
         self.lazy_loads = _by_site(self.repetitions)
         self.async_reads = tuple(self._async_reads(engine.facts))
         self.repeats = tuple(self._repeats(engine.facts))
@@ -172,6 +175,12 @@ class Analysis:
 
     # -- repetitions ----------------------------------------------------------------------------------------------
 
+    def _parted(self, found: tuple[Repetition, ...]) -> tuple[tuple[Repetition, ...], tuple[Rendering, ...]]:
+        """What stands in a template, or behind the rendering of one, is no repetition of Python's."""
+        if not self._engine.templates.active:
+            return found, ()
+        return renderings(self._engine, found, self.function_name)
+
     def _repetitions(self, runs: dict[Key, Facts]) -> Iterable[Repetition]:
         groups: dict[tuple[str, Place, Site], list[tuple[Emission, Loop]]] = {}
         for facts in runs.values():
@@ -213,11 +222,15 @@ class Analysis:
         reads = {misread: facts.function for facts in runs.values() for misread in facts.misreads}
         seen: set[tuple[str, Place]] = set()
         for read in sorted(reads, key=lambda r: (r.place, r.origin is None, r.attribute, r.origin or r.place)):
+            call = self._engine.templates.call(read.place.function)
+            template = (self.path_of(read.place), read.place.place[0]) if call is not None else None
+            if call is not None:  # reported where Python renders the template
+                read = read._replace(place=call, scope=call.place)
             path = self.path_of(read.place)
             if (path, read.place.place) not in seen:
                 seen.add((path, read.place.place))
                 node = self._node(read.place.function, read.place.place)
-                yield AsyncRead(path, self.function_name(read.place.function), read, node)
+                yield AsyncRead(path, self.function_name(read.place.function), read, node, template)
 
     def _repeats(self, runs: dict[Key, Facts]) -> Iterable[Again]:
         """A query that runs again in every context in which its function runs."""
@@ -229,6 +242,8 @@ class Analysis:
                 found.setdefault((repeat.place, repeat.first), []).append(repeat)
         seen: set[Site] = set()
         for (place, _), repeats in sorted(found.items(), key=lambda item: item[0]):
+            if self._engine.templates.call(place.function) is not None:
+                continue
             if len(repeats) == contexts[place.function] and place not in seen:
                 seen.add(place)
                 yield Again(

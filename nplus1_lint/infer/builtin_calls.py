@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rows
+from nplus1_lint.infer import expiry, records, rows
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
@@ -89,6 +89,8 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
     if last == "range":
         return many(SCALAR, "iterator"), arguments.mask
     if last in ("dict",):
+        if frame.engine.templates.active:
+            records.note_call(frame, place, arguments)
         return _dict(first, arguments)
     if last in ("next", "anext") and first is not None:
         item, mask = _iterate_argument(frame, arguments, 0, first, place)
@@ -100,7 +102,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
         for value, _ in arguments.positional[2:]:
             frame.tracker.leave(value, "kept in an attribute")
     if last in ("str", "repr", "format") and first is not None:
-        rows.written(frame, first[0], place)
+        rows.written(frame, first, place)
         return SCALAR, arguments.mask
     if last in ("min", "max") and first is not None and len(arguments.positional) == 1:
         item = item_of(first[0])

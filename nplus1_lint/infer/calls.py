@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, loader_options, repeats, rows, serialise, sessions, sql
+from nplus1_lint.infer import (
+    execution,
+    loader_options,
+    records,
+    rendering,
+    repeats,
+    rows,
+    serialise,
+    sessions,
+    sql,
+)
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
 from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, set_default
@@ -80,6 +90,7 @@ def _plain_call(frame: Frame, expr: f.Call) -> Val:
     if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
         return _super(frame)
     passed = isinstance(func, f.Name) and func.id in {param.name for param in frame.function.facts.params}
+    passed = passed and not frame.engine.templates.holds(frame.path)  # its parameters are its own macros and blocks
     frame.callback += passed
     result = frame.call(callee, arguments, expr.pos)
     frame.callback -= passed
@@ -110,6 +121,8 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
         if found is not None:
             _remember_session(frame, func.value, base[1])
             return found
+    if func.name == "update" and frame.engine.templates.active:
+        records.update(frame, func.value, arguments)
     if func.name in ADDERS | EXTENDERS and arguments.positional:
         argument = arguments.positional[-1 if func.name == "insert" else 0]
         if any(type(a) in (Many, Mapping) for a in base[0].atoms):
@@ -121,6 +134,8 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if isinstance(func.value, f.Call) and isinstance(func.value.func, f.Name) and func.value.func.id == "super":
         return _super_call(frame, func.name, arguments, expr.pos)
     callee = frame.attribute(base, func.name, func.pos)
+    if not callee[0].atoms:
+        callee = rendering.by_name(frame, callee, func.name)
     if not callee[0].atoms:
         why = callee[0].reason or "the callee is unknown"
         return unknown_call(frame, arguments, callee[1], expr.pos, why, func.name)
@@ -254,6 +269,9 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
 
 def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
     root, last = lib.root_and_last(atom.name)
+    rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
+    if rendered is not None:
+        return rendered
     if lib.is_sql(atom.name):
         session = sessions.session_factory(atom.name, last, arguments)
         if session is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import trails
+from nplus1_lint.infer import records, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import (
     UNKNOWN,
@@ -66,6 +66,8 @@ def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
     if not any(type(a) in (Many, Instance) for a in base.atoms):
         stored = join(stored, mapping(key, value))
     rebind(frame, target.value, (stored, base_mask | key_mask | mask))
+    if frame.engine.templates.active:
+        records.store(frame, target, key, val)
 
 
 def rebind(frame: Frame, expr: f.Expr, val: Val) -> None:
@@ -73,7 +75,9 @@ def rebind(frame: Frame, expr: f.Expr, val: Val) -> None:
     path = dotted(expr)
     if path is not None:
         binding = frame.state.env.get(path)
+        items = records.held(frame, path) if frame.engine.templates.active else {}
         frame.bind(path, val, binding.born if binding else frozenset())
+        records.keep(frame, path, items)
     elif isinstance(expr, f.Subscript):
         _rebind_item(frame, expr.value, val)
     elif isinstance(expr, f.Call) and isinstance(expr.func, f.Attr) and expr.func.name == "setdefault":

@@ -156,14 +156,14 @@ def _entity_value(frame: Frame, entity: Entity, atom: Statement, place: Place, i
 def _one_parent(frame: Frame, atom: Statement, model_id: str) -> Loads:
     """Marks of the many-to-one relationships whose key the WHERE clause fixes: all rows share that parent."""
     models = frame.engine.project.models
-    fixed = {c.column for c in atom.criteria if c.op == "Eq" and c.model in (model_id, "")}
+    fixed = {c.column for c in atom.criteria if c.op in ("Eq", "Parent") and c.model in (model_id, "")}
     marks = set()
     for name, relationship in models[model_id].relationships.items() if fixed else ():
         target = models.get(relationship.target or "")
         if target is None or relationship.uselist:
             continue
         keys = [c.name for c in models[model_id].columns.values() if _refers(c.foreign_key, target.table)]
-        if keys and fixed.issuperset(keys):
+        if name in fixed or (keys and fixed.issuperset(keys)):
             marks.add(f"{ONE_PARENT}{name}")
     return frozenset(marks)
 

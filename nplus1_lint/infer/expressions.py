@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, expiry, greenlets, rows, sql
+from nplus1_lint.infer import execution, expiry, greenlets, records, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.loops import comprehension_loop
@@ -134,9 +134,13 @@ def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place)
     if kind is Statement and name in ("c", "columns", "selected_columns", "exported_columns"):
         return of(External("external", "sqlalchemy.column()")), mask
     if kind is Tuple:
-        return _tuple_attribute(atom, mask, name)
+        item = frame.engine.templates.item(frame, atom, name)
+        return (item, mask) if item is not None else _tuple_attribute(atom, mask, name)
     if kind is Function:
         return unknown("an attribute of a function"), mask
+    item = frame.engine.templates.item(frame, atom, name)
+    if item is not None:
+        return item, mask
     return of(BoundMethod("bound", of(atom), name)), mask
 
 
@@ -238,6 +242,7 @@ def _display(frame: Frame, expr: f.Display) -> Val:
 def _dict(frame: Frame, expr: f.Dict) -> Val:
     keys: list[Value] = []
     values: list[Value] = []
+    entries: list[tuple[Value, Val]] = []
     mask = 0
     for key, value in expr.items:
         inner, inner_mask = frame.eval(value)
@@ -249,6 +254,9 @@ def _dict(frame: Frame, expr: f.Dict) -> Val:
         mask |= key_mask
         keys.append(key_value)
         values.append(inner)
+        entries.append((key_value, (inner, inner_mask)))
+    if frame.engine.templates.active:
+        records.note_display(frame, expr, entries)
     size = len(expr.items) if all(key is not None for key, _ in expr.items) else None
     return mapping(join_all(keys), join_all(values), size), mask
 
@@ -343,19 +351,19 @@ def _starred(frame: Frame, expr: f.Starred) -> Val:
 def _opaque(frame: Frame, expr: f.Opaque) -> Val:
     mask = 0
     for part in expr.parts:
-        value, one = frame.eval(part)
-        mask |= one
-        _printed(frame, value, part)
+        val = frame.eval(part)
+        mask |= val[1]
+        _printed(frame, val, part)
     return SCALAR, mask
 
 
-def _printed(frame: Frame, value: Value, part: f.Expr) -> None:
+def _printed(frame: Frame, val: Val, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
     anchor = sql.anchor(part)
     if anchor is None:
         return
     mark = frame.mark()
-    rows.written(frame, value, anchor.pos)
+    rows.written(frame, val, anchor.pos)
     frame.note_node(anchor, mark)
 
 

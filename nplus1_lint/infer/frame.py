@@ -129,6 +129,7 @@ class Frame(abc.ABC):
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()
         self.criterion_masks: dict[Place, int] = {}
+        self.displays: dict[int | Place, dict[str, Val]] = {}  # see `nplus1_lint.infer.records`
         self._finished: list[tuple[LoopState, Loop]] = []
         self._bits: dict[Place, int] = {}
         self.captured_names = frozenset(name for name, _ in captured)

@@ -14,6 +14,7 @@ from nplus1_lint.infer.values import (
     UNKNOWN,
     BoundMethod,
     ClassRef,
+    Criterion,
     Function,
     Many,
     Mapping,
@@ -98,8 +99,10 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             frame.notes.read(place, atom, rel.name, None)
         return UNKNOWN, mask
     if rel.lazy in ("dynamic", "write_only"):
+        parent = _way_back(frame, rel)
+        criteria = (Criterion(rel.target, parent, "Parent", None, "", True),) if parent else ()
         query = Statement(
-            "statement", "query", (("row", rel.target),), NO_LOADS, (), frozenset({"dynamic"}), atom.is_async
+            "statement", "query", (("row", rel.target),), NO_LOADS, criteria, frozenset({"dynamic"}), atom.is_async
         )
         if frame.notes is not None:
             frame.notes.read(place, atom, rel.name, None)
@@ -136,6 +139,15 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _way_back(frame: Frame, rel: Relationship) -> str | None:
+    """The many-to-one from the rows of a dynamic relationship to their parent, which they share; None if unclear."""
+    if rel.back_populates or rel.secondary or rel.target is None:
+        return rel.back_populates
+    target = frame.engine.project.models[rel.target]
+    ways = [one.name for one in target.relationships.values() if one.target == rel.owner and not one.uselist]
+    return ways[0] if len(ways) == 1 else None
 
 
 def _target_held(frame: Frame, rel: Relationship) -> Row | None:
@@ -204,12 +216,12 @@ def escape(frame: Frame, value: Value, place: Place, why: str) -> None:
             frame.escapes.append(Escape(atom.origin.site, atom.origin.path, frame.site(place), why))
 
 
-def written(frame: Frame, value: Value, place: Place) -> None:
+def written(frame: Frame, val: Val, place: Place) -> None:
     """A row that is written as text runs its ``__str__`` or ``__repr__``."""
-    for atom in value.only(Row):
+    for atom in val[0].only(Row):
         for name in ("__str__", "__repr__"):
             definition = frame.engine.project.hierarchy.find_method(atom.model, name)
             if definition is not None:
                 function = of(Function("function", definition.id, of(atom), (), ()))
-                frame.call((function, 0), Arguments((), {}), place)
+                frame.call((function, val[1]), Arguments((), {}), place)
                 break

@@ -14,10 +14,12 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import lost, origins_in
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
     PARAM_BITS,
+    SCALAR,
     UNKNOWN,
     ClassRef,
     Const,
@@ -75,6 +77,7 @@ class Engine:
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
+        self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
@@ -113,6 +116,10 @@ class Engine:
             self._nested[function_id] = Definition(function_id, frame.path, facts, None)
         return function_id
 
+    def adopt(self, definition: Definition) -> None:
+        """Make a function known that no module holds: a part of a template."""
+        self._nested[definition.id] = definition
+
     def reaches(self, facts: f.FunctionFacts) -> bool:
         """True if a function may reach a query, by the names that it mentions."""
         return self.reach.matters(facts)
@@ -130,8 +137,11 @@ class Engine:
     def invoke(self, frame: Frame, function: Function, mask: int, arguments: Arguments, place: Place) -> Val:
         """Call a function of the project and take over what it does."""
         definition = self.definition(function.id)
-        bound = bind_arguments(self, definition, function, mask, arguments)
-        for value, _ in arguments.starred:
+        entered = self.templates.enter(frame, definition, function, arguments, place)
+        if entered is None:
+            return SCALAR, arguments.mask
+        bound = bind_arguments(self, definition, function, mask, entered)
+        for value, _ in entered.starred:
             frame.tracker.leave(value, "spread over parameters")
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)

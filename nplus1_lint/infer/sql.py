@@ -21,6 +21,7 @@ from nplus1_lint.infer.values import (
     External,
     Option,
     RelationRef,
+    Row,
     Session,
     Statement,
     Value,
@@ -121,6 +122,8 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
     elif name == "select_from":
         sources = [f"from:{a.id}" for value, _ in arguments.positional for a in value.only(ClassRef)]
         changed = changed._replace(flags=changed.flags | set(sources[:1]))
+    elif name == "with_parent":
+        changed = changed._replace(criteria=(*atom.criteria, *_with_parent(frame, atom, arguments))[:12])
     if name == "offset" or (name == "slice" and frame.loops):
         changed = changed._replace(flags=changed.flags | {"paged"})
     if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
@@ -133,6 +136,17 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
     elif name in lib.SUBQUERIES:
         changed = changed._replace(flags=changed.flags | {"subquery"})
     return of(changed), mask
+
+
+def _with_parent(frame: Frame, atom: Statement, arguments: Arguments) -> list[Criterion]:
+    """``query(Hero).with_parent(team)``: the rows share the parent, by the one relationship that leads to its class."""
+    model = next((name for kind, name in atom.entities if kind == "row"), "")
+    entity = frame.engine.project.models.get(model)
+    parents = {row.model for value, _ in arguments.positional[:1] for row in value.only(Row)}
+    if entity is None:
+        return []
+    ways = [one.name for one in entity.relationships.values() if one.target in parents and not one.uselist]
+    return [Criterion(model, ways[0], "Parent", None, frame.function.id, True)] if len(ways) == 1 else []
 
 
 def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Criterion]:
@@ -167,6 +181,11 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                 criteria.append(
                     Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(value_expr))
                 )
+            if operator == "Eq":
+                for parent in value.only(RelationRef):
+                    criteria.append(
+                        Criterion(parent.model, parent.relationship, "Parent", None, frame.function.id, False)
+                    )
     is_sql = any(type(a) in (ColumnRef, RelationRef, Aggregate, Condition) for (v, _), _, _ in sides for a in v.atoms)
     return of(Condition("condition", tuple(criteria))) if is_sql else None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, sql, trails
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, sql, trails
 from nplus1_lint.infer.containers import rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
@@ -235,6 +235,8 @@ def _assign(frame: Run, statement: f.Assign) -> None:
     for target in statement.targets:
         loops.assign_target(frame, target, val, born)
         memos.remember(frame, target, statement.value)
+        if frame.engine.templates.active:
+            records.remember(frame, target, statement.value)
 
 
 def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
@@ -247,6 +249,8 @@ def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
         value = declared
     if statement.value is not None or isinstance(statement.target, f.Name):
         loops.assign_target(frame, statement.target, (value, mask), frame.since(mark))
+    if statement.value is not None and frame.engine.templates.active:
+        records.remember(frame, statement.target, statement.value)
 
 
 def _aug_assign(frame: Run, statement: f.AugAssign) -> None:
@@ -424,7 +428,7 @@ def _finally(frame: Run, statement: f.Try, before: State) -> None:
 def _return(frame: Run, statement: f.Return) -> None:
     val = frame.eval(statement.value) if statement.value is not None else (NONE, 0)
     frame.returns.append(val)
-    if statement.value is not None:
+    if statement.value is not None and not rendering.returned(frame, val, statement.value):
         frame.engine.respond(frame, val, statement.value)
     frame.leave()
 

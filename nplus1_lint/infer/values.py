@@ -102,7 +102,7 @@ class Criterion(NamedTuple):
     """``model.column <op> value`` inside a statement.
 
     Attributes:
-        op: ``Eq``, ``In``, or the operator's class name in `ast`.
+        op: the operator's class name in `ast`, or ``Parent``: *column* is a relationship that all rows share.
         value: where the compared value stands (in *function*), or None.
         function: id of the function that wrote it.
         bare: the compared value is a bare name or literal rather than a part of something.

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from nplus1_lint.link.hierarchy import Hierarchy
 from nplus1_lint.link.models import Model, find_models
 from nplus1_lint.link.symbols import Symbols
+from nplus1_lint.link.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nplus1_lint.index.facts import ModuleFacts
+    from nplus1_lint.index.templates import TemplateFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,22 @@ class Project:
         hierarchy: classes and functions.
         models: mapped classes by id.
         function_count: definitions of functions in all files.
+        templates: Jinja templates, parsed on demand.
     """
 
     symbols: Symbols
     hierarchy: Hierarchy
     models: dict[str, Model]
     function_count: int
+    templates: Templates
 
 
-def link(modules: Sequence[ModuleFacts]) -> Project:
+def link(modules: Sequence[ModuleFacts], templates: Sequence[TemplateFile] = ()) -> Project:
     """Tie the modules of a project together.
 
     Args:
         modules: facts in any order; those with a parse error are left out.
+        templates: the files that may be templates.
 
     Returns:
         The project; it does not depend on the order of *modules*.
@@ -44,4 +49,5 @@ def link(modules: Sequence[ModuleFacts]) -> Project:
     ordered = sorted(modules, key=lambda m: m.path)
     symbols = Symbols(ordered)
     hierarchy = Hierarchy(symbols)
-    return Project(symbols, hierarchy, find_models(hierarchy), sum(m.function_count for m in ordered))
+    count = sum(m.function_count for m in ordered)
+    return Project(symbols, hierarchy, find_models(hierarchy), count, Templates(templates))

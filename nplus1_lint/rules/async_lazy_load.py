@@ -182,7 +182,9 @@ def evidence(analysis: Analysis, model: str, found: AsyncRead) -> Iterable[Step]
     read = found.read
     if read.origin is not None:
         yield Step(analysis.path_of(read.origin), read.origin.place[0], f"SELECT {model}")
-    yield Step(found.path, read.place.place[0], f"reads {model}.{read.attribute}")
+    if found.template is not None:
+        yield Step(found.path, read.place.place[0], f"renders {found.template[0]}")
+    yield Step(*(found.template or (found.path, read.place.place[0])), f"reads {model}.{read.attribute}")
 
 
 def advice(model: str, is_relationship: bool, found: AsyncRead) -> str:

@@ -41,9 +41,10 @@ class Example:
 
     Attributes:
         name: a few words, unique within the rule.
-        source: one or more files; each starts with a line ``# file: NAME.py``. ``# expect: NP101`` at the end of a line
-            says that this line carries this finding. ``app.py`` defines ``run(session)`` and imports the shared
-            example models from ``models`` unless the example brings a ``models.py`` of its own.
+        source: one or more files, templates among them; each starts with a line ``# file: NAME``.
+            ``# expect: NP101`` at the end of a line of Python says that this line carries this finding. ``app.py``
+            defines ``run(session)`` and imports the shared example models from ``models`` unless the example brings a
+            ``models.py`` of its own.
         proof: how it is executed.
     """
 

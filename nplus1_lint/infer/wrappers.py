@@ -1,0 +1,166 @@
+"""Functions of the project that render: they hand a template's name and its context on, so their call renders it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import expressions
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import records
+from nplus1_lint.infer.rendering import NAMED, RENDERS, ROOTS, context_of, paths_of, render
+from nplus1_lint.infer.values import UNKNOWN
+from nplus1_lint.link.symbols import FunctionSymbol
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Arguments, Frame, Place
+    from nplus1_lint.infer.values import Function
+    from nplus1_lint.link.hierarchy import Function as Definition
+    from nplus1_lint.link.hierarchy import Hierarchy
+
+_ROUNDS = 3  # a wrapper of a wrapper of a wrapper
+
+
+class Wrapper(NamedTuple):
+    """A function that hands a template's name and its context on.
+
+    Attributes:
+        name: the parameter that names the template; for ``*args``, the first of them does.
+        context: the parameter that is the context; ``**context`` gathers what is passed by name.
+    """
+
+    name: str
+    context: str
+
+
+def find_wrappers(hierarchy: Hierarchy) -> dict[str, Wrapper]:
+    """Return the functions of the project that render what they are told to, by id."""
+    found: dict[str, Wrapper] = {}
+    names = {*NAMED, "TemplateResponse", "get_template"}
+    for _ in range(_ROUNDS):
+        new = {}
+        for definition in hierarchy.functions.values():
+            if definition.id not in found and not definition.facts.mentions.isdisjoint(names):
+                wrapper = _wrapper(hierarchy, found, definition)
+                if wrapper is not None:
+                    new[definition.id] = wrapper
+        found.update(new)
+        names = {hierarchy.functions[one].facts.name for one in new}
+    return found
+
+
+def wrapped(frame: Frame, definition: Definition, function: Function, arguments: Arguments, place: Place) -> Arguments:
+    """Run the template that a wrapper renders at its call, where name and context are known.
+
+    Returns:
+        The arguments for the wrapper's own run, without a context that has been followed.
+    """
+    wrapper = frame.engine.templates.wrappers.get(definition.id)
+    if wrapper is None:
+        return arguments
+    params = definition.facts.params
+    position = {param.name: number for number, param in enumerate(params)}
+    bound = len(function.bound) + (function.receiver is not None)
+    name = arguments.get(position[wrapper.name] - bound, wrapper.name)
+    named = {param.name for param in params if param.kind in ("positional", "keyword")}
+    if params[position[wrapper.context]].kind == "kwargs":
+        items = {key: val for key, val in records.keywords(frame, arguments).items() if key not in named}
+        rest = {key: val for key, val in arguments.keywords.items() if key in named}
+        without = arguments._replace(keywords=rest, starred=())
+    else:
+        at = position[wrapper.context] - bound
+        items = context_of(frame, arguments, at, wrapper.context)
+        rest = {key: val for key, val in arguments.keywords.items() if key != wrapper.context}
+        left = tuple((UNKNOWN, 0) if number == at else val for number, val in enumerate(arguments.positional))
+        without = arguments._replace(keywords=rest, positional=left)
+    return without if render(frame, paths_of(frame, name, place), items, arguments, place) else arguments
+
+
+def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Definition) -> Wrapper | None:
+    """Read off a function's calls which of its parameters name the template and are the context."""
+    params = {param.name: param.kind for param in definition.facts.params}
+    calls = [expr for expr in expressions(definition.facts.body) if isinstance(expr, f.Call)]
+    named = [(call, _Call(hierarchy, known, definition, call)) for call in calls]
+    name = next((found for call, one in named if (found := _parameter(one.name(call), params))), None)
+    if name is None:
+        return None
+    for call, one in named:
+        if one.renders or one.last in RENDERS:
+            context = next(
+                (c for expr in one.context(call) if (c := _parameter(expr, params)) not in (None, name)), None
+            )
+            if context is not None:
+                return Wrapper(name, context)
+    return None
+
+
+class _Call:
+    """What a call inside a function may hand on."""
+
+    def __init__(self, hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Definition, call: f.Call) -> None:
+        func = call.func
+        external = hierarchy.external_name(definition.path, func)
+        self.last = func.name if isinstance(func, f.Attr) and external is None else ""
+        if external is not None and external.partition(".")[0] in ROOTS:
+            self.last = lib.root_and_last(external)[1]
+        self.inner: Wrapper | None = None
+        self._params: list[str] = []
+        target = self._target(hierarchy, definition, func)
+        if target is not None and target.id in known:
+            self.inner, self.last = known[target.id], ""
+            bound = int(target.cls is not None)
+            self._params = [param.name for param in target.facts.params][bound:]
+
+    @staticmethod
+    def _target(hierarchy: Hierarchy, definition: Definition, func: f.Expr) -> Definition | None:
+        """The function of the project that is called, or the method of the same object."""
+        symbol = hierarchy.resolve_expr(definition.path, func)
+        if isinstance(symbol, FunctionSymbol):
+            return hierarchy.functions.get(symbol.id)
+        params = definition.facts.params
+        if definition.cls is not None and params and isinstance(func, f.Attr) and isinstance(func.value, f.Name):
+            return hierarchy.find_method(definition.cls, func.name) if func.value.id == params[0].name else None
+        return None
+
+    @property
+    def renders(self) -> bool:
+        """True if it is given both a name and a context."""
+        return self.inner is not None or self.last in NAMED or self.last == "TemplateResponse"
+
+    def name(self, call: f.Call) -> f.Expr | None:
+        """The argument that names the template, or None."""
+        if self.inner is not None:
+            return self._argument(call, self.inner.name)
+        if self.last not in NAMED and self.last not in ("TemplateResponse", "get_template"):
+            return None
+        given = next((value for key, value in call.keywords if key == "name"), None)
+        if given is not None:
+            return given
+        position = NAMED.get(self.last, 0)
+        if self.last == "TemplateResponse":  # (name, context) or (request, name, context)
+            position = len(call.args) - (1 if "context" in dict(call.keywords) else 2)
+        return call.args[position] if 0 <= position < len(call.args) else None
+
+    def context(self, call: f.Call) -> list[f.Expr]:
+        """The arguments that may be the context: ``**context``, ``context``, ``{…, **context}``."""
+        found: list[f.Expr | None]
+        if self.inner is not None:
+            found = [self._argument(call, self.inner.context), *(value for key, value in call.keywords if key is None)]
+        else:
+            found = [*(value for key, value in call.keywords if key in (None, "context")), *call.args[-1:]]
+        spread = [one for value in found if isinstance(value, f.Dict) for key, one in value.items if key is None]
+        return [value for value in (*found, *spread) if value is not None]
+
+    def _argument(self, call: f.Call, name: str) -> f.Expr | None:
+        given = next((value for key, value in call.keywords if key == name), None)
+        position = self._params.index(name) if name in self._params else len(call.args)
+        return given if given is not None else call.args[position] if position < len(call.args) else None
+
+
+def _parameter(expr: f.Expr | None, params: dict[str, str]) -> str | None:
+    """The parameter that an argument is: `name`, ``*args`` or ``args[0]``."""
+    if isinstance(expr, f.Starred):
+        expr = expr.value
+    elif isinstance(expr, f.Subscript) and isinstance(expr.value, f.Name) and expr.index == f.Const(0):
+        expr = expr.value if params.get(expr.value.id) == "args" else None
+    return expr.id if isinstance(expr, f.Name) and expr.id in params else None
