@@ -9,7 +9,7 @@ from nplus1_lint.infer.analysis import Analysis
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.solve import Engine, Key
-from nplus1_lint.infer.values import widen
+from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.link import Project

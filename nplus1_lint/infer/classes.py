@@ -33,8 +33,8 @@ from nplus1_lint.infer.values import (
     of,
     row,
     unknown,
-    widen,
 )
+from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
@@ -122,8 +122,9 @@ class Classes:
 
     # -- construction -------------------------------------------------------------------------------------------
 
-    def construct(self, frame: Frame, class_id: str, arguments: Arguments, place: Place) -> Val:
+    def construct(self, frame: Frame, cls: ClassRef, arguments: Arguments, place: Place) -> Val:
         """Return a new instance; an ``__init__`` of the project runs."""
+        class_id = cls.id
         if class_id in self._engine.project.models:
             return of(row(class_id, None, None)), arguments.mask
         session = self.session_of(class_id)
@@ -134,7 +135,7 @@ class Classes:
         init = self._engine.project.hierarchy.find_method(class_id, "__init__")
         if init is None:
             fields = self._argument_fields(class_id, arguments) if self.holds_arguments(class_id) else ()
-            serialise.constructed(frame, class_id, fields, arguments.mask, place)
+            serialise.constructed(frame, cls, fields, arguments.mask, place)
             return of(Instance("instance", class_id, True, fields)), arguments.mask
         names = [p.name for p in init.facts.params][1:]
         fields = _interesting_fields(names, arguments)

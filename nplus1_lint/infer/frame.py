@@ -23,6 +23,7 @@ from nplus1_lint.infer.effects import (
     Repeat,
     Summary,
 )
+from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.memos import FIRST_TIME
 from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, Origin, Session, Site, Value, join
 from nplus1_lint.infer.values import Function as FunctionValue
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nplus1_lint.infer.repeats import Asked
+    from nplus1_lint.infer.rereads import Pass
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
 
@@ -121,9 +123,7 @@ class State:
             if present is None:
                 env[name] = binding
             elif present is not binding:
-                env[name] = Binding(
-                    join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
-                )
+                env[name] = _joined(present, binding)
         asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
         return State(env, self.pending | other.pending, asked=asked)
 
@@ -183,6 +183,7 @@ class Frame(abc.ABC):
         self.left: list[State] = []
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()
+        self.passes: dict[Place, Pass] = {}  # generators that nothing has run to their end yet
         self.criterion_masks: dict[Place, int] = {}
         self._finished: list[tuple[LoopState, Loop]] = []
         self._bits: dict[Place, int] = {}
@@ -358,8 +359,9 @@ class Frame(abc.ABC):
             head()
             at_test = self.state.copy()
             if loop.kind == "while":
-                # A query that is the loop's own condition is a search: its answer ends the loop.
-                self.state.pending -= set(range(asked, len(self.emissions)))
+                # A query that is the loop's own condition is a search: its answer ends the loop. A lazy load walks.
+                searches = range(asked, len(self.emissions))
+                self.state.pending -= {i for i in searches if self.emissions[i].effect.kind is not Kind.LAZY_LOAD}
             body()
             back = self.state
             for state in running.continues:
@@ -446,6 +448,13 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
         )
+
+
+def _joined(left: Binding, right: Binding) -> Binding:
+    joined = Binding(join(left.value, right.value), left.mask | right.mask, left.born | right.born)
+    if joined in (left, right) and differ_by_reads(left.value, right.value):
+        return left if joined == left else right  # nobody has assigned the name
+    return joined
 
 
 def _asked_first(memo: str, running: LoopState) -> bool:

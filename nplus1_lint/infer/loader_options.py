@@ -31,7 +31,7 @@ def option(frame: Frame, name: str, arguments: Arguments, below: Option | None =
     model = below.model if below else ""
     root = below.root if below else next((_root(a) for v, _ in arguments.positional for a in v.atoms if _root(a)), "")
     for value, _ in arguments.positional:
-        prefix, model = _add_path(frame, name, value, prefix, model, loads)
+        prefix, model = _add_path(frame, name, value, prefix, model, loads, rooted=below is not None)
     return of(Option("option", frozenset(loads), prefix, model, root)), arguments.mask
 
 
@@ -51,7 +51,10 @@ def for_model(loads: Loads, model: str) -> Loads:
     )
 
 
-def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str]) -> tuple[str, str]:
+def _add_path(
+    frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str], *, rooted: bool
+) -> tuple[str, str]:
+    """Add what one argument loads; *rooted* for a link of a chain, whose ``*`` concerns one class alone."""
     dot = f"{prefix}." if prefix else ""
     for atom in value.atoms:
         kind = type(atom)
@@ -69,7 +72,7 @@ def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, lo
             return prefix, atom.id
         elif kind.__name__ == "Const" and isinstance(atom.value, str):
             if atom.value == "*":
-                loads.add(f"{dot}{'!*' if name in lib.OFF_OPTIONS else '*'}")
+                loads.add(_mark(name, f"{dot}*" if rooted else "**"))
             elif name in lib.COLUMN_OPTIONS:
                 sign = {"load_only": "=", "defer": "~", "undefer": "+"}.get(name, "+")
                 loads.add(f"{dot}{sign}{atom.value}")
@@ -80,10 +83,14 @@ def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, lo
 
 
 def _mark(name: str, path: str) -> str:
-    if name not in lib.OFF_OPTIONS:
-        return path
+    sign = lib.OFF_OPTIONS.get(name, "")
     head, _, last = path.rpartition(".")
-    return f"{head}.!{last}" if head else f"!{last}"
+    return f"{head}.{sign}{last}" if head else f"{sign}{last}"
+
+
+def _unmarked(load: str) -> str:
+    head, _, last = load.rpartition(".")
+    return f"{head}.{last.lstrip('!%')}" if head else last.lstrip("!%")
 
 
 def options_in(value: Value, several: bool = False) -> list[Loads]:
@@ -112,8 +119,8 @@ def join_loads(parts: list[Loads]) -> Loads:
 
 def merge(left: Loads, right: Loads) -> Loads:
     """Add later options; a later one overrides an earlier one on the same path."""
-    overridden = {_mark("lazyload", load) for load in right} | {load.replace("!", "") for load in right if "!" in load}
-    return (left - overridden) | right
+    anew = {_unmarked(load) for load in right}
+    return frozenset(load for load in left if _unmarked(load) not in anew) | right
 
 
 def nested_options(below: Option, arguments: Arguments) -> Value:

@@ -9,11 +9,13 @@ from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
+    READ,
     SCALAR,
     UNKNOWN,
     BoundMethod,
     ClassRef,
     Function,
+    Instance,
     Many,
     Mapping,
     Origin,
@@ -22,7 +24,9 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
+    join_all,
     many,
+    marks,
     of,
     row,
 )
@@ -95,17 +99,18 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
     if loaded is False and not rel.uselist and _target_held(frame, rel):
         loaded = True  # a many-to-one asks the identity map first
-    if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
-        loaded = None  # reading it raises or gives nothing: no statement
     if loaded is False and atom.is_async:
         greenlets.misread(frame, atom, rel.name, place)
         loaded = None
     if loaded is False:
-        frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
+        if READ + rel.name not in (atom.loads or ()):
+            frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=mask)
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
         origin = Origin(frame.site(place), ())
-    below = loading.below(atom.loads, rel.name) if loaded else (NO_LOADS if loaded is False else None)
+    below = loading.below(atom.loads, rel.name) if loaded is not None else None
+    if below is not None and loaded is False:
+        below = marks(below)
     if below is not None and rel.uselist and rel.back_populates:
         back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)
         if back is not None and not back.uselist:
@@ -162,12 +167,32 @@ def escape(frame: Frame, value: Value, place: Place, why: str) -> None:
             frame.escapes.append(Escape(atom.origin.site, atom.origin.path, frame.site(place), why))
 
 
-def written(frame: Frame, value: Value, place: Place) -> None:
-    """A row that is written as text runs its ``__str__`` or ``__repr__``."""
-    for atom in value.only(Row):
-        for name in ("__str__", "__repr__"):
-            definition = frame.engine.project.hierarchy.find_method(atom.model, name)
-            if definition is not None:
-                function = of(Function("function", definition.id, of(atom), (), ()))
-                frame.call((function, 0), Arguments((), {}), place)
-                break
+def written(frame: Frame, val: Val, place: Place) -> None:
+    """What is written as text runs its ``__str__`` or ``__repr__``."""
+    special(frame, val, ("__format__", "__str__", "__repr__"), place)
+
+
+def special(frame: Frame, val: Val, names: tuple[str, ...], place: Place, *given: Val) -> Val | None:
+    """Call the first of several special methods that the class of a row or an instance defines.
+
+    Args:
+        frame: the running function.
+        val: the object.
+        names: the methods, the preferred one first.
+        place: what calls it.
+        given: further arguments.
+
+    Returns:
+        What it returns, or None when no class in *val* has such a method.
+    """
+    value, mask = val
+    found: list[Val] = []
+    for atom in value.atoms:
+        cls = atom.model if type(atom) is Row else atom.cls if type(atom) is Instance else None
+        name = next((n for n in names if cls and frame.engine.project.hierarchy.find_method(cls, n)), None)
+        if name is not None:
+            method = frame.attribute((of(atom), mask), name, place)
+            found.append(frame.call(method, Arguments(given, {}), place))
+    for _, one in found:
+        mask |= one
+    return (join_all([one for one, _ in found]), mask) if found else None

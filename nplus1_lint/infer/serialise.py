@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, rows
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
@@ -184,6 +185,9 @@ def attributes_read(frame: Frame, schema: str) -> Iterator[tuple[str, str, f.Exp
             continue
         default = hierarchy.find_attribute(schema, name)
         aliases = _aliases(default[1]) if default is not None else ()
+        if isinstance(annotation, f.Subscript) and _last(annotation.value) == "Annotated":
+            parts = annotation.index.items if isinstance(annotation.index, f.Display) else ()
+            aliases = aliases or next((found for part in parts if (found := _aliases(part))), ())
         for alias in aliases or (name,):
             yield alias, path, annotation
 
@@ -232,13 +236,16 @@ def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Pl
     return bool(schemas)
 
 
-def constructed(frame: Frame, class_id: str, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
-    """``Page(items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
-    if not any(
-        lib.root_and_last(b)[1] in lib.SCHEMA_BASES for b in frame.engine.project.hierarchy.external_bases(class_id)
-    ):
+def constructed(frame: Frame, cls: ClassRef, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
+    """``Page[TeamOut](items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
+    hierarchy, annotations = frame.engine.project.hierarchy, frame.engine.annotations
+    if not any(lib.root_and_last(b)[1] in lib.SCHEMA_BASES for b in hierarchy.external_bases(cls.id)):
         return
-    declared = frame.engine.classes.annotated_fields(class_id)
+    declared = frame.engine.classes.annotated_fields(cls.id)
+    given = zip(hierarchy.classes[cls.id].type_params, cls.arguments, strict=False)
+    bound = {param: annotations.instance(argument) for param, argument in given if argument}
     for name, value in fields:
         if name in declared and rows.rows_in(value):
-            validate(frame, value, mask, tuple(schemas_in(frame.engine.annotations.value(*declared[name]))), place)
+            path, annotation = declared[name]
+            field = substitute(annotation, bound) or annotations.value(path, annotation)
+            validate(frame, value, mask, tuple(schemas_in(field)), place)

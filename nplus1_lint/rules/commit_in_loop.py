@@ -112,7 +112,8 @@ def run(session: Session):
         for repetition in analysis.repetitions:
             effects = tuple(e for e in repetition.effects if is_commit(e) and not quiet(repetition, e))
             loop = repetition.loop
-            if effects and loop.kind != "while" and (repetition.path, loop.site) in changing:
+            # The workers of a pool share no transaction that could be committed once.
+            if effects and loop.kind not in ("while", "pool") and (repetition.path, loop.site) in changing:
                 yield suspect(
                     self.code,
                     analysis,
