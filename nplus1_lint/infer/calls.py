@@ -23,6 +23,7 @@ from nplus1_lint.infer.values import (
     ClassRef,
     ColumnRef,
     Condition,
+    Const,
     External,
     Function,
     Instance,
@@ -109,6 +110,10 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
                 argument = fetched(frame, arguments.exprs[0], argument)
             add_item(frame, func.value, base, func.name, argument)
             return NONE, base[1] | arguments.mask
+    if func.name == "format" and base[0].atoms and all(type(a) in (Const, Scalar) for a in base[0].atoms):
+        for given in (*arguments.positional, *arguments.keywords.values()):
+            rows.written(frame, given, expr.pos)
+        return SCALAR, base[1] | arguments.mask
     if func.name == "setdefault" and len(arguments.positional) == 2 and base[0].first(Mapping) is not None:
         set_default(frame, func.value, base, *arguments.positional)
         base = frame.eval(func.value) if isinstance(func.value, (f.Name, f.Attr)) else base

@@ -273,6 +273,9 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         return join(left, right), mask
     if expr.op == "Add" and left.only(Tuple) and right.only(Tuple):
         return many(join(item_of(left), item_of(right))), mask
+    if expr.op == "Mod" and any(type(a) is Const and isinstance(a.value, str) for a in left.atoms):
+        for value in [part for one in right.only(Tuple) for part in one.items] or [right]:
+            _printed(frame, (value, right_mask), expr.right)
     columns = left.only(ColumnRef) or left.only(Aggregate)
     return (of(columns[0]) if columns else SCALAR), mask
 

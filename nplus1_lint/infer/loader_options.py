@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ClassRef,
@@ -15,17 +16,22 @@ from nplus1_lint.infer.values import (
     RelationRef,
     Tuple,
     Value,
+    join_all,
     of,
 )
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Arguments, Frame, Val
+    from nplus1_lint.infer.frame import Frame, Val
 
 Entity = tuple[str, str]
 
 
 def option(frame: Frame, name: str, arguments: Arguments, below: Option | None = None) -> Val:
-    """Build ``selectinload(A.bs)`` and its chained continuations."""
+    """Build ``selectinload(A.bs)`` and its chained continuations; of several relationships, each its own option."""
+    if len(arguments.positional) == 1 and len(arguments.positional[0][0].only(RelationRef)) > 1:
+        value, mask = arguments.positional[0]
+        each = [option(frame, name, Arguments(((of(a), mask),), {}), below)[0] for a in value.only(RelationRef)]
+        return join_all(each), mask
     prefix = below.prefix if below else ""
     loads: set[str] = set(below.loads) if below else set()
     model = below.model if below else ""

@@ -84,6 +84,11 @@ def validate(frame: Frame, value: Value, mask: int, schemas: tuple[str, ...], pl
 def _read(frame: Frame, value: Value, mask: int, schema: str, place: Place, depth: int) -> None:
     if depth == 0:
         return
+    inside = _root_schemas(frame, schema)
+    if inside:
+        for inner in inside:
+            _read(frame, value, mask, inner, place, depth - 1)
+        return
     for atom in value.atoms:
         kind = type(atom)
         if kind is Row:
@@ -92,11 +97,38 @@ def _read(frame: Frame, value: Value, mask: int, schema: str, place: Place, dept
             _read_each(frame, atom, mask, schema, place, depth)
         elif kind is Mapping:
             _read(frame, atom.value, mask, schema, place, depth)
+            _read_fields(frame, atom, mask, schema, place, depth)
         elif kind is Tuple:
             for item in atom.items:
                 _read(frame, item, mask, schema, place, depth)
         elif kind is Instance and atom.fields and atom.cls != schema:
             _read_object(frame, atom, mask, schema, place, depth)
+
+
+def _root_schemas(frame: Frame, schema: str) -> list[str]:
+    """The schemas inside a ``RootModel``: ``class Teams(RootModel[list[TeamOut]])``, or its field ``root``."""
+    hierarchy = frame.engine.project.hierarchy
+    for cls in hierarchy.mro(schema):
+        for base in cls.facts.bases:
+            written = base.value if isinstance(base, f.Subscript) else base
+            if (hierarchy.external_name(cls.path, written) or "").rpartition(".")[2] != "RootModel":
+                continue
+            declared = frame.engine.classes.annotated_fields(schema).get("root")
+            if declared is None and isinstance(base, f.Subscript):
+                declared = (cls.path, base.index)
+            return schemas_in(frame.engine.annotations.value(*declared)) if declared is not None else []
+    return []
+
+
+def _read_fields(frame: Frame, atom: Mapping, mask: int, schema: str, place: Place, depth: int) -> None:
+    """``Page.model_validate({"items": rows})``: rows in a dict are for the one field that has a schema of its own."""
+    if not rows.rows_in(atom.value):
+        return
+    found = [frame.engine.annotations.value(path, one) for _, path, one in attributes_read(frame, schema)]
+    nested = [inner for inner in map(schemas_in, found) if inner]
+    if len(nested) == 1:
+        for inner_schema in nested[0]:
+            _read(frame, atom.value, mask, inner_schema, place, depth - 1)
 
 
 def _read_each(frame: Frame, atom: Many, mask: int, schema: str, place: Place, depth: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import calls, expiry, expressions, loops, memos, rereads, sql
 from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
@@ -242,6 +243,7 @@ def _while(frame: Run, statement: f.While) -> None:
 
 def _with(frame: Run, statement: f.With) -> None:
     commits: list[tuple[Place, int]] = []
+    expires = False
     frame.scopes.append(statement.pos)
     for context, target in statement.items:
         value, mask = frame.eval(context)
@@ -253,6 +255,7 @@ def _with(frame: Run, statement: f.With) -> None:
         if isinstance(context, f.Call) and isinstance(context.func, f.Attr) and context.func.name == "begin":
             if any(type(a) is Session for a in entered.atoms):
                 commits.append((context.pos, mask))
+                expires |= _keeps_open(frame, context.func.value)
         if target is not None:
             loops.assign_target(frame, target, (entered, mask))
     frame.scopes.pop()
@@ -261,6 +264,15 @@ def _with(frame: Run, statement: f.With) -> None:
     if frame.state.alive:
         for place, mask in commits:
             frame.emit(Kind.COMMIT, place, session=mask)
+        if expires:
+            expiry.expire(frame)
+
+
+def _keeps_open(frame: Run, receiver: f.Expr) -> bool:
+    """True for ``session.begin()``: the session goes on after the block, with its rows expired."""
+    path = dotted(receiver)
+    known = frame.lookup(path) if path else None
+    return known is not None and any(type(a) is Session and a.expires for a in known[0].atoms)
 
 
 def _entered(frame: Run, atom: Any, mask: int, context: f.Expr) -> Value:
