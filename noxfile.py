@@ -22,6 +22,8 @@ VERSIONS: Final[dict[str, dict[str, str | None]]] = {
 }
 """For each version of SQLAlchemy what stands in the place of a requirement of the tests; None leaves it out."""
 
+PROGRAMS: Final = ("tests/test_examples.py", "tests/test_abilities.py")
+
 
 @nox.session
 @nox.parametrize("version", [nox.param(version, id=version) for version in VERSIONS])
@@ -29,4 +31,4 @@ def examples(session: nox.Session, version: str) -> None:
     """Check and execute the examples of all rules."""
     wanted = (VERSIONS[version].get(Requirement(line).name, line) for line in TEST)
     session.install("-e", ".", *(line for line in wanted if line is not None))
-    session.run("python", "-m", "pytest", *(session.posargs or ["-rs", "tests/test_examples.py"]))
+    session.run("python", "-m", "pytest", *(session.posargs or ["-rs", *PROGRAMS]))

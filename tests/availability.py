@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 import sqlalchemy
+from sqlalchemy.exc import SQLAlchemyError
 
 PYTHON: Final = "Python"
 NEWEST_SQLALCHEMY: Final = (2, 1)
@@ -18,6 +19,11 @@ NEWEST_SQLALCHEMY: Final = (2, 1)
 SINCE_PYTHON: Final = {"asyncio.TaskGroup": (3, 11)}
 """The Python that brought a name which examples use and older ones that we support do not have."""
 
+_REFUSALS: Final = {
+    "No column-based properties specified for refresh": "refresh() of relationships alone",
+    "Can't find strategy .*write_only": "write_only relationships",
+}
+"""What an older SQLAlchemy says to what a newer one can do."""
 _NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
 
 
@@ -51,8 +57,11 @@ class Lack(NamedTuple):
         return self.package == PYTHON and sys.version_info < SINCE_PYTHON.get(self.api, (0,))
 
 
-def lack(error: ImportError | AttributeError) -> Lack | None:
+def lack(error: ImportError | AttributeError | SQLAlchemyError) -> Lack | None:
     """Return what the error says is missing; None for one that speaks of the program's own names or of values."""
+    if isinstance(error, SQLAlchemyError):
+        told = next((ability for text, ability in _REFUSALS.items() if re.search(text, str(error))), None)
+        return Lack("SQLAlchemy", sqlalchemy.__version__, told) if told is not None else None
     if isinstance(error, AttributeError):
         return _lacking_attribute(error.obj, str(error.name))
     named = _NAME.match(str(error))

@@ -7,10 +7,17 @@ import sys
 
 import pytest
 import sqlalchemy
+from sqlalchemy.exc import InvalidRequestError
 
 from tests.availability import PYTHON, SINCE_PYTHON, Lack, lack
 
 VERSION = sqlalchemy.__version__
+
+
+def test_a_refusal_of_an_older_sqlalchemy_says_what_it_cannot_do() -> None:
+    refused = InvalidRequestError("No column-based properties specified for refresh operation. Use …")
+    assert str(lack(refused)) == f"SQLAlchemy {VERSION} has no refresh() of relationships alone"
+    assert lack(InvalidRequestError("Can't operate on closed transaction")) is None
 
 
 def ending(program: str) -> ImportError | AttributeError:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 import nplus1_lint
 from nplus1_lint.rules.base import Proof
@@ -83,6 +84,18 @@ def without_unnamed(found: list[Said], expected: list[Said]) -> list[Said]:
     return sorted(one if one[:3] in named else one._replace(routers=()) for one in found)
 
 
+def execute(example: Example, folder: Path, *, bad: bool) -> Lack | None:
+    """Execute an example for proof in an empty folder; return what it needs and is not here."""
+    try:
+        prove(example, folder, bad=bad)
+    except (ImportError, AttributeError, SQLAlchemyError) as error:
+        missing = lack(error)
+        if missing is None:
+            raise
+        return missing
+    return None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases(), ids=str)
@@ -116,17 +129,10 @@ def lacking(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Lack |
     """Executes an example for proof, once however often it is asked; returns what the example needs and is not here."""
 
     @cache
-    def execute(case: Case) -> Lack | None:
-        try:
-            prove(case.example, tmp_path_factory.mktemp("example"), bad=case.bad)
-        except (ImportError, AttributeError) as error:
-            missing = lack(error)
-            if missing is None:
-                raise
-            return missing
-        return None
+    def executed(case: Case) -> Lack | None:
+        return execute(case.example, tmp_path_factory.mktemp("example"), bad=case.bad)
 
-    return execute
+    return executed
 
 
 def test_executed(case: Case, lacking: Callable[[Case], Lack | None]) -> None:

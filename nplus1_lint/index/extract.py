@@ -440,7 +440,9 @@ class _Lowering:
         self._scope.prefix = prefix
         stores = tuple(sorted((name, tuple(methods)) for name, methods in self._stores.items()))
         self._stores = outer_stores
-        return (f.ClassDef(f.ClassFacts(node.name, qualname, bases, keywords, decorators, body, stores, _place(node))),)
+        params = tuple(param.name for param in getattr(node, "type_params", ()))
+        facts = f.ClassFacts(node.name, qualname, bases, keywords, decorators, body, stores, _place(node), params)
+        return (f.ClassDef(facts),)
 
 
 def _aliases(node: ast.Import | ast.ImportFrom) -> tuple[f.Alias, ...]:

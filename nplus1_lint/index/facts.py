@@ -404,6 +404,7 @@ class ClassFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         body: its statements, methods included.
         stores: (attribute, methods that assign it on their first parameter).
+        type_params: its own type parameters: ``class Page[Item]``.
     """
 
     name: str
@@ -414,6 +415,7 @@ class ClassFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: tuple[Stmt, ...]
     stores: tuple[tuple[str, tuple[str, ...]], ...]
     pos: Place
+    type_params: tuple[str, ...] = ()
 
 
 class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):

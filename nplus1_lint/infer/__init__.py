@@ -10,7 +10,7 @@ from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.reach import uses_sqlalchemy
 from nplus1_lint.infer.solve import Engine
-from nplus1_lint.infer.values import widen
+from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Key

@@ -281,7 +281,8 @@ class Analysis:
 
     def _returned(self, entries: list[tuple[Definition, Key, bool]]) -> Iterable[Escape]:
         """Rows that a function which nothing here calls gives to whoever does call it: a framework, a script."""
-        called = {call[0] for facts in self._engine.facts.values() for call in facts.calls if call[0] != facts.function}
+        calls = ((facts.function, call[0]) for facts in self._engine.facts.values() for call in facts.calls)
+        called = {callee for caller, callee in calls if caller not in ("", callee)}
         for definition, key, handles in entries:
             if handles or key[0] in called:
                 continue

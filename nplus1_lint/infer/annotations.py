@@ -214,7 +214,7 @@ class Annotations:
         bound = {p: self._value(path, part, cls, depth - 1) for p, part in zip(params, parts, strict=False)}
         fields = []
         for name, (owner, expr) in self._engine.classes.annotated_fields(atom.cls).items():
-            inner = _substitute(expr, bound)
+            inner = substitute(expr, bound)
             if inner is not None:
                 fields.append((name, inner))
             elif owner is None:
@@ -222,14 +222,14 @@ class Annotations:
         return atom._replace(fields=tuple(sorted(fields)))
 
 
-def _substitute(annotation: f.Expr, bound: dict[str, Value]) -> Value | None:
-    """Return the value of an annotation that is a type variable or a collection of one."""
+def substitute(annotation: f.Expr, bound: dict[str, Value]) -> Value | None:
+    """Return the value of an annotation that is a type variable or a collection of one, else None."""
     if isinstance(annotation, f.Name):
         return bound.get(annotation.id)
     if isinstance(annotation, f.Subscript):
         head = annotation.value
         name = head.id if isinstance(head, f.Name) else ""
-        item = _substitute(annotation.index, bound) if not isinstance(annotation.index, f.Display) else None
+        item = substitute(annotation.index, bound) if not isinstance(annotation.index, f.Display) else None
         if item is not None and name in lib.COLLECTION_ANNOTATIONS:
             return many(item, lib.COLLECTION_ANNOTATIONS[name])
         if item is not None and name == "Optional":

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, records, rows
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.bounds import is_bounded
-from nplus1_lint.infer.effects import Kind, Loop
+from nplus1_lint.infer import records, rows
+from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.looping_helpers import call_helper, iterate_argument, keyed, size_of
 from nplus1_lint.infer.values import (
     MAX_ATOMS,
+    NONE,
     SCALAR,
     UNKNOWN,
     BoundMethod,
-    ClassRef,
     Const,
     External,
     Function,
     Many,
     Mapping,
     Statement,
+    Tuple,
     Value,
     item_of,
     join,
     join_all,
     many,
     mapping,
+    of,
     tuple_of,
     unknown,
 )
@@ -43,24 +47,16 @@ _KEEPS = frozenset({
 def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Arguments, place: Place) -> Val | None:
     """Call a builtin or a well-known helper; None when it is neither."""
     first = arguments.positional[0] if arguments.positional else None
-    if last in lib.LOOPING_HELPERS and root in ("builtins", "functools", "itertools") and len(arguments.positional) > 1:
-        found = looped(frame, arguments.positional[0], list(arguments.positional[1:]), place, last)
-        return (
-            many(found[0], "iterator") if last in ("map", "starmap") else many(item_of(arguments.positional[1][0]))
-        ), found[1]
+    found = call_helper(frame, root, last, arguments, place)
+    if found is not None:
+        return found
     if last in lib.KEYED_HELPERS and root == "builtins" and "key" in arguments.keywords and first is not None:
-        mark = frame.mark()
-        looped(frame, arguments.keywords["key"], [first], place, last, arguments)
-        if any(e.effect.attribute == "expired" for e in frame.emissions[mark:]):
-            renewed = (expiry.unexpired(first[0]), first[1])
-            arguments = arguments._replace(positional=(renewed, *arguments.positional[1:]))
-            first = renewed
-            for expr in arguments.exprs[:1]:
-                expiry.refreshed(frame, expr, mark)
+        arguments = keyed(frame, last, arguments, place)
+        first = arguments.positional[0]
     if last == "partial" and first is not None:
         return _partial(arguments), arguments.mask
-    if last in lib.MATERIALISE and root in ("builtins", "collections", "itertools") and first is not None:
-        return _materialise(frame, last, arguments, place)
+    if last in lib.MATERIALISE and root in ("builtins", "collections", "itertools"):
+        return _materialise(frame, last, arguments, place) if first else (many(UNKNOWN, lib.MATERIALISE[last]), 0)
     if root == "asyncio" or last in ("run_in_threadpool", "to_thread", "run_in_executor"):
         return _async_helper(frame, last, arguments, place)
     if last in lib.TRANSPARENT_WRAPPERS and first is not None:
@@ -72,7 +68,9 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
     if root == "builtins":
         return _builtin(frame, last, arguments, place)
     if last in ("defaultdict", "OrderedDict", "Counter") and root == "collections":
-        return _default_dict(arguments)
+        return _default_dict(frame, last, arguments, place)
+    if root == "operator" and last in ("attrgetter", "methodcaller"):
+        return _getter(last, arguments)
     if last in ("count", "cycle", "repeat") and root == "itertools":
         return many(SCALAR, "iterator"), arguments.mask
     return None
@@ -81,19 +79,17 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
 def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
     first = arguments.positional[0] if arguments.positional else None
     if last == "enumerate" and first is not None:
-        item, mask = _iterate_argument(frame, arguments, 0, first, place)
-        return many(tuple_of((SCALAR, item)), "iterator", _size(first[0])), mask
+        item, mask = iterate_argument(frame, arguments, 0, first, place)
+        return many(tuple_of((SCALAR, item)), "iterator", size_of(first[0])), mask
     if last == "zip":
-        items = [_iterate_argument(frame, arguments, i, a, place) for i, a in enumerate(arguments.positional)]
+        items = [iterate_argument(frame, arguments, i, a, place) for i, a in enumerate(arguments.positional)]
         return many(tuple_of(tuple(v for v, _ in items)), "iterator"), arguments.mask
     if last == "range":
         return many(SCALAR, "iterator"), arguments.mask
-    if last in ("dict",):
-        if frame.engine.templates.active:
-            records.note_call(frame, place, arguments)
-        return _dict(first, arguments)
+    if last == "dict":
+        return _dict(frame, arguments, place)
     if last in ("next", "anext") and first is not None:
-        item, mask = _iterate_argument(frame, arguments, 0, first, place)
+        item, mask = iterate_argument(frame, arguments, 0, first, place)
         default = arguments.positional[1][0] if len(arguments.positional) > 1 else UNKNOWN
         return join(item, default), mask
     if last == "getattr" and first is not None:
@@ -104,14 +100,19 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
     if last in ("str", "repr", "format") and first is not None:
         rows.written(frame, first, place)
         return SCALAR, arguments.mask
+    if last == "print":
+        for argument in arguments.positional:
+            rows.written(frame, argument, place)
+        return NONE, 0
     if last in ("min", "max") and first is not None and len(arguments.positional) == 1:
-        item = item_of(first[0])
+        item = iterate_argument(frame, arguments, 0, first, place)[0]
         return (item if item.atoms else SCALAR), arguments.mask
     if last == "len" and first is not None:
         _counted(frame, arguments)
+        rows.special(frame, first, ("__len__",), place)
         return SCALAR, first[1]
     if last in ("any", "all", "sum", "str") and first is not None:
-        _iterate_argument(frame, arguments, 0, first, place)
+        iterate_argument(frame, arguments, 0, first, place)
         return SCALAR, arguments.mask
     return (SCALAR, arguments.mask) if last in _KEEPS else None
 
@@ -143,27 +144,13 @@ def _call_chain(expr: f.Expr) -> frozenset[Place]:
     return frozenset(places)
 
 
-def _iterate_argument(frame: Frame, arguments: Arguments, position: int, val: Val, place: Place) -> Val:
-    """Iterate an argument; a query that it executes stands on the argument itself."""
-    if position < len(arguments.exprs):
-        return frame.iterate_expr(arguments.exprs[position], val)
-    return frame.iterate(val, place)
-
-
-def _size(value: Value) -> int | None:
-    if any(type(a) is External and "MetaData()." in a.name for a in value.atoms):
-        return 1  # as many tables as the source declares: fixed, if not known here
-    sizes = {a.size for a in value.atoms if type(a) is Many}
-    return sizes.pop() if len(sizes) == 1 and len(value.atoms) == 1 else None
-
-
 def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val:
     items, mask = UNKNOWN, 0
     size: int | None = None
     for position, argument in enumerate(arguments.positional[:1] if last != "chain" else arguments.positional):
-        item, one = _iterate_argument(frame, arguments, position, argument, place)
+        item, one = iterate_argument(frame, arguments, position, argument, place)
         items, mask = join(items, item), mask | one
-        size = _size(argument[0])
+        size = size_of(argument[0])
     fetched = any(
         type(a) is Statement or (type(a) is Many and a.kind in _FETCHED)
         for v, _ in arguments.positional
@@ -172,7 +159,12 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
     return many(items, "rows" if fetched else lib.MATERIALISE[last], size), mask
 
 
-def _default_dict(arguments: Arguments) -> Val:
+def _default_dict(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val:
+    if last == "Counter" and arguments.positional:
+        key, mask = iterate_argument(frame, arguments, 0, arguments.positional[0], place)
+        return mapping(key, SCALAR), mask
+    if last == "OrderedDict":
+        return _dict(frame, arguments, place)
     inner = UNKNOWN
     for value, _ in arguments.positional[:1]:
         for atom in value.only(External):
@@ -182,15 +174,47 @@ def _default_dict(arguments: Arguments) -> Val:
     return mapping(SCALAR, inner), arguments.mask
 
 
-def _dict(first: Val | None, arguments: Arguments) -> Val:
+def _dict(frame: Frame, arguments: Arguments, place: Place) -> Val:
+    if frame.engine.templates.active:
+        records.note_call(frame, place, arguments)
     values = [value for value, _ in arguments.keywords.values()]
-    if first is not None:
+    for first in arguments.positional[:1]:
         values += [a.value for a in first[0].only(Mapping)]
-        pairs = item_of(first[0])
-        for atom in pairs.atoms:
-            if hasattr(atom, "items") and len(atom.items) == 2:
+        pairs = iterate_argument(frame, arguments, 0, first, place)[0]
+        for atom in pairs.only(Tuple):
+            if len(atom.items) == 2:
                 return mapping(atom.items[0], atom.items[1]), arguments.mask
     return mapping(SCALAR, join_all(values)), arguments.mask
+
+
+def _getter(last: str, arguments: Arguments) -> Val | None:
+    """``attrgetter("team.slug")``, written as the name of a function."""
+    names = [value.first(Const) for value, _ in arguments.positional]
+    if any(name is None or not isinstance(name.value, str) for name in names) or arguments.keywords:
+        return None
+    if last == "methodcaller" and len(names) != 1:
+        return None
+    return of(External("external", f"{GETTERS[last]}{','.join(name.value for name in names)}")), 0
+
+
+GETTERS: Final = {"attrgetter": "operator.attrgetter:", "methodcaller": "operator.methodcaller:"}
+
+
+def call_getter(frame: Frame, name: str, argument: Val, place: Place) -> Val:
+    """Call what ``attrgetter`` or ``methodcaller`` gave: a path of attributes, or a method without arguments."""
+    kind, _, written = name.partition(":")
+    found: list[Val] = []
+    for path in written.split(","):
+        val = argument
+        for attribute in path.split("."):
+            val = frame.attribute(val, attribute, place)
+        if kind.endswith("methodcaller"):
+            val = frame.call(val, Arguments((), {}), place)
+        found.append(val)
+    mask = argument[1]
+    for _, one in found:
+        mask |= one
+    return (found[0][0] if len(found) == 1 else tuple_of(tuple(value for value, _ in found))), mask
 
 
 def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
@@ -213,10 +237,13 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
 
 def _partial(arguments: Arguments) -> Value:
     bound = tuple(v for v, _ in arguments.positional[1:])
-    atoms = [
-        a._replace(bound=(*a.bound, *bound)) if type(a) is Function else a for a in arguments.positional[0][0].atoms
-    ]
-    return Value(tuple(atoms))
+    named = {name: value for name, (value, _) in arguments.keywords.items()}
+
+    def fixed(atom: Function) -> Function:
+        captured = tuple(sorted({**dict(atom.captured), **named}.items())) if named else atom.captured
+        return atom._replace(bound=(*atom.bound, *bound), captured=captured)
+
+    return Value(tuple(fixed(a) if type(a) is Function else a for a in arguments.positional[0][0].atoms))
 
 
 def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
@@ -262,34 +289,3 @@ def _hand_over(frame: Frame, arguments: Arguments, place: Place) -> None:
         if callbacks.atoms:
             result, _ = frame.call((callbacks, mask), Arguments((), {}), place)
             frame.tracker.leave(result, "returned to a caller of callbacks")
-
-
-def looped(
-    frame: Frame, callback: Val, iterables: list[Val], place: Place, helper: str, arguments: Arguments | None = None
-) -> Val:
-    """Run a callback once per item, as ``map`` and ``sorted(key=…)`` do."""
-    if not any(type(a) in (Function, BoundMethod, ClassRef) for a in callback[0].atoms):
-        for value, _ in iterables:
-            frame.tracker.leave(value, "given to an unknown callback")
-        return UNKNOWN, callback[1]
-    if arguments is not None:
-        items = [_iterate_argument(frame, arguments, 0, iterables[0], place)]
-    else:
-        items = [frame.iterate(i, place) for i in iterables]
-    written = arguments.exprs[0] if arguments is not None and arguments.exprs else None
-    bounded = is_bounded(frame, written, iterables[0][0]) if written is not None else _size(iterables[0][0]) is not None
-    loop = Loop(
-        frame.site(place), helper, frame.loop_bit(place), None, f"{helper}() over each item",
-        bounded, False, False, frozenset(), iterables[0][0],
-    )  # fmt: skip
-    result: list[Val] = []
-
-    def body() -> None:
-        passed = tuple((value, mask | loop.bit) for value, mask in items)
-        result.append(frame.call(callback, Arguments(passed, {}), place))
-
-    frame.run_loop(loop, frozenset(), lambda: None, body, endless=False)
-    mask = 0
-    for _, one in result:
-        mask |= one
-    return join_all([v for v, _ in result]), mask

@@ -46,7 +46,7 @@ class Callers:
         self._calls: dict[str, dict[str, None]] = {}
         self._callers: dict[str, dict[str, None]] = {}
         for facts in engine.facts.values():
-            for key in facts.calls:
+            for key in facts.calls if facts.function else ():
                 self._calls.setdefault(facts.function, {})[key[0]] = None
                 self._callers.setdefault(key[0], {})[facts.function] = None
         self._named = {name for facts in engine.facts.values() for name in facts.trail.blind}

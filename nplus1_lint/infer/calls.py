@@ -12,16 +12,18 @@ from nplus1_lint.infer import (
     records,
     rendering,
     repeats,
+    rereads,
     rows,
     serialise,
     sessions,
     sql,
 )
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.builtin_calls import call_builtin, looped, with_callbacks
-from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, set_default
+from nplus1_lint.infer.builtin_calls import GETTERS, call_builtin, call_getter, with_callbacks
+from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.looping_helpers import looped
 from nplus1_lint.infer.values import (
     NONE,
     SCALAR,
@@ -32,6 +34,7 @@ from nplus1_lint.infer.values import (
     ClassRef,
     ColumnRef,
     Condition,
+    Const,
     External,
     Function,
     Instance,
@@ -82,6 +85,8 @@ def _plain_call(frame: Frame, expr: f.Call) -> Val:
     func = expr.func
     callee = frame.eval(func)
     arguments = evaluate_arguments(frame, expr, None)
+    if isinstance(func, f.Name) and frame.passes and expr.args:
+        rereads.consumed(frame, func.id, expr.args[0])
     if isinstance(func, f.Name) and func.id in lib.SEARCHES and frame.lookup(func.id) is None:
         for argument in expr.args[:1]:
             if isinstance(argument, f.Comprehension) and argument.kind == "generator":
@@ -126,8 +131,14 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if func.name in ADDERS | EXTENDERS and arguments.positional:
         argument = arguments.positional[-1 if func.name == "insert" else 0]
         if any(type(a) in (Many, Mapping) for a in base[0].atoms):
+            if func.name in EXTENDERS and len(arguments.exprs) == 1:
+                argument = fetched(frame, arguments.exprs[0], argument)
             add_item(frame, func.value, base, func.name, argument)
             return NONE, base[1] | arguments.mask
+    if func.name == "format" and base[0].atoms and all(type(a) in (Const, Scalar) for a in base[0].atoms):
+        for given in (*arguments.positional, *arguments.keywords.values()):
+            rows.written(frame, given, expr.pos)
+        return SCALAR, base[1] | arguments.mask
     if func.name == "setdefault" and len(arguments.positional) == 2 and base[0].first(Mapping) is not None:
         set_default(frame, func.value, base, *arguments.positional)
         base = frame.eval(func.value) if isinstance(func.value, (f.Name, f.Attr)) else base
@@ -139,7 +150,10 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if not callee[0].atoms:
         why = callee[0].reason or "the callee is unknown"
         return unknown_call(frame, arguments, callee[1], expr.pos, why, func.name)
-    return frame.call(callee, arguments, expr.pos)
+    result = frame.call(callee, arguments, expr.pos)
+    if len(callee[0].atoms) == 1 and frame.engine.last_loaded and callee[0].atoms[0].tag == "function":
+        rereads.receiver(frame, func.value)
+    return result
 
 
 def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
@@ -211,12 +225,18 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
     value, mask = callee
     if not value.atoms:
         return unknown_call(frame, arguments, mask, place, value.reason or "the callee is unknown")
+    frame.engine.last_loaded = ()
     found: list[Value] = []
     found_mask = 0
     for atom in value.atoms:
         one, one_mask = _call_atom(frame, atom, mask, arguments, place)
         found.append(one)
         found_mask |= one_mask
+    if frame.engine.last_loaded:
+        if len(value.atoms) > 1:
+            frame.engine.last_loaded = ()
+        elif type(value.atoms[0]) is Function:
+            rereads.passed(frame, arguments, len(value.atoms[0].bound) + (value.atoms[0].receiver is not None))
     return join_all(found), found_mask
 
 
@@ -225,7 +245,7 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     if kind is Function:
         return frame.engine.invoke(frame, atom, mask, arguments, place)
     if kind is ClassRef:
-        return frame.engine.classes.construct(frame, atom.id, arguments, place)
+        return frame.engine.classes.construct(frame, atom, arguments, place)
     if kind is BoundMethod:
         return _bound_call(frame, atom, mask, arguments, place)
     if kind is External:
@@ -267,29 +287,48 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     return unknown(why), depends or frame.current_bits()
 
 
+def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """Call something of SQLAlchemy or of a package on it; None when it means nothing here."""
+    session = sessions.session_factory(atom.name, last, arguments)
+    if session is not None:
+        return session, arguments.mask
+    found = sql.external_call(frame, atom.name, last, arguments)
+    if found is not None:
+        return found
+    if last in ("connect", "begin") and "ngine" in atom.name:
+        is_async = "async" in atom.name.lower()
+        return of(Session("session", "connection", is_async, False)), 0
+    if "SQLAlchemy()." in atom.name and last in lib.SESSION_GETS | lib.SESSION_EXECUTES.keys():
+        own = Session("session", "session", False, True)  # the extension's own, for this request
+        return sessions.session_method(frame, own, 0, last, arguments, place)
+    if last == "paginate" and arguments.positional:
+        return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
+    return None
+
+
+def _pydantic_call(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """``TypeAdapter(…)``, ``parse_obj_as(…)``."""
+    if last not in ("TypeAdapter", "parse_obj_as"):
+        return None
+    made = serialise.adapter(frame, arguments)
+    if last == "TypeAdapter":
+        return made
+    rest = Arguments(arguments.positional[1:], {})
+    return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
+
+
 def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
     root, last = lib.root_and_last(atom.name)
     rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
     if rendered is not None:
         return rendered
-    if lib.is_sql(atom.name):
-        session = sessions.session_factory(atom.name, last, arguments)
-        if session is not None:
-            return session, arguments.mask
-        found = sql.external_call(frame, atom.name, last, arguments)
-        if found is not None:
-            return found
-        if last in ("connect", "begin") and "ngine" in atom.name:
-            is_async = "async" in atom.name.lower()
-            return of(Session("session", "connection", is_async, False)), 0
-        if last == "paginate" and arguments.positional:
-            return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
-    if root == "pydantic" and last in ("TypeAdapter", "parse_obj_as"):
-        made = serialise.adapter(frame, arguments)
-        if last == "TypeAdapter":
-            return made
-        rest = Arguments(arguments.positional[1:], {})
-        return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
+    if atom.name.startswith(tuple(GETTERS.values())) and arguments.positional:
+        return call_getter(frame, atom.name, arguments.positional[0], place)
+    made = _sql_call(frame, atom, last, arguments, place) if lib.is_sql(atom.name) else None
+    if made is None and root == "pydantic":
+        made = _pydantic_call(frame, last, arguments, place)
+    if made is not None:
+        return made
     if last in lib.SLEEPS:
         frame.state.asked.clear()  # who waits and asks again wants to know what has changed
     found = call_builtin(frame, atom.name, root, last, arguments, place)
@@ -354,7 +393,7 @@ def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Argu
     if name == "sort":
         key = arguments.keywords.get("key")
         if key is not None:
-            looped(frame, key, [(of(atom), mask)], place, "sort")
+            looped(frame, key, [(atom.item, mask)], of(atom), place, "sort", atom.size is not None)
         return NONE, mask
     return (UNKNOWN if name in ADDERS | EXTENDERS else SCALAR), mask
 
@@ -386,19 +425,12 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
         if type(atom) is Statement:
             item, _ = execution.iterate_statement(frame, atom, mask, place)
             items.append(item)
-        elif type(atom) is Instance:
-            items.append(_iterate_instance(frame, atom, mask, place))
+        elif type(atom) in (Instance, Row):
+            found = rows.special(frame, (of(atom), mask), ("__iter__", "__aiter__"), place)
+            items.append(item_of(found[0]) if found is not None else UNKNOWN)
         else:
             items.append(item_of(of(atom)))
     item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
     if frame.notes is not None and not item.atoms:
         frame.notes.items_unknown(place, value, item)
     return item, mask
-
-
-def _iterate_instance(frame: Frame, atom: Instance, mask: int, place: Place) -> Value:
-    for name in ("__iter__", "__aiter__"):
-        if frame.engine.project.hierarchy.find_method(atom.cls, name):
-            method = frame.engine.classes.attribute(frame, atom, mask, name, place)
-            return item_of(frame.call(method, Arguments((), {}), place)[0])
-    return UNKNOWN

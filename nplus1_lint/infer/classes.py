@@ -33,8 +33,8 @@ from nplus1_lint.infer.values import (
     of,
     row,
     unknown,
-    widen,
 )
+from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
@@ -132,8 +132,9 @@ class Classes:
 
     # -- construction -------------------------------------------------------------------------------------------
 
-    def construct(self, frame: Frame, class_id: str, arguments: Arguments, place: Place) -> Val:
+    def construct(self, frame: Frame, cls: ClassRef, arguments: Arguments, place: Place) -> Val:
         """Return a new instance; an ``__init__`` of the project runs."""
+        class_id = cls.id
         if class_id in self._engine.project.models:
             trails.kept(frame, arguments)
             return of(row(class_id, None, None)), arguments.mask
@@ -148,7 +149,7 @@ class Classes:
             fields = self._argument_fields(class_id, arguments) if self.holds_arguments(class_id) else ()
             if marshmallow.is_schema(self._engine, class_id):
                 fields = marshmallow.restrictions(arguments.keyword_exprs)
-            serialise.constructed(frame, class_id, fields, arguments.mask, place)
+            serialise.constructed(frame, cls, fields, arguments.mask, place)
             return of(Instance("instance", class_id, True, fields)), arguments.mask
         names = [p.name for p in init.facts.params][1:]
         fields = _interesting_fields(names, arguments)

@@ -14,6 +14,7 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     Row,
+    Statement,
     Value,
     item_of,
     join,
@@ -99,6 +100,20 @@ def _rebind_item(frame: Frame, container: f.Expr, val: Val) -> None:
     if not inner.atoms:
         inner = mapping(UNKNOWN, val[0])
     frame.bind(path, (inner, val[1] | (known[1] if known else 0)))
+
+
+def fetched(frame: Frame, expr: f.Expr, val: Val) -> Val:
+    """Return a value whose unexecuted queries are lists of rows: what takes it iterates it, here and now.
+
+    Args:
+        frame: the running function.
+        expr: the value as written.
+        val: the value.
+    """
+    if val[0].first(Statement) is None:
+        return val
+    item, mask = frame.iterate_expr(expr, val)
+    return many(item, "rows"), mask
 
 
 def set_default(frame: Frame, receiver: f.Expr, current: Val, key: Val, default: Val) -> None:

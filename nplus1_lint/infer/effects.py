@@ -113,7 +113,7 @@ class Loop(NamedTuple):
 
     Attributes:
         site: the loop statement or comprehension (for helpers such as ``map``, the call).
-        kind: ``for``, ``while``, ``comprehension``, or the helper's name.
+        kind: ``for``, ``while``, ``comprehension``, ``schema``, ``pool``, or the helper's name.
         bit: its bit in masks.
         iterable: where the iterated expression stands, or None.
         text: its header in short, for evidence.
@@ -235,6 +235,22 @@ Key: TypeAlias = "tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]"
 """A context: the function's id, its abstract arguments, and what it captures by name."""
 
 
+class Loaded(NamedTuple):
+    """What a function loads, on every path, of the rows of an argument.
+
+    Attributes:
+        position: the parameter's position.
+        name: its name.
+        model: id of the mapped class.
+        marks: as in `values.Loads`.
+    """
+
+    position: int
+    name: str
+    model: str
+    marks: frozenset[str]
+
+
 class Summary(NamedTuple):
     """All that a caller needs of a function in one context.
 
@@ -242,12 +258,14 @@ class Summary(NamedTuple):
         returns: what it returns (for a generator, what it yields), and the mask in parameter bits.
         effects: statements on any path, each once.
         fields: attributes that it leaves on its receiver (``__init__`` only).
+        loaded: what it has loaded of its arguments' rows.
     """
 
     returns: Value
     mask: int
     effects: tuple[Effect, ...]
     fields: tuple[tuple[str, Value], ...]
+    loaded: tuple[Loaded, ...] = ()
 
 
 class Facts(NamedTuple):

@@ -117,11 +117,16 @@ def _column_owner(atom: Statement) -> str:
 def is_unique(frame: Frame, atom: Statement) -> bool:
     """True if the criteria fix a primary or unique key of the one class selected from."""
     rows = [name for kind, name in atom.entities if kind == "row"] or [_column_owner(atom)]
-    model = frame.engine.project.models.get(rows[0]) if len(atom.entities) == 1 else None
+    several = len(atom.entities) > 1 and ("joined" in atom.flags or not _columns_of(atom, rows[0]))
+    model = frame.engine.project.models.get(rows[0]) if atom.entities and not several else None
     if model is None or "group_by" in atom.flags:
         return False
     fixed = {c.column for c in atom.criteria if c.op == "Eq" and c.model in (model.id, "")}
     return any(key <= fixed for key in model.unique_keys)
+
+
+def _columns_of(atom: Statement, model: str) -> bool:
+    return all(kind == "column" and name.rpartition(".")[0] == model for kind, name in atom.entities)
 
 
 def row_value(frame: Frame, atom: Statement, place: Place, is_async: bool, *, wrapped: bool) -> Value:

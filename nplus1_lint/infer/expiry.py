@@ -40,7 +40,7 @@ def expire(frame: Frame) -> None:
 def _root_is_row(frame: Frame, path: str) -> bool:
     base = path.rpartition(".")[0]
     binding = frame.state.env.get(base) if base else None
-    return binding is not None and bool(binding.value.atoms) and all(type(a) is Row for a in binding.value.atoms)
+    return binding is not None and any(type(a) is Row for a in binding.value.atoms)
 
 
 def _expired(atom: Row) -> Row:

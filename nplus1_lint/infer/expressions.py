@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, expiry, greenlets, records, rows, sql
+from nplus1_lint.infer import execution, expiry, greenlets, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.loops import comprehension_loop
@@ -85,9 +85,13 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
             return known
     base = frame.eval(expr.value)
     mark = frame.mark()
+    frame.engine.last_loaded = ()
     found = frame.attribute(base, expr.name, expr.pos)
     frame.note_node(expr, mark)
     expiry.refreshed(frame, expr.value, mark)
+    if frame.mark() > mark:
+        rereads.read(frame, expr.value, mark)
+        rereads.receiver(frame, expr.value)
     if path is not None and any(type(a) is Row for a in base[0].atoms) and rows.rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
         frame.bind(path, found)
@@ -207,8 +211,14 @@ def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) ->
         return execution.iterate_statement(frame, atom, mask, place)[0]
     if kind in (Scalar, Const, ScalarOf):
         return SCALAR
+    if kind in (Row, Instance):
+        found = rows.special(frame, (of(atom), mask), ("__getitem__",), place, (index, mask))
+        return found[0] if found is not None else UNKNOWN
     if kind is ClassRef:
-        return of(atom)  # Repository[Item] at run time is the class
+        # Repository[Item] at run time is the class
+        parts = [part for one in index.only(Tuple) for part in one.items] or [index]
+        given = tuple(next((a.id for a in part.only(ClassRef)), "") for part in parts)
+        return of(atom._replace(arguments=given) if any(given) else atom)
     if kind is External and lib.is_sql(atom.name):
         return of(atom)
     return UNKNOWN
@@ -274,6 +284,9 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         return join(left, right), mask
     if expr.op == "Add" and left.only(Tuple) and right.only(Tuple):
         return many(join(item_of(left), item_of(right))), mask
+    if expr.op == "Mod" and any(type(a) is Const and isinstance(a.value, str) for a in left.atoms):
+        for value in [part for one in right.only(Tuple) for part in one.items] or [right]:
+            _printed(frame, (value, right_mask), expr.right)
     columns = left.only(ColumnRef) or left.only(Aggregate)
     return (of(columns[0]) if columns else SCALAR), mask
 

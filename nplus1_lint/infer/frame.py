@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nplus1_lint.infer.effects import Key
+    from nplus1_lint.infer.rereads import Pass
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
 
@@ -128,6 +129,7 @@ class Frame(abc.ABC):
         self.left: list[State] = []
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()
+        self.passes: dict[Place, Pass] = {}  # generators that nothing has run to their end yet
         self.criterion_masks: dict[Place, int] = {}
         self.displays: dict[int | Place, dict[str, Val]] = {}  # see `nplus1_lint.infer.records`
         self._finished: list[tuple[LoopState, Loop]] = []
@@ -320,8 +322,9 @@ class Frame(abc.ABC):
             head()
             at_test = self.state.copy()
             if loop.kind == "while":
-                # A query that is the loop's own condition is a search: its answer ends the loop.
-                self.state.pending -= set(range(asked, len(self.emissions)))
+                # A query that is the loop's own condition is a search: its answer ends the loop. A lazy load walks.
+                searches = range(asked, len(self.emissions))
+                self.state.pending -= {i for i in searches if self.emissions[i].effect.kind is not Kind.LAZY_LOAD}
             body()
             back = self.state
             for state in running.continues:

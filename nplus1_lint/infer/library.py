@@ -78,8 +78,9 @@ RAISES_WHEN_MISSING: Final = frozenset({"one", "scalar_one", "first_or_404", "ge
 SESSION_EXECUTES: Final = {
     "execute": "result", "scalars": "scalars", "scalar": "scalar", "exec": "exec", "stream": "result",
     "stream_scalars": "scalars", "scalar_one": "scalar", "scalar_one_or_none": "scalar", "paginate": "page",
+    "first_or_404": "scalar", "one_or_404": "scalar",
 }  # fmt: skip
-SESSION_GETS: Final = frozenset({"get", "get_one"})
+SESSION_GETS: Final = frozenset({"get", "get_one", "get_or_404"})
 RESULT_ONES: Final = frozenset(
     {"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"}
 )
@@ -98,12 +99,12 @@ EAGER_OPTIONS: Final = frozenset({
     "selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager", "eagerload", "joinedload_all",
     "subqueryload_all",
 })  # fmt: skip
-OFF_OPTIONS: Final = frozenset({"lazyload", "raiseload", "noload"})
+OFF_OPTIONS: Final = {"lazyload": "!", "raiseload": "%", "noload": "%"}  # their marks: see `infer.loading`
 NEUTRAL_OPTIONS: Final = frozenset(
     {"defaultload", "Load", "selectin_polymorphic", "with_loader_criteria", "with_expression"}
 )
 COLUMN_OPTIONS: Final = frozenset({"load_only", "defer", "undefer", "undefer_group"})
-OPTIONS: Final = EAGER_OPTIONS | OFF_OPTIONS | NEUTRAL_OPTIONS | COLUMN_OPTIONS
+OPTIONS: Final = EAGER_OPTIONS | OFF_OPTIONS.keys() | NEUTRAL_OPTIONS | COLUMN_OPTIONS
 
 # -- other libraries -------------------------------------------------------------------------------------------------
 
@@ -111,9 +112,9 @@ MATERIALISE: Final = {
     "list": "list", "tuple": "list", "set": "set", "frozenset": "set", "sorted": "list", "reversed": "iterator",
     "iter": "iterator", "deque": "list", "aiter": "iterator", "chain": "list", "islice": "list", "OrderedSet": "set",
 }  # fmt: skip
-LOOPING_HELPERS: Final = frozenset(
-    {"map", "filter", "reduce", "starmap", "groupby", "takewhile", "dropwhile", "filterfalse"}
-)
+LOOPING_HELPERS: Final = frozenset({"map", "filter", "starmap", "takewhile", "dropwhile", "filterfalse"})
+POOLS: Final = frozenset({"concurrent", "multiprocessing", "billiard", "gevent"})
+POOL_MAPS: Final = frozenset({"map", "imap", "imap_unordered", "map_async", "starmap", "starmap_async"})
 KEYED_HELPERS: Final = frozenset({"sorted", "min", "max", "sort", "groupby"})
 SEARCHES: Final = frozenset({"any", "next"})  # they stop at the first hit
 DEFERS: Final = frozenset({

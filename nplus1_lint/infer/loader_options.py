@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import loaders
+from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ClassRef,
@@ -16,17 +17,22 @@ from nplus1_lint.infer.values import (
     RelationRef,
     Tuple,
     Value,
+    join_all,
     of,
 )
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Arguments, Frame, Val
+    from nplus1_lint.infer.frame import Frame, Val
 
 Entity = tuple[str, str]
 
 
 def option(frame: Frame, name: str, arguments: Arguments, below: Option | None = None) -> Val:
-    """Build ``selectinload(A.bs)`` and its chained continuations."""
+    """Build ``selectinload(A.bs)`` and its chained continuations; of several relationships, each its own option."""
+    if len(arguments.positional) == 1 and len(arguments.positional[0][0].only(RelationRef)) > 1:
+        value, mask = arguments.positional[0]
+        each = [option(frame, name, Arguments(((of(a), mask),), {}), below)[0] for a in value.only(RelationRef)]
+        return join_all(each), mask
     prefix = below.prefix if below else ""
     loads: set[str] = set(below.loads) if below else set()
     model = below.model if below else ""
@@ -34,7 +40,7 @@ def option(frame: Frame, name: str, arguments: Arguments, below: Option | None =
     made = below.loaders if below else loaders.NO_LOADERS
     for position, (value, _) in enumerate(arguments.positional):
         before = prefix
-        prefix, model = _add_path(frame, name, value, prefix, model, loads)
+        prefix, model = _add_path(frame, name, value, prefix, model, loads, rooted=below is not None)
         if prefix != before and len(value.atoms) == 1:
             made = loaders.made(frame, root, prefix, name, arguments, position, made)
     return of(Option("option", frozenset(loads), prefix, model, root, made)), arguments.mask
@@ -56,7 +62,10 @@ def for_model(loads: Loads, model: str) -> Loads:
     )
 
 
-def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str]) -> tuple[str, str]:
+def _add_path(
+    frame: Frame, name: str, value: Value, prefix: str, model: str, loads: set[str], *, rooted: bool
+) -> tuple[str, str]:
+    """Add what one argument loads; *rooted* for a link of a chain, whose ``*`` concerns one class alone."""
     dot = f"{prefix}." if prefix else ""
     for atom in value.atoms:
         kind = type(atom)
@@ -74,7 +83,7 @@ def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, lo
             return prefix, atom.id
         elif kind.__name__ == "Const" and isinstance(atom.value, str):
             if atom.value == "*":
-                loads.add(f"{dot}{'!*' if name in lib.OFF_OPTIONS else '*'}")
+                loads.add(_mark(name, f"{dot}*" if rooted else "**"))
             elif name in lib.COLUMN_OPTIONS:
                 sign = {"load_only": "=", "defer": "~", "undefer": "+"}.get(name, "+")
                 loads.add(f"{dot}{sign}{atom.value}")
@@ -85,10 +94,14 @@ def _add_path(frame: Frame, name: str, value: Value, prefix: str, model: str, lo
 
 
 def _mark(name: str, path: str) -> str:
-    if name not in lib.OFF_OPTIONS:
-        return path
+    sign = lib.OFF_OPTIONS.get(name, "")
     head, _, last = path.rpartition(".")
-    return f"{head}.!{last}" if head else f"!{last}"
+    return f"{head}.{sign}{last}" if head else f"{sign}{last}"
+
+
+def _unmarked(load: str) -> str:
+    head, _, last = load.rpartition(".")
+    return f"{head}.{last.lstrip('!%')}" if head else last.lstrip("!%")
 
 
 def options_in(value: Value, several: bool = False) -> list[Loads]:
@@ -131,8 +144,8 @@ def join_loads(parts: list[Loads]) -> Loads:
 
 def merge(left: Loads, right: Loads) -> Loads:
     """Add later options; a later one overrides an earlier one on the same path."""
-    overridden = {_mark("lazyload", load) for load in right} | {load.replace("!", "") for load in right if "!" in load}
-    return (left - overridden) | right
+    anew = {_unmarked(load) for load in right}
+    return frozenset(load for load in left if _unmarked(load) not in anew) | right
 
 
 def nested_options(below: Option, arguments: Arguments) -> Value:

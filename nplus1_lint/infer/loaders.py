@@ -45,7 +45,7 @@ def made(
         position: which of them.
         before: the loaders so far.
     """
-    if strategy not in lib.EAGER_OPTIONS | lib.OFF_OPTIONS:
+    if strategy not in lib.EAGER_OPTIONS | lib.OFF_OPTIONS.keys():
         return before
     written = arguments.exprs[position] if position < len(arguments.exprs) else None
     place = getattr(written, "pos", None) or frame.scopes[-1]

@@ -1,10 +1,14 @@
-"""Which relationships and columns of a row are loaded: loader options as a small set of paths."""
+"""Which relationships and columns of a row are loaded: loader options as a small set of paths.
+
+``*`` stands for every relationship of one class, ``**`` for those of the rows below, too, as an option of a query
+without a class means it. Source: SQLAlchemy, "Relationship Loading Techniques", Wildcard Loading Strategies.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer.values import NO_LOADS, PENDING, Loads
+from nplus1_lint.infer.values import NO_LOADS, PENDING, READ, Loads
 
 if TYPE_CHECKING:
     from nplus1_lint.link.models import Model, Relationship
@@ -18,30 +22,31 @@ def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
         relationship: the relationship read.
 
     Returns:
-        True when loaded, False when reading it queries, None when it cannot be known.
+        True when loaded, False when reading it queries, None when it raises, gives nothing or cannot be known.
     """
-    name = relationship.name
-    if loads is not None and PENDING in loads:
+    if loads is None:
+        return True if relationship.eager else None
+    if PENDING in loads:
         return None
-    if loads is not None and name in loads:
-        return True
-    if loads is not None and (f"!{name}" in loads or "!*" in loads):
-        return False
+    for concerned in (relationship.name, "*", "**"):
+        for mark, state in (("", True), ("!", False), ("%", None)):
+            if mark + concerned in loads:
+                return state
     if relationship.eager:
         return True
-    if loads is None:
-        return None
-    return "*" in loads
+    return None if relationship.lazy in _NO_STATEMENT else False
+
+
+_NO_STATEMENT = frozenset({"raise", "raise_on_sql", "noload"})
 
 
 def by_mapping(loads: Loads | None, relationship: Relationship) -> bool:
     """True if the mapping's own strategy, not an option, loads the relationship on this row."""
     if not relationship.eager:
         return False
-    name = relationship.name
     if loads is None:
         return True
-    return not ({name, f"!{name}", "!*", "*"} & loads)
+    return not any(mark + concerned in loads for concerned in (relationship.name, "*", "**") for mark in ("", "!", "%"))
 
 
 def below(loads: Loads | None, name: str) -> Loads | None:
@@ -49,13 +54,15 @@ def below(loads: Loads | None, name: str) -> Loads | None:
     if loads is None:
         return None
     prefix = f"{name}."
-    return frozenset(load[len(prefix) :] for load in loads if load.startswith(prefix)) or NO_LOADS
+    found = frozenset(load[len(prefix) :] for load in loads if load.startswith(prefix))
+    everywhere = loads & {"**", "!**", "%**"}
+    return found | everywhere if found or everywhere else NO_LOADS
 
 
 def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
     """True if reading a column of a row queries: deferred in the mapping, or left out by ``load_only``/``defer``."""
     declared = model.columns.get(column)
-    if loads is None or declared is None or declared.primary_key or PENDING in loads:
+    if loads is None or declared is None or declared.primary_key or PENDING in loads or READ + column in loads:
         return False
     if f"~{column}" in loads:
         return True

@@ -10,6 +10,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import call_name, is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
+from nplus1_lint.infer.rereads import Pass
 from nplus1_lint.infer.values import (
     UNKNOWN,
     Row,
@@ -49,6 +50,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
         item, item_mask = frame.iterate_expr(generator.iterable, over)
         loop = make_loop(frame, expr.pos, "comprehension", generator.iterable, generator.target, over, ())
         loop = loop._replace(bit=frame.loop_bit(generator.pos))
+        each = Pass(frame, generator.target, generator.iterable)
 
         def head() -> None:
             assign_target(frame, generator.target, (item, item_mask | loop.bit))
@@ -61,9 +63,17 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
                     # `if False`: nothing of the element runs, but the loop goes on.
                     frame.state = held
                     return
+            if generator.conditions:
+                each.end_round()
             level(index + 1)
+            if not generator.conditions:
+                each.end_round()
 
         frame.run_loop(loop, frozenset(), head, body, endless=False)
+        if expr.kind != "generator":
+            each.finish()
+        elif index == 0 and not each.waits:
+            frame.passes[expr.pos] = each
 
     level(0)
     env = frame.state.env
@@ -85,7 +95,22 @@ def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]]) -> V
             key, mask = join(key, one_key[0]), mask | one_key[1]
     if expr.kind == "dict":
         return mapping(key, value), mask
+    if _copies(expr) and all(type(a) is Row and a.origin is not None for a in value.atoms):
+        return many(value, "rows"), mask
     return many(value, {"generator": "iterator"}.get(expr.kind, expr.kind)), mask
+
+
+def _copies(expr: f.Comprehension) -> bool:
+    """True for ``[row for row in rows]``: it holds every row of what it iterates."""
+    only = expr.generators[0]
+    return (
+        expr.kind in ("list", "set")
+        and len(expr.generators) == 1
+        and not only.conditions
+        and isinstance(expr.element, f.Name)
+        and isinstance(only.target, f.Name)
+        and expr.element.id == only.target.id
+    )
 
 
 def orm_place(expr: f.Expr) -> Place | None:

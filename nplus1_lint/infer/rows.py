@@ -10,12 +10,15 @@ from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ONE_PARENT,
+    READ,
     SCALAR,
     UNKNOWN,
     BoundMethod,
     ClassRef,
     Criterion,
     Function,
+    Instance,
+    Loads,
     Many,
     Mapping,
     Origin,
@@ -24,7 +27,9 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
+    join_all,
     many,
+    marks,
     of,
     row,
 )
@@ -115,30 +120,36 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         if frame.notes is not None:
             frame.notes.read(place, atom, rel.name, True)
         return of(held), mask  # a many-to-one asks the identity map first
-    if loaded is False and rel.lazy in ("raise", "raise_on_sql", "noload"):
-        loaded = None  # reading it raises or gives nothing: no statement
     if frame.notes is not None:
         frame.notes.read(place, atom, rel.name, loaded)
     if loaded is False and atom.is_async:
         greenlets.misread(frame, atom, rel.name, place)
         loaded = None
     if loaded is False:
-        deps = 0 if _few(frame, atom, rel) else mask
-        frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
+        if READ + rel.name not in (atom.loads or ()):
+            deps = 0 if _few(frame, atom, rel) else mask
+            frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
         origin = Origin(frame.site(place), ())
-    below = loading.below(atom.loads, rel.name) if loaded else (NO_LOADS if loaded is False else None)
+    below = loading.below(atom.loads, rel.name) if loaded is not None else None
+    if below is not None and loaded is False:
+        below = marks(below)
     if below is not None and rel.uselist and rel.back_populates:
-        back = frame.engine.project.models[rel.target].relationships.get(rel.back_populates)
-        if back is not None and not back.uselist:
-            # The parent is in the identity map, with what has been loaded of it.
-            known = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
-            below = below | {back.name, f"{ONE_PARENT}{back.name}"} | {f"{back.name}.{load}" for load in known}
+        below = _with_parent(frame, atom, rel, below)
     if loaded and not rel.uselist and _few(frame, atom, rel):
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _with_parent(frame: Frame, atom: Row, rel: Relationship, below: Loads) -> Loads:
+    """The way back from a collection's rows: the parent is in the identity map, with what has been loaded of it."""
+    back = frame.engine.project.models[rel.target or ""].relationships.get(rel.back_populates or "")
+    if back is None or back.uselist:
+        return below
+    known = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
+    return below | {back.name, f"{ONE_PARENT}{back.name}"} | {f"{back.name}.{load}" for load in known}
 
 
 def _way_back(frame: Frame, rel: Relationship) -> str | None:
@@ -217,11 +228,31 @@ def escape(frame: Frame, value: Value, place: Place, why: str) -> None:
 
 
 def written(frame: Frame, val: Val, place: Place) -> None:
-    """A row that is written as text runs its ``__str__`` or ``__repr__``."""
-    for atom in val[0].only(Row):
-        for name in ("__str__", "__repr__"):
-            definition = frame.engine.project.hierarchy.find_method(atom.model, name)
-            if definition is not None:
-                function = of(Function("function", definition.id, of(atom), (), ()))
-                frame.call((function, val[1]), Arguments((), {}), place)
-                break
+    """What is written as text runs its ``__str__`` or ``__repr__``."""
+    special(frame, val, ("__format__", "__str__", "__repr__"), place)
+
+
+def special(frame: Frame, val: Val, names: tuple[str, ...], place: Place, *given: Val) -> Val | None:
+    """Call the first of several special methods that the class of a row or an instance defines.
+
+    Args:
+        frame: the running function.
+        val: the object.
+        names: the methods, the preferred one first.
+        place: what calls it.
+        given: further arguments.
+
+    Returns:
+        What it returns, or None when no class in *val* has such a method.
+    """
+    value, mask = val
+    found: list[Val] = []
+    for atom in value.atoms:
+        cls = atom.model if type(atom) is Row else atom.cls if type(atom) is Instance else None
+        name = next((n for n in names if cls and frame.engine.project.hierarchy.find_method(cls, n)), None)
+        if name is not None:
+            method = frame.attribute((of(atom), mask), name, place)
+            found.append(frame.call(method, Arguments(given, {}), place))
+    for _, one in found:
+        mask |= one
+    return (join_all([one for one, _ in found]), mask) if found else None

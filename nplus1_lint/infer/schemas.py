@@ -53,7 +53,11 @@ def fields(frame: Frame, schema: Schema) -> Iterator[Field]:
             continue
         nested = tuple(Schema(cls) for cls in classes_in(engine.annotations.value(path, annotation)))
         default = engine.project.hierarchy.find_attribute(schema.cls, name)
-        for alias in (_aliases(default[1]) if default is not None else ()) or (name,):
+        aliases = _aliases(default[1]) if default is not None else ()
+        if isinstance(annotation, f.Subscript) and last_name(annotation.value) == "Annotated":
+            parts = annotation.index.items if isinstance(annotation.index, f.Display) else ()
+            aliases = aliases or next((found for part in parts if (found := _aliases(part))), ())
+        for alias in aliases or (name,):
             yield Field((alias,), nested)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.index import facts as f
 from nplus1_lint.infer import expiry, marshmallow, rows, schemas
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.schemas import Schema, classes_in
@@ -83,16 +85,19 @@ def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Pl
     return bool(found)
 
 
-def constructed(frame: Frame, class_id: str, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
-    """``Page(items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
-    bases = frame.engine.project.hierarchy.external_bases(class_id)
-    if not any(lib.root_and_last(base)[1] in lib.SCHEMA_BASES for base in bases):
+def constructed(frame: Frame, cls: ClassRef, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
+    """``Page[TeamOut](items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
+    hierarchy, annotations = frame.engine.project.hierarchy, frame.engine.annotations
+    if not any(lib.root_and_last(base)[1] in lib.SCHEMA_BASES for base in hierarchy.external_bases(cls.id)):
         return
-    declared = frame.engine.classes.annotated_fields(class_id)
+    declared = frame.engine.classes.annotated_fields(cls.id)
+    given = zip(hierarchy.classes[cls.id].type_params, cls.arguments, strict=False)
+    bound = {param: annotations.instance(argument) for param, argument in given if argument}
     for name, value in fields:
         if name in declared and rows.rows_in(value):
-            inner = classes_in(frame.engine.annotations.value(*declared[name]))
-            read(frame, value, mask, tuple(map(Schema, inner)), place)
+            path, annotation = declared[name]
+            found = substitute(annotation, bound) or annotations.value(path, annotation)
+            read(frame, value, mask, tuple(map(Schema, classes_in(found))), place)
 
 
 # -- what it reads ---------------------------------------------------------------------------------------------------
@@ -118,6 +123,11 @@ def read(frame: Frame, value: Value, mask: int, wanted: tuple[Schema, ...], plac
 def _read(frame: Frame, value: Value, mask: int, schema: Schema, place: Place, depth: int) -> None:
     if depth == 0:
         return
+    inside = _root_schemas(frame, schema)
+    if inside:
+        for inner in inside:
+            _read(frame, value, mask, inner, place, depth - 1)
+        return
     for atom in value.atoms:
         kind = type(atom)
         if kind is Row:
@@ -126,11 +136,38 @@ def _read(frame: Frame, value: Value, mask: int, schema: Schema, place: Place, d
             _read_each(frame, atom, mask, schema, place, depth)
         elif kind is Mapping:
             _read(frame, atom.value, mask, schema, place, depth)
+            _read_fields(frame, atom, mask, schema, place, depth)
         elif kind is Tuple:
             for item in atom.items:
                 _read(frame, item, mask, schema, place, depth)
         elif kind is Instance and atom.fields and atom.cls != schema.cls:
             _read_object(frame, atom, mask, schema, place, depth)
+
+
+def _root_schemas(frame: Frame, schema: Schema) -> list[Schema]:
+    """The schemas inside a ``RootModel``: ``class Teams(RootModel[list[TeamOut]])``, or its field ``root``."""
+    hierarchy = frame.engine.project.hierarchy
+    for cls in hierarchy.mro(schema.cls):
+        for base in cls.facts.bases:
+            written = base.value if isinstance(base, f.Subscript) else base
+            if (hierarchy.external_name(cls.path, written) or "").rpartition(".")[2] != "RootModel":
+                continue
+            declared = frame.engine.classes.annotated_fields(schema.cls).get("root")
+            if declared is None and isinstance(base, f.Subscript):
+                declared = (cls.path, base.index)
+            found = classes_in(frame.engine.annotations.value(*declared)) if declared is not None else []
+            return [Schema(one) for one in found]
+    return []
+
+
+def _read_fields(frame: Frame, atom: Mapping, mask: int, schema: Schema, place: Place, depth: int) -> None:
+    """``Page.model_validate({"items": rows})``: rows in a dict are for the one field that has a schema of its own."""
+    if not rows.rows_in(atom.value):
+        return
+    nested = [field.nested for field in _fields(frame, schema, atom.value, place) if field.nested]
+    if len(nested) == 1:
+        for inner in nested[0]:
+            _read(frame, atom.value, mask, inner, place, depth - 1)
 
 
 def _read_each(frame: Frame, atom: Many, mask: int, schema: Schema, place: Place, depth: int) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, rows, serialise, sql
+from nplus1_lint.infer import expiry, flags, rereads, rows, serialise, sql
 from nplus1_lint.infer.annotations import Annotations
-from nplus1_lint.infer.binding import Bound, bind_arguments, entry_arguments
+from nplus1_lint.infer.binding import bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
-from nplus1_lint.infer.effects import Effect, Facts, Kind, Summary
+from nplus1_lint.infer.conditions import truth
+from nplus1_lint.infer.effects import Facts, Kind, Loaded, Summary
 from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.handlers import is_handler, response_annotation
+from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
 from nplus1_lint.infer.reach import Reach, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
-from nplus1_lint.infer.trails import lost, origins_in
+from nplus1_lint.infer.trails import Tracker, lost, origins_in
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
     PARAM_BITS,
@@ -30,7 +32,6 @@ from nplus1_lint.infer.values import (
     ModuleRef,
     Scalar,
     ScalarOf,
-    Session,
     Site,
     Tuple,
     Value,
@@ -38,10 +39,9 @@ from nplus1_lint.infer.values import (
     join_all,
     many,
     of,
-    truth,
     unknown,
-    widen,
 )
+from nplus1_lint.infer.widening import widen
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import (
@@ -84,6 +84,7 @@ class Engine:
         self.nodes: dict[Site, NodeKind] = {}
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()
+        self.last_loaded: tuple[Loaded, ...] = ()
         self._summaries: dict[Key, Summary] = {}
         self._running: dict[Key, Summary] = {}
         self._recursive: set[Key] = set()
@@ -96,6 +97,7 @@ class Engine:
         self._nested: dict[str, Definition] = {}
         self._responses: dict[str, Value | None] = {}
         self._free: dict[str, str] = {}
+        self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
         for cls in project.hierarchy.classes.values():
             for name in cls.methods:
@@ -145,20 +147,20 @@ class Engine:
             frame.tracker.leave(value, "spread over parameters")
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
-        self.last_fields = summary.fields
+        self.last_fields, self.last_loaded = summary.fields, summary.loaded
         if not self.free_of_cost(definition):
             passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
             for effect in summary.effects:
                 frame.callback += passed_on and effect.callback
-                frame.record(_instantiate(effect, bound, captured, frame.site(place)), place)
+                frame.record(instantiate(effect, bound, captured, frame.site(place)), place)
                 frame.callback -= passed_on and effect.callback
                 if effect.callback and not passed_on:
                     frame.repeat_at(place, definition.facts.name)
-            if any(e.kind is Kind.COMMIT and _passed_session(e, bound) for e in summary.effects):
+            if any(e.kind is Kind.COMMIT and passed_session(e, bound) for e in summary.effects):
                 expiry.expire(frame)
         elif frame.notes is not None and summary.effects:
             frame.notes.without_cost(place, definition.id, self.free_of_cost(definition))
-        returned = _translate(summary.mask, bound.masks, captured)
+        returned = translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
     @staticmethod
@@ -217,6 +219,9 @@ class Engine:
         if key in self._running:
             self._recursive.add(key)
             return self._running[key]
+        open_flags = flags.outcomes(self._flags_of(definition), key[1])
+        if open_flags:
+            return self._by_outcome(definition, key, open_flags, depth)
         active = self._active.setdefault(definition.id, [])
         if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
             # Beyond the bound one context stands for all: the declared one.
@@ -239,6 +244,20 @@ class Engine:
             return _NOTHING._replace(returns=self._declared(definition, values))
         self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
         return self._solve(definition, key, depth)
+
+    def _flags_of(self, definition: Definition) -> tuple[int, ...]:
+        if definition.id not in self._flags:
+            self._flags[definition.id] = flags.flags_of(definition) if self.reaches(definition.facts) else ()
+        return self._flags[definition.id]
+
+    def _by_outcome(self, definition: Definition, key: Key, runs: list[tuple[Value, ...]], depth: int) -> Summary:
+        """Run a function for each outcome of its flags; the context that leaves them open stands for all of them."""
+        summary = flags.together([self.summary(definition, values, key[2], depth, None) for values in runs])
+        keys: tuple[Key, ...] = tuple((definition.id, values, key[2]) for values in runs)
+        self.facts[key] = Facts("", (), (), (), (), (), (), keys, Tracker().trail())
+        if not any(one in self._running for one in keys):
+            self._summaries[key] = summary
+        return summary
 
     def _solve(self, definition: Definition, key: Key, depth: int) -> Summary:
         summary = _NOTHING
@@ -276,6 +295,9 @@ class Engine:
         returns, mask = self._returned(frame, definition, values)
         frame.tracker.returned.update(dict.fromkeys(origins_in(returns)))
         summary = frame.summary(returns, mask, _fields(frame, definition))
+        if any(effect.kind is Kind.LAZY_LOAD for effect in summary.effects) and not definition.facts.is_generator:
+            loaded = rereads.by_run(frame.left, definition.facts.params, values, definition.facts.body)
+            summary = summary._replace(loaded=tuple(loaded))
         self.facts[key] = frame.facts()
         if self.recorder is not None and frame.notes is not None:
             self.recorder.close(key, frame.notes, summary)
@@ -442,14 +464,6 @@ class Engine:
         return self.definition(site.function).path
 
 
-def _passed_session(effect: Effect, bound: Bound) -> bool:
-    """True if the callee commits a session that was an argument of the call, and that expires its rows."""
-    return any(
-        effect.session >> position & 1 and any(session.expires for session in value.only(Session))
-        for position, value in enumerate(bound.values[: PARAM_BITS - 1])
-    )
-
-
 def _passes_on(frame: Frame, arguments: Arguments) -> bool:
     """True if a function among the arguments is itself a parameter: the cost is the caller's caller's."""
     params = {param.name for param in frame.function.facts.params}
@@ -458,25 +472,6 @@ def _passes_on(frame: Frame, arguments: Arguments) -> bool:
     return any(
         (known := frame.lookup(name)) is not None and known[0].first(Function) is not None for name in named & params
     )
-
-
-def _instantiate(effect: Effect, bound: Bound, captured: int, site: Site) -> Effect:
-    return effect._replace(
-        deps=_translate(effect.deps, bound.masks, captured),
-        session=_translate(effect.session, bound.masks, captured),
-        chain=(site, *effect.chain),
-    )
-
-
-def _translate(mask: int, masks: tuple[int, ...], captured: int) -> int:
-    """Turn a callee's parameter bits into what the arguments depend on."""
-    if not mask:
-        return 0
-    translated = captured if mask & CAPTURE_BIT else 0
-    for position, one in enumerate(masks):
-        if mask >> min(position, PARAM_BITS - 2) & 1:
-            translated |= one
-    return translated
 
 
 def _fields(frame: Run, definition: Definition) -> tuple[tuple[str, Value], ...]:

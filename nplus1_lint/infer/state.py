@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.memos import FIRST_TIME
 from nplus1_lint.infer.values import Session, Value, join
 
@@ -54,11 +55,16 @@ class State:
             if present is None:
                 env[name] = binding
             elif present is not binding:
-                env[name] = Binding(
-                    join(present.value, binding.value), present.mask | binding.mask, present.born | binding.born
-                )
+                env[name] = _joined(present, binding)
         asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
         return State(env, self.pending | other.pending, asked=asked)
+
+
+def _joined(left: Binding, right: Binding) -> Binding:
+    joined = Binding(join(left.value, right.value), left.mask | right.mask, left.born | right.born)
+    if joined in (left, right) and differ_by_reads(left.value, right.value):
+        return left if joined == left else right  # nobody has assigned the name
+    return joined
 
 
 class LoopState:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, sql, trails
-from nplus1_lint.infer.containers import rebind
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, rereads, sql, trails
+from nplus1_lint.infer.conditions import Test, assume, settled
+from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
+from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.values import (
     NONE,
-    SOME,
     UNKNOWN,
     ClassRef,
-    Const,
     Function,
     Instance,
     Many,
-    Mapping,
-    Row,
     Session,
-    SessionFactory,
-    Tuple,
     Value,
     join,
     of,
@@ -32,13 +28,6 @@ from nplus1_lint.link.symbols import import_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Test(NamedTuple):
-    """An evaluated condition."""
-
-    truth: bool | None
-    mask: int
 
 
 class Run(Frame):
@@ -119,103 +108,6 @@ class Run(Frame):
         return of(Function("function", function_id, None, tuple(sorted(dict(captured).items())[:16]), ()))
 
 
-# -- conditions ------------------------------------------------------------------------------------------------------
-
-
-def settled(frame: Frame, expr: f.Expr) -> bool | None:
-    """Return a condition's outcome where literals settle it; nothing is run."""
-    if isinstance(expr, f.Not):
-        inner = settled(frame, expr.operand)
-        return None if inner is None else not inner
-    if isinstance(expr, f.BoolOp):
-        parts = [settled(frame, o) for o in expr.operands]
-        stop = not expr.is_and
-        if stop in parts:
-            return stop
-        return None if None in parts else expr.is_and
-    if isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
-        right = expr.right[0]
-        if isinstance(right, f.Const) and right.value is None:
-            value = _quiet_value(frame, expr.left)
-            none = _is_none(value)
-            return None if none is None else none == (expr.ops[0] == "Is")
-        return None
-    if isinstance(expr, f.Const):
-        return bool(expr.value)
-    if isinstance(expr, f.Name) and expr.id == "TYPE_CHECKING":
-        return False
-    if isinstance(expr, (f.Name, f.Attr)):
-        return frame.engine.truth(_quiet_value(frame, expr))
-    return None
-
-
-def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
-    path = dotted(expr)
-    known = frame.lookup(path) if path else None
-    return known[0] if known is not None else UNKNOWN
-
-
-def _is_none(value: Value) -> bool | None:
-    if not value.atoms:
-        return None
-    nones = [type(a) is Const and a.value is None for a in value.atoms]
-    return True if all(nones) else None if any(nones) else _certain(value)
-
-
-_NEVER_NONE = (Session, SessionFactory, ClassRef, Function, Const, Many, Mapping, Tuple)
-
-
-def _certain(value: Value) -> bool | None:
-    """Rows, sessions and instances are not None; plain data of unknown making may be."""
-    sure = all(a == SOME or type(a) in _NEVER_NONE for a in value.atoms)
-    return False if sure else None
-
-
-def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
-    """Narrow names by a condition's outcome: what is not None, what is of a class."""
-    if isinstance(expr, f.Not):
-        assume(frame, expr.operand, not positive)
-    elif isinstance(expr, f.BoolOp):
-        if expr.is_and == positive:
-            for operand in expr.operands:
-                assume(frame, operand, positive)
-    elif isinstance(expr, f.Walrus):
-        _keep(frame, expr.name, positive)
-    elif isinstance(expr, (f.Name, f.Attr)):
-        path = dotted(expr)
-        if path:
-            _keep(frame, path, positive)
-    elif isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
-        right, path = expr.right[0], dotted(expr.left)
-        if path and isinstance(right, f.Const) and right.value is None:
-            _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
-    elif isinstance(expr, f.Call) and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
-        _keep_class(frame, expr)
-
-
-def _keep(frame: Frame, path: str, truthy: bool) -> None:
-    binding = frame.state.env.get(path)
-    if binding is None or len(binding.value.atoms) < 2:
-        return
-    kept = tuple(a for a in binding.value.atoms if not (type(a) is Const and not a.value)) if truthy else tuple(
-        a for a in binding.value.atoms if type(a) not in (Row, Instance, Session, ClassRef, Function)
-    )  # fmt: skip
-    if kept and len(kept) != len(binding.value.atoms):
-        frame.state.env[path] = binding._replace(value=Value(kept))
-
-
-def _keep_class(frame: Frame, expr: f.Call) -> None:
-    path = dotted(expr.args[0]) if len(expr.args) == 2 else None
-    binding = frame.state.env.get(path) if path else None
-    if binding is None or path is None:
-        return
-    classes = frame.eval(expr.args[1])[0].only(ClassRef)
-    ids = {c.id for c in classes}
-    kept = tuple(a for a in binding.value.atoms if getattr(a, "model", getattr(a, "cls", None)) in ids)
-    if kept:
-        frame.state.env[path] = binding._replace(value=Value(kept))
-
-
 # -- statements ------------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +123,8 @@ def _simple(run: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 def _assign(frame: Run, statement: f.Assign) -> None:
     mark = frame.mark()
     val = frame.eval(statement.value)
+    if any(isinstance(target, f.Display) for target in statement.targets):
+        val = fetched(frame, statement.value, val)
     born = frame.since(mark)
     for target in statement.targets:
         loops.assign_target(frame, target, val, born)
@@ -254,7 +148,8 @@ def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
 
 
 def _aug_assign(frame: Run, statement: f.AugAssign) -> None:
-    (left, left_mask), (right, right_mask) = frame.eval(statement.target), frame.eval(statement.value)
+    left, left_mask = frame.eval(statement.target)
+    right, right_mask = fetched(frame, statement.value, frame.eval(statement.value))
     value = join(left, right) if any(type(a) is Many for a in left.atoms) else left if left.atoms else UNKNOWN
     rebind(frame, statement.target, (value, left_mask | right_mask))
 
@@ -294,7 +189,10 @@ def _depend_on(frame: Run, mask: int, entry: dict[str, Binding]) -> None:
     """What only one branch has assigned depends on what decided between them."""
     env = frame.state.env
     for name, binding in list(env.items()):
-        if entry.get(name) is not binding and binding.mask | mask != binding.mask:
+        before = entry.get(name)
+        if before is binding or binding.mask | mask == binding.mask:
+            continue
+        if before is None or not differ_by_reads(before.value, binding.value):
             env[name] = binding._replace(mask=binding.mask | mask)
 
 
@@ -317,14 +215,17 @@ def _for(frame: Run, statement: f.For) -> None:
 
     shape = loops.shape_of(frame, statement.iterable, statement.target, statement.body)
     uniform = loops.uniform_writes(frame, statement)
+    each = rereads.Pass(frame, statement.target, statement.iterable)
 
     def body() -> None:
         frame.block(statement.body)
+        each.end_round(frame.loops[-1].continues, not frame.loops[-1].breaks)
         for node, kind in uniform:
             loops.write_alike(frame, node, kind, item, loop)
 
     frame.run_loop(loop, shape.assigned, head, body, endless=False, resets=shape.resets)
     expiry.refreshed(frame, statement.iterable, started)
+    each.finish()
     frame.scopes.pop()
     if frame.state.alive:
         frame.block(statement.orelse)
@@ -350,6 +251,7 @@ def _while(frame: Run, statement: f.While) -> None:
 
 def _with(frame: Run, statement: f.With) -> None:
     commits: list[tuple[Place, int]] = []
+    expires = False
     frame.scopes.append(statement.pos)
     for context, target in statement.items:
         value, mask = frame.eval(context)
@@ -361,6 +263,7 @@ def _with(frame: Run, statement: f.With) -> None:
         if isinstance(context, f.Call) and isinstance(context.func, f.Attr) and context.func.name == "begin":
             if any(type(a) is Session for a in entered.atoms):
                 commits.append((context.pos, mask))
+                expires |= _keeps_open(frame, context.func.value)
         if target is not None:
             if any(type(a) is Session for a in entered.atoms):
                 mask |= frame.current_bits()  # one session per iteration
@@ -371,6 +274,15 @@ def _with(frame: Run, statement: f.With) -> None:
     if frame.state.alive:
         for place, mask in commits:
             frame.emit(Kind.COMMIT, place, session=mask)
+        if expires:
+            expiry.expire(frame)
+
+
+def _keeps_open(frame: Run, receiver: f.Expr) -> bool:
+    """True for ``session.begin()``: the session goes on after the block, with its rows expired."""
+    path = dotted(receiver)
+    known = frame.lookup(path) if path else None
+    return known is not None and any(type(a) is Session and a.expires for a in known[0].atoms)
 
 
 def _entered(frame: Run, atom: Any, mask: int, context: f.Expr) -> Value:

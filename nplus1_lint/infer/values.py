@@ -20,12 +20,14 @@ CAPTURE_BIT: Final = 1 << (PARAM_BITS - 1)
 PARAMS_MASK: Final = (1 << PARAM_BITS) - 1
 
 Loads: TypeAlias = frozenset[str]
-"""Loader options of a row: ``a.b`` is loaded; ``!a`` is overridden to stay unloaded; ``*`` covers everything;
-``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
+"""Loader options of a row: ``a.b`` is loaded; ``!a`` is overridden to stay unloaded, ``%a`` to raise or give nothing;
+``*`` covers everything; ``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
 
 NO_LOADS: Final[Loads] = frozenset()
 ONE_PARENT: Final = "#"
 """Precedes, among a row's loads, a many-to-one relationship whose target the query's other rows share."""
+READ: Final = ">"
+"""Precedes, among the loads of a row, what a read has loaded: see `nplus1_lint.infer.rereads`."""
 PENDING: Final = "@"
 """The mark among the loads of a row made here and added to a session: nothing of it is loaded, a commit expires it."""
 
@@ -213,10 +215,15 @@ class SessionFactory(NamedTuple):
 
 
 class ClassRef(NamedTuple):
-    """A class of the project."""
+    """A class of the project.
+
+    Attributes:
+        arguments: ids of the classes that its type parameters are bound to, an empty string for any other type.
+    """
 
     tag: str
     id: str
+    arguments: tuple[str, ...] = ()
 
 
 class Instance(NamedTuple):
@@ -425,6 +432,9 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
             size = present.size if present.size == atom.size else None
             atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value), size)
             return
+        if kind is Row and present != atom and _differ_by_reads(present, atom):
+            atoms[position] = present._replace(loads=present.loads & atom.loads)
+            return
         if kind is Tuple and len(present.items) == len(atom.items):
             items = tuple(join(a, b) for a, b in zip(present.items, atom.items, strict=True))
             atoms[position] = Tuple("tuple", items)
@@ -436,6 +446,18 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
             atoms[position] = Instance("instance", atom.cls, atom.exact, tuple(sorted(fields.items())))
             return
     atoms.append(atom)
+
+
+def marks(loads: Loads | None) -> Loads:
+    """Return what reads have loaded."""
+    return frozenset(load for load in loads if READ in load) if loads else NO_LOADS
+
+
+def _differ_by_reads(left: Row, right: Row) -> bool:
+    """True for the same rows, of which one path has read more than the other."""
+    if left.loads is None or right.loads is None or left._replace(loads=None) != right._replace(loads=None):
+        return False
+    return left.loads - marks(left.loads) == right.loads - marks(right.loads)
 
 
 def join_all(values: list[Value]) -> Value:
@@ -462,51 +484,3 @@ def item_of(value: Value) -> Value:
         elif kind in (Scalar, Const, ScalarOf):
             items.append(SCALAR)
     return join_all(items) if items else unknown("the iterable is unknown")
-
-
-def truth(value: Value) -> bool | None:
-    """Return the truth of a value where a literal settles it."""
-    known: bool | None = None
-    for atom in value.atoms:
-        kind = type(atom)
-        if kind is Const:
-            one = bool(atom.value)
-        elif kind in (Session, SessionFactory, ClassRef, Function, ModuleRef) or (kind is Instance and atom.exact):
-            one = True  # a row or a declared instance may be None where the annotation does not say so
-        elif kind in (Many, Mapping) and atom.size is not None:
-            one = atom.size > 0
-        else:
-            return None
-        if known is not None and known != one:
-            return None
-        known = one
-    return known
-
-
-def widen(value: Value, budget: int = MAX_DEPTH) -> Value:
-    """Return a value fit for a context's key: string and number literals become plain data, depth is bounded."""
-    if not value.atoms:
-        return UNKNOWN
-    return Value(tuple(dict.fromkeys(_widen_atom(a, budget) for a in value.atoms)))
-
-
-def _widen_atom(atom: Atom, budget: int) -> Atom:
-    kind = type(atom)
-    if kind is Const:
-        keep = atom.value is None or isinstance(atom.value, bool)
-        return atom if keep else SOME
-    if kind is ScalarOf:
-        return Scalar("scalar")
-    if kind is Many:
-        item = widen(atom.item, budget - 1) if budget else UNKNOWN
-        return Many("many", item, atom.kind, atom.size)
-    if kind is Mapping:
-        return Mapping(
-            "mapping",
-            widen(atom.key, budget - 1) if budget else UNKNOWN,
-            widen(atom.value, budget - 1) if budget else UNKNOWN,
-            atom.size,
-        )
-    if kind is Tuple:
-        return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
-    return atom

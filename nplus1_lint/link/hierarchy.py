@@ -124,7 +124,7 @@ class Hierarchy:
         if cls.id in self._linked:
             return
         self._linked.add(cls.id)
-        params: list[str] = []
+        params = list(cls.facts.type_params)
         for base in cls.facts.bases:
             written, arguments = (base.value, _type_arguments(base)) if isinstance(base, f.Subscript) else (base, ())
             symbol = self.resolve_expr(cls.path, written, cls.facts.qualname)
@@ -136,13 +136,28 @@ class Hierarchy:
                 dotted = self.external_name(cls.path, written)
                 if dotted:
                     cls.external.append(dotted)
-            params += [a.id for a in arguments if isinstance(a, f.Name) and self._is_type_var(cls.path, a.id)]
+                own = self._given_class(symbol)
+                if own is not None and own != cls.id:
+                    cls.bases.append(own)
+            if not cls.facts.type_params:
+                params += [a.id for a in arguments if isinstance(a, f.Name) and self._is_type_var(cls.path, a.id)]
         for key, value in cls.facts.keywords:
             if key == "metaclass":
                 dotted = self.external_name(cls.path, value)
                 if dotted:
                     cls.external.append(f"metaclass:{dotted}")
         cls.type_params = tuple(dict.fromkeys(params))
+
+    def _given_class(self, symbol: Symbol | None) -> str | None:
+        """Return the class of the project that ``Base = declarative_base(cls=Named)`` builds upon."""
+        if not isinstance(symbol, GlobalSymbol):
+            return None
+        for value in self.symbols.modules[symbol.path].assigns.get(symbol.name, []):
+            for key, given in value.keywords if isinstance(value, f.Call) else ():
+                found = self.resolve_expr(symbol.path, given) if key in ("cls", "model_class") else None
+                if isinstance(found, ClassSymbol) and found.id in self.classes:
+                    return found.id
+        return None
 
     def _is_type_var(self, path: str, name: str) -> bool:
         symbol = self.symbols.resolve(path, name)

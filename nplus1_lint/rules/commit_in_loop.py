@@ -116,7 +116,8 @@ def run(session: Session):
                 and not quiet(repetition, effect)
                 and loop.site in (pending if effect.kind is Kind.FLUSH else written)
             )
-            if effects and loop.kind != "while":
+            # The workers of a pool share no transaction that could be committed once.
+            if effects and loop.kind not in ("while", "pool"):
                 yield suspect(
                     self.code,
                     analysis,

@@ -225,7 +225,7 @@ def repeated(
         wanted: tells the kind of effect.
         message: words the finding.
         advice: words the remedy.
-        once: names what a single remedy mends, in the loop and for the same rows: only the first site is reported.
+        once: names what a single remedy in the loop mends: only its first site is reported.
     """
     mended: set[tuple[object, ...]] = set()
     for repetition in analysis.repetitions:
@@ -235,20 +235,11 @@ def repeated(
             if wanted(effect) and repetition.dependent(effect) and not quiet(repetition, effect)
         )
         if once is not None:
-            effects = tuple(e for e in effects if not mended & _mended(repetition, e, once(e)))
-            for effect in effects:
-                mended |= _mended(repetition, effect, once(effect))
+            effects = tuple(e for e in effects if (repetition.path, repetition.loop.site, once(e)) not in mended)
+            mended |= {(repetition.path, repetition.loop.site, once(e)) for e in effects}
         if effects and repetition.loop.site not in analysis.claiming_loops:
             text, hint = message(repetition, effects), advice(repetition, effects)
             yield suspect(code, analysis, repetition, effects, text, most, advice=hint)
-
-
-def _mended(repetition: Repetition, effect: Effect, what: object) -> set[tuple[object, ...]]:
-    """What a remedy for one site covers: the same read in this loop, and of the same rows in this function."""
-    covered: set[tuple[object, ...]] = {(repetition.path, repetition.loop.site, what)}
-    if effect.origin is not None:
-        covered.add((repetition.path, repetition.function, effect.origin, what))
-    return covered
 
 
 def is_aggregate(effect: Effect) -> bool:

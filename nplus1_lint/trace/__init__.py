@@ -9,7 +9,8 @@ from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.frame import MAX_EFFECTS
 from nplus1_lint.infer.recorder import LAMBDA
 from nplus1_lint.infer.solve import MAX_CONTEXTS
-from nplus1_lint.infer.values import UNKNOWN, Value, widen
+from nplus1_lint.infer.values import UNKNOWN, Value
+from nplus1_lint.infer.widening import widen
 from nplus1_lint.trace import verdict
 from nplus1_lint.trace.doubts import unresolved
 from nplus1_lint.trace.loading import state_and_why

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import loading
+from nplus1_lint.infer.values import PENDING, READ
 from nplus1_lint.trace.source import Source
 
 if TYPE_CHECKING:
@@ -36,17 +37,31 @@ def state_and_why(engine: Engine, read: AttributeRead) -> tuple[str, str]:
     mapped = f'lazy="{relationship.lazy}" on the mapping'
     if relationship.lazy in ("dynamic", "write_only"):
         return "query", mapped
-    plain = loading.state_of(read.row.loads, relationship)
-    if plain is None:
-        return _UNKNOWN
+    loads, plain = read.row.loads, loading.state_of(read.row.loads, relationship)
     if plain:
-        return "loaded", _by_what(engine, read.row.loads, read.row.origin, relationship, mapped)
+        return "loaded", _by_what(engine, loads, read.row.origin, relationship, mapped)
+    if plain is None:
+        return _without_statement(loads, relationship, mapped)
+    if loads is not None and f"{READ}{relationship.name}" in loads:
+        return "loaded", "an earlier read has loaded it"
     if read.loaded:
         return "loaded", "rows of its class are held, so the identity map answers"
-    if read.loaded is None:
-        return ("loaded", f"{mapped}: it is empty") if relationship.lazy == "noload" else ("raises", mapped)
-    off = {f"!{relationship.name}", "!*"} & (read.row.loads or frozenset())
+    off = _marked("!", relationship.name) & (loads or frozenset())
     return "unloaded", "an option of the query leaves it out" if off else f"{mapped}, and no option of the query"
+
+
+def _without_statement(loads: Loads | None, relationship: Relationship, mapped: str) -> tuple[str, str]:
+    """A read that sends nothing: it raises, it is empty, or nothing is known of the row."""
+    if loads is None or PENDING in loads:
+        return _UNKNOWN
+    if _marked("%", relationship.name) & loads:
+        return "raises", "an option of the query makes it raise or gives nothing"
+    return ("loaded", f"{mapped}: it is empty") if relationship.lazy == "noload" else ("raises", mapped)
+
+
+def _marked(mark: str, name: str) -> frozenset[str]:
+    """The loads that concern a relationship under one mark."""
+    return frozenset({f"{mark}{name}", f"{mark}*", f"{mark}**"})
 
 
 def _column(read: AttributeRead) -> tuple[str, str]:

@@ -1,0 +1,147 @@
+"""Conditions: what literals settle, and what each outcome says of the names that they ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer.values import (
+    SOME,
+    UNKNOWN,
+    ClassRef,
+    Const,
+    Function,
+    Instance,
+    Many,
+    Mapping,
+    ModuleRef,
+    Row,
+    Session,
+    SessionFactory,
+    Tuple,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.frame import Frame
+
+
+class Test(NamedTuple):
+    """An evaluated condition."""
+
+    truth: bool | None
+    mask: int
+
+
+def settled(frame: Frame, expr: f.Expr) -> bool | None:
+    """Return a condition's outcome where literals settle it; nothing is run."""
+    if isinstance(expr, f.Not):
+        inner = settled(frame, expr.operand)
+        return None if inner is None else not inner
+    if isinstance(expr, f.BoolOp):
+        parts = [settled(frame, o) for o in expr.operands]
+        stop = not expr.is_and
+        if stop in parts:
+            return stop
+        return None if None in parts else expr.is_and
+    if isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+        right = expr.right[0]
+        if isinstance(right, f.Const) and right.value is None:
+            value = _quiet_value(frame, expr.left)
+            none = _is_none(value)
+            return None if none is None else none == (expr.ops[0] == "Is")
+        return None
+    if isinstance(expr, f.Const):
+        return bool(expr.value)
+    if isinstance(expr, f.Name) and expr.id == "TYPE_CHECKING":
+        return False
+    if isinstance(expr, (f.Name, f.Attr)):
+        return frame.engine.truth(_quiet_value(frame, expr))
+    return None
+
+
+def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
+    path = dotted(expr)
+    known = frame.lookup(path) if path else None
+    return known[0] if known is not None else UNKNOWN
+
+
+def _is_none(value: Value) -> bool | None:
+    if not value.atoms:
+        return None
+    nones = [type(a) is Const and a.value is None for a in value.atoms]
+    return True if all(nones) else None if any(nones) else _certain(value)
+
+
+_NEVER_NONE = (Session, SessionFactory, ClassRef, Function, Const, Many, Mapping, Tuple)
+
+
+def _certain(value: Value) -> bool | None:
+    """Rows, sessions and instances are not None; plain data of unknown making may be."""
+    sure = all(a == SOME or type(a) in _NEVER_NONE for a in value.atoms)
+    return False if sure else None
+
+
+def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
+    """Narrow names by a condition's outcome: what is not None, what is of a class."""
+    if isinstance(expr, f.Not):
+        assume(frame, expr.operand, not positive)
+    elif isinstance(expr, f.BoolOp):
+        if expr.is_and == positive:
+            for operand in expr.operands:
+                assume(frame, operand, positive)
+    elif isinstance(expr, f.Walrus):
+        _keep(frame, expr.name, positive)
+    elif isinstance(expr, (f.Name, f.Attr)):
+        path = dotted(expr)
+        if path:
+            _keep(frame, path, positive)
+    elif isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+        right, path = expr.right[0], dotted(expr.left)
+        if path and isinstance(right, f.Const) and right.value is None:
+            _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
+    elif isinstance(expr, f.Call) and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
+        _keep_class(frame, expr)
+
+
+def _keep(frame: Frame, path: str, truthy: bool) -> None:
+    binding = frame.state.env.get(path)
+    if binding is None or len(binding.value.atoms) < 2:
+        return
+    kept = tuple(a for a in binding.value.atoms if not (type(a) is Const and not a.value)) if truthy else tuple(
+        a for a in binding.value.atoms if type(a) not in (Row, Instance, Session, ClassRef, Function)
+    )  # fmt: skip
+    if kept and len(kept) != len(binding.value.atoms):
+        frame.state.env[path] = binding._replace(value=Value(kept))
+
+
+def _keep_class(frame: Frame, expr: f.Call) -> None:
+    path = dotted(expr.args[0]) if len(expr.args) == 2 else None
+    binding = frame.state.env.get(path) if path else None
+    if binding is None or path is None:
+        return
+    classes = frame.eval(expr.args[1])[0].only(ClassRef)
+    ids = {c.id for c in classes}
+    kept = tuple(a for a in binding.value.atoms if getattr(a, "model", getattr(a, "cls", None)) in ids)
+    if kept:
+        frame.state.env[path] = binding._replace(value=Value(kept))
+
+
+def truth(value: Value) -> bool | None:
+    """Return the truth of a value where a literal settles it."""
+    known: bool | None = None
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Const:
+            one = bool(atom.value)
+        elif kind in (Session, SessionFactory, ClassRef, Function, ModuleRef) or (kind is Instance and atom.exact):
+            one = True  # a row or a declared instance may be None where the annotation does not say so
+        elif kind in (Many, Mapping) and atom.size is not None:
+            one = atom.size > 0
+        else:
+            return None
+        if known is not None and known != one:
+            return None
+        known = one
+    return known

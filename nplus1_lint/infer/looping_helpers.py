@@ -1,0 +1,173 @@
+"""Helpers that run a callback once per item: `map`, `sorted(key=…)`, `reduce`, `groupby`, a pool's `map`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nplus1_lint.infer import expiry, rereads
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.bounds import is_bounded
+from nplus1_lint.infer.effects import Loop
+from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.values import (
+    UNKNOWN,
+    BoundMethod,
+    ClassRef,
+    External,
+    Function,
+    Instance,
+    Many,
+    Tuple,
+    Value,
+    join,
+    join_all,
+    many,
+    tuple_of,
+)
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Loaded
+    from nplus1_lint.infer.frame import Frame, Place, Val
+
+_CALLABLES = (Function, BoundMethod, ClassRef, External, Instance)
+
+
+def call_helper(frame: Frame, root: str, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """Call a helper that loops over what it is given; None when it is none of them."""
+    if len(arguments.positional) + len(arguments.keywords) < 2:
+        return None
+    if last == "groupby" and root == "itertools":
+        return _group_by(frame, arguments, place)
+    if len(arguments.positional) < 2:
+        return None
+    if last == "reduce" and root == "functools":
+        return _reduce(frame, arguments, place)
+    if (last in lib.LOOPING_HELPERS and root in ("builtins", "itertools")) or (
+        last in lib.POOL_MAPS and root in lib.POOLS
+    ):
+        return _map(frame, root, last, arguments, place)
+    return None
+
+
+def _map(frame: Frame, root: str, last: str, arguments: Arguments, place: Place) -> Val:
+    callback, *over = arguments.positional
+    items = [iterate_argument(frame, arguments, i, val, place) for i, val in enumerate(over, start=1)]
+    bounded, kind = _bounded(frame, arguments, 1), "pool" if root in lib.POOLS else ""
+    result, mask = looped(frame, callback, items, over[0][0], place, last, bounded, kind)
+    if last in lib.POOL_MAPS or last == "starmap":
+        return many(result, "iterator"), mask
+    return many(items[0][0]), mask | items[0][1]
+
+
+def _reduce(frame: Frame, arguments: Arguments, place: Place) -> Val:
+    item = iterate_argument(frame, arguments, 1, arguments.positional[1], place)
+    first = arguments.positional[2] if len(arguments.positional) > 2 else item
+    over = arguments.positional[1][0]
+    bounded = _bounded(frame, arguments, 1)
+    result, mask = looped(frame, arguments.positional[0], [first, item], over, place, "reduce", bounded)
+    return join(first[0], result), mask | first[1]
+
+
+def _group_by(frame: Frame, arguments: Arguments, place: Place) -> Val | None:
+    first, key = arguments.get(0, "iterable"), arguments.get(1, "key")
+    if first is None or key is None:
+        return None
+    item, mask = iterate_argument(frame, arguments, 0, first, place)
+    bounded = _bounded(frame, arguments, 0)
+    found, key_mask = looped(frame, key, [(item, mask)], first[0], place, "groupby", bounded)
+    return many(tuple_of((found, many(item, "iterator"))), "iterator"), mask | key_mask
+
+
+def keyed(frame: Frame, last: str, arguments: Arguments, place: Place) -> Arguments:
+    """Run ``sorted(rows, key=…)``'s key on each row; return the arguments as they are afterwards."""
+    mark = frame.mark()
+    first = arguments.positional[0]
+    items = [iterate_argument(frame, arguments, 0, first, place)]
+    bounded = _bounded(frame, arguments, 0)
+    frame.engine.last_loaded = ()
+    looped(frame, arguments.keywords["key"], items, first[0], place, last, bounded)
+    learnt: tuple[Loaded, ...] = frame.engine.last_loaded
+    loaded = {one.model: one.marks for one in learnt if one.position == 0}
+    if loaded:
+        for expr in arguments.exprs[:1]:
+            rereads.learn(frame, expr, loaded.items())
+        first = (rereads.marked(first[0], loaded), first[1])
+        arguments = arguments._replace(positional=(first, *arguments.positional[1:]))
+    if not any(e.effect.attribute == "expired" for e in frame.emissions[mark:]):
+        return arguments
+    for expr in arguments.exprs[:1]:
+        expiry.refreshed(frame, expr, mark)
+    return arguments._replace(positional=((expiry.unexpired(first[0]), first[1]), *arguments.positional[1:]))
+
+
+def _bounded(frame: Frame, arguments: Arguments, position: int) -> bool:
+    value = arguments.positional[position][0] if position < len(arguments.positional) else UNKNOWN
+    if position < len(arguments.exprs):
+        return is_bounded(frame, arguments.exprs[position], value)
+    return size_of(value) is not None
+
+
+def size_of(value: Value) -> int | None:
+    """Return how many items a collection has where the source fixes it."""
+    if any(type(a) is External and "MetaData()." in a.name for a in value.atoms):
+        return 1  # as many tables as the source declares: fixed, if not known here
+    sizes = {a.size for a in value.atoms if type(a) is Many}
+    return sizes.pop() if len(sizes) == 1 and len(value.atoms) == 1 else None
+
+
+def iterate_argument(frame: Frame, arguments: Arguments, position: int, val: Val, place: Place) -> Val:
+    """Iterate an argument; a query that it executes stands on the argument itself."""
+    if position < len(arguments.exprs):
+        return frame.iterate_expr(arguments.exprs[position], val)
+    return frame.iterate(val, place)
+
+
+def looped(
+    frame: Frame,
+    callback: Val,
+    items: list[Val],
+    over: Value,
+    place: Place,
+    helper: str,
+    bounded: bool,
+    kind: str = "",
+) -> Val:
+    """Run a callback once per item.
+
+    Args:
+        frame: the running function.
+        callback: what the helper calls.
+        items: what it is given each time, by position.
+        over: what is iterated.
+        place: the helper's call.
+        helper: its name.
+        bounded: the source fixes how often it runs.
+        kind: the loop's kind where it is not the helper's name.
+    """
+    if not any(type(a) in _CALLABLES for a in callback[0].atoms):
+        for value, _ in items:
+            frame.tracker.leave(value, "given to an unknown callback")
+        return UNKNOWN, callback[1]
+    loop = Loop(
+        frame.site(place), kind or helper, frame.loop_bit(place), None, f"{helper}() over each item",
+        bounded, False, False, frozenset(), over,
+    )  # fmt: skip
+    result: list[Val] = []
+
+    def body() -> None:
+        passed = tuple((value, mask | loop.bit) for value, mask in items)
+        if helper == "starmap" and passed:
+            passed = _spread(passed[0])
+        result.append(frame.call(callback, Arguments(passed, {}), place))
+
+    frame.run_loop(loop, frozenset(), lambda: None, body, endless=False)
+    mask = 0
+    for _, one in result:
+        mask |= one
+    return join_all([v for v, _ in result]), mask
+
+
+def _spread(val: Val) -> tuple[Val, ...]:
+    value, mask = val
+    pair = value.first(Tuple)
+    return tuple((item, mask) for item in pair.items) if pair is not None else (val,)

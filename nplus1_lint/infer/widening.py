@@ -1,0 +1,46 @@
+"""Widening: values fit for the key of a context, so that the contexts of a function are few."""
+
+from __future__ import annotations
+
+from nplus1_lint.infer.values import (
+    MAX_DEPTH,
+    SOME,
+    UNKNOWN,
+    Atom,
+    Const,
+    Many,
+    Mapping,
+    Scalar,
+    ScalarOf,
+    Tuple,
+    Value,
+)
+
+
+def widen(value: Value, budget: int = MAX_DEPTH) -> Value:
+    """Return a value fit for a context's key: string and number literals become plain data, depth is bounded."""
+    if not value.atoms:
+        return UNKNOWN
+    return Value(tuple(dict.fromkeys(_widen_atom(a, budget) for a in value.atoms)))
+
+
+def _widen_atom(atom: Atom, budget: int) -> Atom:
+    kind = type(atom)
+    if kind is Const:
+        keep = atom.value is None or isinstance(atom.value, bool)
+        return atom if keep else SOME
+    if kind is ScalarOf:
+        return Scalar("scalar")
+    if kind is Many:
+        item = widen(atom.item, budget - 1) if budget else UNKNOWN
+        return Many("many", item, atom.kind, atom.size)
+    if kind is Mapping:
+        return Mapping(
+            "mapping",
+            widen(atom.key, budget - 1) if budget else UNKNOWN,
+            widen(atom.value, budget - 1) if budget else UNKNOWN,
+            atom.size,
+        )
+    if kind is Tuple:
+        return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
+    return atom
