@@ -20,6 +20,7 @@ from nplus1_lint.infer.effects import (
     Misread,
     Read,
     Repeat,
+    Requery,
 )
 from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
@@ -98,6 +99,16 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A query for what a row in hand already holds; fields as in `AsyncRead`."""
+
+    path: str
+    function: str
+    requery: Requery
+    node: NodeKind
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """What one router, or one module that no router reaches, loads and reads.
 
@@ -131,6 +142,7 @@ class Analysis:
         self.repetitions, self.renderings = self._parted(tuple(self._repetitions(engine.facts)))
         self.lazy_loads = _by_site(self.repetitions)
         self.async_reads = tuple(self._async_reads(engine.facts))
+        self.requeries = tuple(self._requeries(engine.facts))
         self.repeats = tuple(self._repeats(engine.facts))
         self.changing_loops = frozenset(
             r.loop.site
@@ -231,6 +243,13 @@ class Analysis:
                 seen.add((path, read.place.place))
                 node = self._node(read.place.function, read.place.place)
                 yield AsyncRead(path, self.function_name(read.place.function), read, node, template)
+
+    def _requeries(self, runs: dict[Key, Facts]) -> Iterable[Known]:
+        """Each query once."""
+        found = {one.place: one for facts in runs.values() for one in sorted(facts.requeries, reverse=True)}
+        for place, requery in sorted(found.items()):
+            node = self._node(place.function, place.place)
+            yield Known(self.path_of(place), self.function_name(place.function), requery, node)
 
     def _repeats(self, runs: dict[Key, Facts]) -> Iterable[Again]:
         """A query that runs again in every context in which its function runs."""

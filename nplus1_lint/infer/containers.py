@@ -39,7 +39,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     base, _ = frame.eval(target.value)
     for atom in base.atoms:
         if type(atom) is Row:
-            frame.emit(Kind.CHANGE, target.pos)
+            frame.emit(Kind.CHANGE, target.pos, subject=atom.model)
             _back_reference(frame, atom, target)
     trails.stored(frame, target, val[0])
     frame.bind(path, val)

@@ -235,6 +235,26 @@ Key: TypeAlias = "tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]"
 """A context: the function's id, its abstract arguments, and what it captures by name."""
 
 
+class Requery(NamedTuple):
+    """A query for rows that a row in hand already holds.
+
+    Attributes:
+        place: the query.
+        scope: the innermost statement around it.
+        model: id of the class of the row in hand.
+        relationship: its loaded collection.
+        name: the name that holds the row.
+        origin: the query that made the row, or None.
+    """
+
+    place: Site
+    scope: tuple[int, int, int, int]
+    model: str
+    relationship: str
+    name: str
+    origin: Site | None
+
+
 class Loaded(NamedTuple):
     """What a function loads, on every path, of the rows of an argument.
 
@@ -278,5 +298,6 @@ class Facts(NamedTuple):
     escapes: tuple[Escape, ...]
     misreads: tuple[Misread, ...]
     repeats: tuple[Repeat, ...]
+    requeries: tuple[Requery, ...]
     calls: tuple[Key, ...]
     trail: Trail

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import requeries
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
@@ -75,6 +76,9 @@ def execute(
         method,
         method not in lib.RAISES_WHEN_MISSING,
     )
+    requeries.note(frame, atom, place, kind, subject)
+    if unique:
+        requeries.note_row(frame, place, frame.engine.project.models.get(subject), atom.criteria)
     if kind is Kind.SELECT and unique:
         kind = Kind.GET
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
@@ -307,6 +311,8 @@ def get(
         method not in ("get_one", "get_or_404"),
     )
     frame.emit(Kind.GET, place, subject=model, deps=deps, session=session, query=query)
+    requeries.write_key(frame, place_of_key, key_expr)
+    requeries.note_row(frame, place, entity, tuple(criterion for criterion, _ in criteria))
     frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))
     return (join(found, NONE) if query.nullable else found), deps

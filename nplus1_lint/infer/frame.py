@@ -21,6 +21,7 @@ from nplus1_lint.infer.effects import (
     Read,
     Reader,
     Repeat,
+    Requery,
     Summary,
 )
 from nplus1_lint.infer.memos import FIRST_TIME
@@ -116,6 +117,9 @@ class Frame(abc.ABC):
         self.escapes: list[Escape] = []
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
+        self.requeries: list[Requery] = []
+        self.key_texts: dict[Place, str] = {}  # how the values of criteria are written
+        self.row_keys: dict[Place, str] = {}  # by which value each query has fetched its one row
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
         self.callback = 0  # depth of calls of functions that the caller has passed in
         self.reader: Reader | None = None  # the schema that reads rows now
@@ -380,6 +384,7 @@ class Frame(abc.ABC):
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
             if effect.kind in (Kind.CHANGE, Kind.OPAQUE):
                 key = (effect.kind,)  # that there is one is all that callers need
+                effect = effect._replace(subject="")
             around = effect.loops + sum(not loop.bounded for loop in emission.loops)
             deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
             callback = effect.callback and any(hands_over(loop, effect) for loop in emission.loops)
@@ -426,6 +431,7 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.escapes)),
             tuple(dict.fromkeys(self.misreads)),
             tuple(dict.fromkeys(self.repeats)),
+            tuple(dict.fromkeys(self.requeries)),
             tuple(self.calls),
             self.tracker.trail(),
         )

@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.sql import statement
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -85,7 +86,8 @@ def _run_sync(frame: Frame, atom: Session, mask: int, arguments: Arguments, plac
 
 
 def _add(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Place) -> Val:
-    frame.emit(Kind.CHANGE, place, session=mask)
+    added = {r.model for value, _ in arguments.positional[:1] for r in rows_in(value)}
+    frame.emit(Kind.CHANGE, place, subject=added.pop() if len(added) == 1 else "", session=mask)
     for expr in arguments.exprs[:1]:
         expiry.add(frame, expr, atom.is_async)
     return NONE, arguments.mask

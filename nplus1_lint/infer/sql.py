@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import requeries
 from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
@@ -161,6 +162,7 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
         place = place_of(expr)
         if place is not None:
             frame.criterion_masks[place] = mask
+            requeries.write_key(frame, place, expr)
         criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr)))
     return criteria
 
@@ -178,6 +180,7 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
         ):
             for atom in value.only(ColumnRef):
                 frame.criterion_masks[place] = value_mask
+                requeries.write_key(frame, place, value_expr)
                 criteria.append(
                     Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(value_expr))
                 )

@@ -16,6 +16,7 @@ from nplus1_lint.rules.lazy_load_in_template import LazyLoadInTemplate
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
+from nplus1_lint.rules.redundant_requery import RedundantRequery
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
 from nplus1_lint.rules.repeated_query import RepeatedQuery
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
@@ -41,6 +42,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     LazyLoadInTemplate,
     UnusedEagerLoad,
     UnusedLoaderOption,
+    RedundantRequery,
     RepeatedQuery,
     LoopInvariantQuery,
     AsyncLazyLoad,
