@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.eager import Load, eager_loads
 from nplus1_lint.infer.effects import (
     CHANGES,
     Effect,
@@ -162,6 +163,11 @@ class Analysis:
     def uses(self) -> Uses:
         """What the whole project does with the rows of each query."""
         return Uses(self._engine, (definition.id for definition, _, is_handler in self._entries if is_handler))
+
+    @cached_property
+    def eager(self) -> tuple[tuple[Reach, Load], ...]:
+        """What the mapping loads in each reach."""
+        return tuple((reach, load) for reach in self.reaches for load in eager_loads(self.project.models, reach))
 
     def node_at(self, site: Site) -> NodeKind:
         """Return the syntax that stands at the site of a query."""

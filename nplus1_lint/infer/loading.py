@@ -6,12 +6,15 @@ without a class means it. Source: SQLAlchemy, "Relationship Loading Techniques",
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.infer.values import NO_LOADS, PENDING, READ, Loads
 
 if TYPE_CHECKING:
     from nplus1_lint.link.models import Model, Relationship
+
+Declaration: TypeAlias = tuple[str, tuple[int, int, int, int], str]
+"""A relationship's file, place and name."""
 
 
 def state_of(loads: Loads | None, relationship: Relationship) -> bool | None:
@@ -70,6 +73,29 @@ def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
     if kept:
         return column not in kept
     return declared.deferred and f"+{column}" not in loads
+
+
+def declaration_of(relationship: Relationship) -> Declaration:
+    """Return what is the same for a relationship and for those that inherit it."""
+    return relationship.declared_in, relationship.place, relationship.name
+
+
+def follow(models: dict[str, Model], model: str, path: tuple[str, ...]) -> Relationship | None:
+    """Return the relationship at the end of a path, or None where a class on it does not declare the next.
+
+    Args:
+        models: all mapped classes.
+        model: the class at which the path starts.
+        path: relationships, one after the other.
+    """
+    found = None
+    for name in path:
+        owner = models.get(model)
+        found = owner.relationships.get(name) if owner is not None else None
+        if found is None:
+            return None
+        model = found.target or ""
+    return found
 
 
 def cascade(models: dict[str, Model], model: str, loads: Loads, seen: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, expressions
 from nplus1_lint.infer import loading
 from nplus1_lint.infer.callers import Callers, Way
+from nplus1_lint.infer.loading import Declaration, declaration_of, follow
 from nplus1_lint.infer.values import Loads, Origin
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = tuple[str, ...]
 Ways: TypeAlias = dict["Site", set[Path]]
-Declaration: TypeAlias = tuple[str, tuple[int, int, int, int], str]
 
 _LONGEST_NAME = 80
 # Methods of a row that Python calls without naming them.
@@ -101,20 +101,9 @@ class Uses:
 
     # -- paths ----------------------------------------------------------------------------------------------------
 
-    def follow(self, model: str, path: Path) -> Relationship | None:
-        """Return the relationship at the end of a path, or None where a class on it does not declare the next."""
-        found = None
-        for name in path:
-            owner = self._models.get(model)
-            found = owner.relationships.get(name) if owner is not None else None
-            if found is None:
-                return None
-            model = found.target or ""
-        return found
-
     def _ends(self, site: Site, path: Path) -> Iterator[Relationship]:
         for model in dict.fromkeys(model for model, _ in self._loads.get(site, ())):
-            relationship = self.follow(model, path)
+            relationship = follow(self._models, model, path)
             if relationship is not None:
                 yield relationship
 
@@ -123,12 +112,12 @@ class Uses:
         if len(path) < 2:
             return path
         for model in dict.fromkeys(model for model, _ in self._loads.get(site, ())):
-            if self.follow(model, path) is None:
+            if follow(self._models, model, path) is None:
                 continue
             kept: list[str] = []
             for name in path:
-                last = self.follow(model, tuple(kept)) if kept else None
-                back = self.follow(model, (*kept, name))
+                last = follow(self._models, model, tuple(kept)) if kept else None
+                back = follow(self._models, model, (*kept, name))
                 if last is not None and back is not None and last.back_populates == name and not back.uselist:
                     kept.pop()
                 else:
@@ -146,7 +135,7 @@ class Uses:
             loader: one of its options.
         """
         site, path = execution.site, loader.path
-        relationship = self.follow(execution.models[0], path)
+        relationship = follow(self._models, execution.models[0], path)
         if relationship is None or path in self._reads.get(site, ()) or self._is_read_unnamed(relationship):
             return Fate.READ
         if Origin(site, path[:-1]) not in self._touched or self._serves_others(execution, path):
@@ -169,7 +158,12 @@ class Uses:
         The identity map may make those rows one with the option's.
         """
         paths = {path, *(loader.path for loader in execution.loaders if loader.path[: len(path)] == path)}
-        wanted = {declaration_of(r) for one in paths for r in [self.follow(execution.models[0], one)] if r is not None}
+        wanted = {
+            declaration_of(r)
+            for one in paths
+            for r in [follow(self._models, execution.models[0], one)]
+            if r is not None
+        }
         for function in self._callers.around(execution.site.function):
             near = self._near.get(function, {})
             for declaration in wanted.intersection(near):
@@ -182,7 +176,7 @@ class Uses:
         if origin is None or origin.site == site:
             return origin is None
         for model, loads in self._loads.get(origin.site, ()):
-            relationship = self.follow(model, (*origin.path, declaration[2]))
+            relationship = follow(self._models, model, (*origin.path, declaration[2]))
             if relationship is not None and declaration_of(relationship) == declaration:
                 below: Loads | None = loads
                 for name in origin.path:
@@ -240,8 +234,3 @@ def _strings(body: tuple[f.Stmt, ...]) -> set[str]:
     """Return the names, dotted ones in parts, that stand in the strings of a suite."""
     found = {e.value for e in expressions(body) if type(e) is f.Const and isinstance(e.value, str)}
     return {part for text in found if len(text) < _LONGEST_NAME for part in text.split(".")}
-
-
-def declaration_of(relationship: Relationship) -> Declaration:
-    """Return what is the same for a relationship and for those that inherit it."""
-    return relationship.declared_in, relationship.place, relationship.name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from nplus1_lint.rules.async_lazy_load import AsyncLazyLoad
 from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
+from nplus1_lint.rules.cascading_eager_load import CascadingEagerLoad
 from nplus1_lint.rules.commit_in_loop import CommitInLoop
 from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.get_in_loop import GetInLoop
@@ -42,6 +43,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     LazyLoadInTemplate,
     UnusedEagerLoad,
     UnusedLoaderOption,
+    CascadingEagerLoad,
     RedundantRequery,
     RepeatedQuery,
     LoopInvariantQuery,

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Confidence, LoaderPlan, NodeKind, Pos, Severity, Step, Suspect
-from nplus1_lint.infer.loading import cascade
+from nplus1_lint.infer.loading import declaration_of
 from nplus1_lint.rules.base import Example, Proof, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nplus1_lint.infer.analysis import Analysis, Reach
-    from nplus1_lint.infer.effects import Execution
-    from nplus1_lint.link.models import Relationship
+    from nplus1_lint.infer.eager import Load
 
 _MAX_STEPS = 20
-
-
-@dataclass(slots=True)
-class Load:
-    """A relationship as one router loads it by the mapping's own strategy.
-
-    Attributes:
-        executions: each query that loads it, with the path from its entity.
-        read: the queries whose rows are read for it.
-        escaped: the queries whose rows escape.
-    """
-
-    relationship: Relationship
-    executions: list[tuple[Execution, tuple[str, ...]]] = field(default_factory=list)
-    read: list[Execution] = field(default_factory=list)
-    escaped: list[Execution] = field(default_factory=list)
 
 
 class UnusedEagerLoad(Rule):
@@ -158,11 +140,12 @@ def run(session: Session):
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per relationship and router that loads it for nothing."""
-        loads = [(reach, load) for reach in analysis.reaches for load in eager_loads(analysis, reach)]
+        loads = analysis.eager
         for reach, load in loads:
             if load.read or not load.relationship.lazy_written:
                 continue
-            others = [(r, one) for r, one in loads if _same(one.relationship, load.relationship)]
+            declaration = declaration_of(load.relationship)
+            others = [(r, one) for r, one in loads if declaration_of(one.relationship) == declaration]
             yield self._suspect(analysis, reach, load, others)
 
     def _suspect(self, analysis: Analysis, reach: Reach, load: Load, others: list[tuple[Reach, Load]]) -> Suspect:
@@ -199,47 +182,6 @@ def run(session: Session):
             also_in=(reach.path,),
             discriminator=reach.path,
         )
-
-
-def eager_loads(analysis: Analysis, reach: Reach) -> list[Load]:
-    """Return every relationship that the mapping loads in a router's reach, with who reads it."""
-    models = analysis.project.models
-    reads = {(read.site, read.path) for read in reach.reads if not read.by_delete}
-    deleted = {(read.site, read.path) for read in reach.reads if read.by_delete}
-    escapes = {(escape.site, escape.path) for escape in reach.escapes}
-    loads: dict[tuple[str, tuple[int, int, int, int], str], Load] = {}
-    for execution in reach.executions:
-        for model in execution.models:
-            for path in cascade(models, model, execution.loads):
-                relationship = _follow(analysis, model, path)
-                if relationship is None or not relationship.eager:
-                    continue
-                if (execution.site, path) in deleted and (execution.site, path) not in reads:
-                    continue  # the cascade needs what this query loads, and says nothing of the others
-                key = (relationship.declared_in, relationship.place, relationship.name)
-                load = loads.setdefault(key, Load(relationship))
-                load.executions.append((execution, path))
-                if (execution.site, path) in reads:
-                    load.read.append(execution)
-                if any((execution.site, path[:length]) in escapes for length in range(len(path))):
-                    load.escaped.append(execution)
-    return list(loads.values())
-
-
-def _follow(analysis: Analysis, model: str, path: tuple[str, ...]) -> Relationship | None:
-    relationship = None
-    current: str | None = model
-    for name in path:
-        owner = analysis.project.models.get(current or "")
-        relationship = owner.relationships.get(name) if owner is not None else None
-        if relationship is None:
-            return None
-        current = relationship.target
-    return relationship
-
-
-def _same(left: Relationship, right: Relationship) -> bool:
-    return (left.declared_in, left.place, left.name) == (right.declared_in, right.place, right.name)
 
 
 def _confidence(load: Load) -> Confidence:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.library import EAGER_OPTIONS
+from nplus1_lint.infer.loading import follow
 from nplus1_lint.infer.uses import Fate
 from nplus1_lint.rules.base import Example, Proof, Rule
 
@@ -301,7 +302,7 @@ def run(session: Session):
         sites: dict[object, Execution] = {}
         for (execution, loader), fate in fates.items():
             confidence = _CONFIDENCE.get(fate)
-            relationship = analysis.uses.follow(execution.models[0], loader.path)
+            relationship = follow(analysis.project.models, execution.models[0], loader.path)
             others = readers.get(loader, {})
             if confidence is None or relationship is None or execution.site.function in others:
                 continue
