@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import nplus1_lint.report
 from nplus1_lint.cli import main
+from nplus1_lint.infer.solve import MAX_CONTEXTS
 from nplus1_lint.rules import PRIMARY
 
 if TYPE_CHECKING:
@@ -389,7 +390,7 @@ def run(session: Session, keys: list[int]):
 
 
 def test_how_a_function_was_treated(folder: Path) -> None:
-    makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(40))
+    makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(MAX_CONTEXTS + 8))
     deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(40))
     program = f"""
 class Base:
@@ -422,8 +423,8 @@ def run(session: Session):
         "It is abstract: a call of it runs its implementations instead."
     ]
     assert told(folder, program, "many")["notes"] == [
-        "It is called in more than 32 different ways; for those beyond, the context that its annotations declare "
-        "stands in."
+        f"It is called in more than {MAX_CONTEXTS} different ways; for those beyond, the context that its annotations "
+        "declare stands in."
     ]
     depths = [name for name in (f"f{n}" for n in range(40)) if "depth" in run(name).stdout]
     assert len(depths) == 1, "the one function below which calls nest too deeply"

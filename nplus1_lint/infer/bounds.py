@@ -89,6 +89,8 @@ def _is_constant(frame: Frame, expr: f.Expr) -> bool:
         return True
     if isinstance(expr, f.Name) and expr.id.isupper() and _constant_name(frame, expr):
         return True
+    if isinstance(expr, f.Binary):
+        return _is_constant(frame, expr.left) and _is_constant(frame, expr.right)
     if isinstance(expr, f.Call) and call_name(expr) == "min" and len(expr.args) > 1:
         return any(_is_constant(frame, argument) for argument in expr.args)
     value = frame_value(frame, expr, UNKNOWN)

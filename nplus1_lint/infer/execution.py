@@ -13,6 +13,7 @@ from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
 from nplus1_lint.infer.values import (
     NONE,
+    OF_SESSION,
     ONE_PARENT,
     SCALAR,
     UNKNOWN,
@@ -181,6 +182,11 @@ def _refers(foreign_key: str | None, table: str | None) -> bool:
     return foreign_key is not None and foreign_key.rpartition(".")[0] == table
 
 
+def session_mask(atom: Statement) -> int:
+    """Return what the session depends on from which a query was built."""
+    return next((int(flag[len(OF_SESSION) :], 16) for flag in atom.flags if flag.startswith(OF_SESSION)), 0)
+
+
 def size_of(atom: Statement) -> int | None:
     """Return 1 for a statement limited to one row, else None."""
     return 1 if "single" in atom.flags else None
@@ -219,7 +225,7 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
             method=name,
             loaders=atom.loaders,
         )
-    execute(frame, atom, place, mask=depends, session=mask if "own-session" in atom.flags else 0, method=name,
+    execute(frame, atom, place, mask=depends, session=session_mask(atom), method=name,
             receiver=arguments.receiver, is_async=atom.is_async)  # fmt: skip
     if outcome in ("count", "write"):
         return SCALAR, depends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
@@ -23,6 +23,9 @@ from nplus1_lint.infer.values import (
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Place, Val
+
+Writes: TypeAlias = tuple[tuple[f.Attr | f.Call, str], ...]
+"""Writes that a loop does to each row alike: the node, and ``assign`` or ``delete``."""
 
 _TEXT_LIMIT = 60
 _OPERATORS = {
@@ -222,7 +225,15 @@ def _read_elsewhere(frame: Frame, statement: f.For) -> bool:
     return read - assigned.count(statement.iterable.id) > 1
 
 
-def uniform_writes(frame: Frame, statement: f.For) -> tuple[tuple[f.Attr | f.Call, str], ...]:
+def uniform_writes(frame: Frame, statement: f.For) -> Writes:
+    """Return what a loop writes alike, read once however often it runs."""
+    known = frame.engine.uniform.get(id(statement))
+    if known is None or known[0] is not statement:
+        known = frame.engine.uniform[id(statement)] = (statement, _uniform_writes(frame, statement))
+    return known[1]
+
+
+def _uniform_writes(frame: Frame, statement: f.For) -> Writes:
     """Return the writes of a loop whose body does nothing but write each row alike, or nothing.
 
     ``row.attribute = value`` with a value that does not name the row, and ``session.delete(row)``: one UPDATE or one

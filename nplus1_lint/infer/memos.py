@@ -103,20 +103,34 @@ EVERY_SO_OFTEN = "<every so often>"
 """Stands for a memo that is always older than the loop: what it guards runs in some iterations only."""
 
 
-def is_periodic(test: f.Expr) -> bool:
-    """True for ``if count % 100 == 0`` and ``if len(batch) >= 100``: every k-th iteration, a batch at a time."""
+def is_periodic(test: f.Expr, counted: frozenset[str]) -> bool:
+    """True for ``if count % 100 == 0`` and ``if len(batch) >= 100``: every k-th iteration, a batch at a time.
+
+    Args:
+        test: the condition.
+        counted: names that the loop changes: ``if pending >= BATCH`` compares a counter.
+    """
     if isinstance(test, f.BoolOp):
-        return any(is_periodic(operand) for operand in test.operands)
+        return any(is_periodic(operand, counted) for operand in test.operands)
     if isinstance(test, f.Not):
-        return is_periodic(test.operand)
+        return is_periodic(test.operand, counted)
     if isinstance(test, f.Binary):
         return test.op == "Mod"
     if not isinstance(test, f.Compare):
         return False
     sides = (test.left, *test.right)
-    counted = isinstance(test.left, f.Call) and dotted(test.left.func) == "len" and test.ops[0] in ("GtE", "Gt", "Eq")
+    length = isinstance(test.left, f.Call) and dotted(test.left.func) == "len"
+    counter = isinstance(test.left, f.Name) and test.left.id in counted and _is_number(test.right[0])
     literal_zero = any(isinstance(side, f.Const) and side.value in (0, 1) for side in test.right)
-    return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or (counted and not literal_zero)
+    reached = (length or counter) and test.ops[0] in ("GtE", "Gt", "Eq") and not literal_zero
+    return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or reached
+
+
+def _is_number(expr: f.Expr) -> bool:
+    """A number, or a constant's name."""
+    if isinstance(expr, f.Const):
+        return isinstance(expr.value, (int, float)) and not isinstance(expr.value, bool)
+    return isinstance(expr, (f.Name, f.Attr)) and (dotted(expr) or "").rpartition(".")[2].isupper()
 
 
 def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> str | None:
@@ -126,12 +140,24 @@ def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> st
     """
     if not isinstance(statement, f.If) and not (frame.memo_names and isinstance(statement, (f.Try, f.With))):
         return None
-    for inner in statements((statement,)):
-        if isinstance(inner, f.If) and inner.body and isinstance(inner.body[-1], (f.Return, f.Continue)):
-            for container, missing in _asked(frame, inner.test):
-                if not missing and _stores(rest, container):
-                    return container
+    for inner in _exits(frame, statement):
+        for container, missing in _asked(frame, inner.test):
+            if not missing and _stores(rest, container):
+                return container
     return None
+
+
+def _exits(frame: Frame, statement: f.Stmt) -> tuple[f.If, ...]:
+    """The conditions inside a statement that leave early, read once however often it runs."""
+    known = frame.engine.exits.get(id(statement))
+    if known is None or known[0] is not statement:
+        found = tuple(
+            inner
+            for inner in statements((statement,))
+            if isinstance(inner, f.If) and inner.body and isinstance(inner.body[-1], (f.Return, f.Continue))
+        )
+        known = frame.engine.exits[id(statement)] = (statement, found)
+    return known[1]
 
 
 def guards_handler(frame: Frame, handler: f.Handler) -> str | None:

@@ -14,6 +14,7 @@ from nplus1_lint.infer.sql import statement
 from nplus1_lint.infer.values import (
     NO_LOADS,
     NONE,
+    OF_SESSION,
     SCALAR,
     UNKNOWN,
     Aggregate,
@@ -40,7 +41,7 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name == "query":
         value, depends = statement(frame, "query", arguments, atom.is_async)
         if mask & frame.current_bits():
-            value = of(*(s._replace(flags=s.flags | {"own-session"}) for s in value.only(Statement)))
+            value = of(*(s._replace(flags=s.flags | {f"{OF_SESSION}{mask:x}"}) for s in value.only(Statement)))
         return value, depends | mask
     if name in lib.SESSION_EXECUTES:
         return session_execute(frame, atom.is_async, mask, name, arguments, place)
@@ -167,6 +168,8 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         return value, deps
     rows = value.only(Row)
     subject = rows[0].model if rows else ""
+    if name == "merge" and _without_key(frame, arguments.exprs[:1], subject):
+        return value, deps  # nothing to look for: it is inserted
     locking = "with_for_update" in arguments.keywords
     flags = frozenset({"for_update"}) if locking else frozenset()
     query = Query(name, None, (), flags, True, arguments.receiver, False, (subject,) if subject else (), name, True)
@@ -193,6 +196,14 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         for r in rows
     ]
     return join_all(fresh), deps
+
+
+def _without_key(frame: Frame, exprs: tuple[f.Expr, ...], model: str) -> bool:
+    """True for ``Hero(name="x")``: a row made on the spot without its primary key."""
+    made = exprs[0] if exprs else None
+    if not isinstance(made, f.Call) or made.args or not model or any(key is None for key, _ in made.keywords):
+        return False
+    return not set(frame.engine.project.models[model].primary_key) <= {key for key, _ in made.keywords}
 
 
 def _named(frame: Frame, arguments: Arguments, model: str) -> Loads:

@@ -33,6 +33,7 @@ from nplus1_lint.infer.values import (
     Scalar,
     ScalarOf,
     Site,
+    Statement,
     Tuple,
     Value,
     join,
@@ -41,7 +42,7 @@ from nplus1_lint.infer.values import (
     of,
     unknown,
 )
-from nplus1_lint.infer.widening import widen
+from nplus1_lint.infer.widening import widen, without_session
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 from nplus1_lint.link.symbols import (
@@ -57,11 +58,11 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-    from nplus1_lint.infer.loops import Shape
+    from nplus1_lint.infer.loops import Shape, Writes
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
 
-MAX_CONTEXTS = 32  # contexts of one function; 24 was the most on a tree of 227 files
+MAX_CONTEXTS = 100  # contexts of one function; a generic repository's constructor was met with 177
 MAX_DEPTH = 28  # calls on the stack
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
@@ -81,6 +82,8 @@ class Engine:
         self.sessions_expire = sessions_expire(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
+        self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
+        self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement
         self.nodes: dict[Site, NodeKind] = {}
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()
@@ -340,6 +343,8 @@ class Engine:
     def _returned(self, frame: Run, definition: Definition, values: tuple[Value, ...]) -> Val:
         produced = frame.yields if definition.facts.is_generator else frame.returns
         value = join_all([v for v, _ in produced])
+        if value.first(Statement) is not None:
+            value = Value(tuple(without_session(a) if type(a) is Statement else a for a in value.atoms))
         mask = frame.tested
         for _, one in produced:
             mask |= one

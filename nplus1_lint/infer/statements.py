@@ -166,7 +166,7 @@ def _if(frame: Run, statement: f.If) -> None:
     frame.scopes.pop()
     evaluated = frame.since(mark)
     memo = memos.guards_body(frame, statement)
-    if memo is None and frame.loops and memos.is_periodic(statement.test):
+    if memo is None and frame.loops and memos.is_periodic(statement.test, frame.loops[-1].assigned):
         memo = memos.EVERY_SO_OFTEN
     if test.truth is not None:
         assume(frame, statement.test, test.truth)

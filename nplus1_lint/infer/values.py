@@ -24,6 +24,8 @@ Loads: TypeAlias = frozenset[str]
 ``*`` covers everything; ``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
 
 NO_LOADS: Final[Loads] = frozenset()
+OF_SESSION: Final = "session:"
+"""Precedes, among a statement's flags, the mask (in hexadecimal) of the session from which it was built."""
 ONE_PARENT: Final = "#"
 """Precedes, among a row's loads, a many-to-one relationship whose target the query's other rows share."""
 READ: Final = ">"
@@ -127,7 +129,7 @@ class Statement(NamedTuple):
         loads: loader options; with several entities each is written ``class|path``.
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
-            ``single`` (limited to one row), ``subquery``, ``own-session`` (its session depends on a loop),
+            ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`),
             ``from:CLASS`` (``select_from``).
         is_async: known only for a query bound to its session.
         loaders: the loader options one by one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nplus1_lint.infer.values import (
     MAX_DEPTH,
+    OF_SESSION,
     SOME,
     UNKNOWN,
     Atom,
@@ -12,6 +13,7 @@ from nplus1_lint.infer.values import (
     Mapping,
     Scalar,
     ScalarOf,
+    Statement,
     Tuple,
     Value,
 )
@@ -22,6 +24,13 @@ def widen(value: Value, budget: int = MAX_DEPTH) -> Value:
     if not value.atoms:
         return UNKNOWN
     return Value(tuple(dict.fromkeys(_widen_atom(a, budget) for a in value.atoms)))
+
+
+def without_session(atom: Statement) -> Statement:
+    """Return a statement without the mask of its session: masks mean something in one function alone."""
+    if not any(flag.startswith(OF_SESSION) for flag in atom.flags):
+        return atom
+    return atom._replace(flags=frozenset(flag for flag in atom.flags if not flag.startswith(OF_SESSION)))
 
 
 def _widen_atom(atom: Atom, budget: int) -> Atom:
@@ -41,6 +50,8 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
             widen(atom.value, budget - 1) if budget else UNKNOWN,
             atom.size,
         )
+    if kind is Statement:
+        return without_session(atom)
     if kind is Tuple:
         return Tuple("tuple", tuple(widen(i, budget - 1) if budget else UNKNOWN for i in atom.items))
     return atom

@@ -185,6 +185,8 @@ def table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[
             continue
         columns = [text(a) or ".".join(names(a)) for a in item.args]
         columns = [c for c in columns[1 if kind == "Index" else 0 :] if c]
+        if not columns:
+            continue  # over an expression, such as text("(true)")
         indexes.append(tuple(columns))
         partial = any(key.endswith("_where") for key in keywords(item))  # unique among some rows only
         if kind != "Index" or (truth(keywords(item).get("unique")) and not partial):
