@@ -389,6 +389,8 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
         elif type(atom) is Instance:
             items.append(_iterate_instance(frame, atom, mask, place))
         else:
+            if type(atom) is Many:
+                frame.tracker.take(atom, "__iter__")
             items.append(item_of(of(atom)))
     item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
     if frame.notes is not None and not item.atoms:
