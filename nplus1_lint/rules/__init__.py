@@ -10,10 +10,12 @@ from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.cascading_eager_load import CascadingEagerLoad
 from nplus1_lint.rules.commit_in_loop import CommitInLoop
 from nplus1_lint.rules.count_in_loop import CountInLoop
+from nplus1_lint.rules.eager_row_explosion import EagerRowExplosion
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
 from nplus1_lint.rules.lazy_load_in_template import LazyLoadInTemplate
+from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
@@ -45,6 +47,8 @@ RULES: Final[tuple[type[Rule], ...]] = (
     UnusedLoaderOption,
     CascadingEagerLoad,
     RedundantRequery,
+    EagerRowExplosion,
+    LoaderMisuse,
     RepeatedQuery,
     LoopInvariantQuery,
     AsyncLazyLoad,
