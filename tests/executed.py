@@ -180,6 +180,7 @@ class Log:
         parameters: the values bound in each, as text.
         stacks: for each statement the program's lines on the stack, innermost first.
         lazy: names of the relationships that were loaded lazily.
+        outcome: what the program returned.
     """
 
     root: Path
@@ -187,6 +188,7 @@ class Log:
     parameters: list[str] = field(default_factory=list)
     stacks: list[tuple[Site, ...]] = field(default_factory=list)
     lazy: set[str] = field(default_factory=set)
+    outcome: object = None
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
@@ -322,7 +324,7 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
             models.seed(session, size)
         session = models.db.session if flask else stack.enter_context(Session(engine, future=True))
         with counting(engine, folder) as log:
-            app.run(session)
+            log.outcome = app.run(session)
         return log
 
 
@@ -353,8 +355,7 @@ async def _run_async(folder: Path, models: ModuleType, app: ModuleType, size: in
         async with AsyncSession(engine) as session:
             with counting(engine.sync_engine, folder) as log:
                 outcome = app.run(session)
-                if inspect.isawaitable(outcome):
-                    await outcome
+                log.outcome = await outcome if inspect.isawaitable(outcome) else outcome
         return log
     finally:
         await engine.dispose()
@@ -390,6 +391,10 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         from tests.loader_proofs import prove_options  # it runs programs by what is above
 
         prove_options(example, folder, bad=bad)
+    elif example.proof is Proof.RESULT:
+        from tests.loader_proofs import prove_result
+
+        prove_result(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:

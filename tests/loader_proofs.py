@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy.exc import InvalidRequestError
 
 from tests.executed import LARGE, files_of, materialise, run
 
@@ -48,7 +51,8 @@ def without(text: str, option: Option) -> str:
     line = lines[option.line - 1]
     assert line[option.start :].startswith(option.name)
     lines[option.line - 1] = line[: option.start] + "defaultload" + line[option.start + len(option.name) :]
-    return "\n".join(lines).replace(_IMPORT, f"{_IMPORT}defaultload, ", 1)
+    changed = "\n".join(lines)
+    return changed if f"{_IMPORT}defaultload, " in changed else changed.replace(_IMPORT, f"{_IMPORT}defaultload, ", 1)
 
 
 def prove_options(example: Example, folder: Path, *, bad: bool) -> None:
@@ -69,3 +73,22 @@ def prove_options(example: Example, folder: Path, *, bad: bool) -> None:
 
 def _cost(log: Log, option: Option) -> int:
     return len(log.statements) + (log.joins if option.name == "joinedload" else 0)
+
+
+def prove_result(example: Example, folder: Path, *, bad: bool) -> None:
+    """All options are taken away at once: what the rows give then is right, only dearer."""
+    files = files_of(example)
+    lazily = dict(files)
+    for name, text in files.items():
+        for option in sorted(options_in(name, text), key=lambda one: (one.line, one.start), reverse=True):
+            lazily[name] = without(lazily[name], option)
+    right = run(materialise(lazily, folder / "lazily"), lazily, LARGE).outcome
+    assert right, f"{example.name}: returns nothing to compare"
+    materialise(files, folder / "written")
+    if not bad:
+        assert run(folder / "written", files, LARGE).outcome == right
+        return
+    wrong: object = None
+    with contextlib.suppress(InvalidRequestError):
+        wrong = run(folder / "written", files, LARGE).outcome
+    assert wrong != right, f"{example.name}: returns {right!r} with its options and without"

@@ -429,6 +429,8 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
             found = rows.special(frame, (of(atom), mask), ("__iter__", "__aiter__"), place)
             items.append(item_of(found[0]) if found is not None else UNKNOWN)
         else:
+            if type(atom) is Many:
+                frame.tracker.take(atom, "__iter__")
             items.append(item_of(of(atom)))
     item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
     if frame.notes is not None and not item.atoms:

@@ -11,6 +11,7 @@ from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
+from nplus1_lint.infer.trails import Fetch
 from nplus1_lint.infer.values import (
     NONE,
     OF_SESSION,
@@ -87,6 +88,8 @@ def execute(
         for name in dict.fromkeys(rows):
             loaders = for_entity(atom.loaders, name, len(rows) > 1)
             frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
+            fetch = Fetch(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
+            frame.tracker.fetches[fetch] = None
 
 
 def _effect_kind(atom: Statement, method: str) -> Kind:
@@ -256,6 +259,7 @@ def iterate_statement(frame: Frame, atom: Statement, mask: int, place: Place) ->
 def result_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arguments) -> Val:
     """Call a method of ``Result`` or ``ScalarResult``: the statement has already run."""
     mask |= arguments.mask
+    frame.tracker.take(atom, name)
     if name in lib.RESULT_ONES:
         item = first_item(atom.item) if name in lib.RESULT_SCALARS else atom.item
         return (item if name in lib.RAISES_WHEN_MISSING else join(item, NONE)), mask
@@ -320,6 +324,7 @@ def get(
     requeries.write_key(frame, place_of_key, key_expr)
     requeries.note_row(frame, place, entity, tuple(criterion for criterion, _ in criteria))
     frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
+    frame.tracker.fetches[Fetch(frame.site(place), model, loaders, style, method, flags, True)] = None
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))
     return (join(found, NONE) if query.nullable else found), deps
 

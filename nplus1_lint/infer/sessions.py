@@ -130,6 +130,7 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
         return _execute_unknown(frame, first, mask, shape, arguments, place)
     results = []
     for made in statements[:2]:
+        made = _with_options(made, arguments)
         depends = arguments.mask
         if made.style == "text":
             # SQL whose very text depends on the loop (a schema, a table) cannot be batched; its parameters could be.
@@ -147,6 +148,15 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
         else:
             results.append(many(one, "result", size_of(made)))
     return join_all(results), arguments.mask
+
+
+def _with_options(statement: Statement, arguments: Arguments) -> Statement:
+    """``execute(statement, execution_options={"yield_per": 100})``."""
+    for name, expr in arguments.keyword_exprs:
+        keys = [key for key, _ in expr.items] if name == "execution_options" and isinstance(expr, f.Dict) else []
+        if any(isinstance(key, f.Const) and key.value == "yield_per" for key in keys):
+            return statement._replace(flags=statement.flags | {"yield_per"})
+    return statement
 
 
 def _execute_unknown(frame: Frame, first: Val, mask: int, shape: str, arguments: Arguments, place: Place) -> Val:

@@ -125,18 +125,39 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
         changed = changed._replace(flags=changed.flags | set(sources[:1]))
     elif name == "with_parent":
         changed = changed._replace(criteria=(*atom.criteria, *_with_parent(frame, atom, arguments))[:12])
-    if name == "offset" or (name == "slice" and frame.loops):
-        changed = changed._replace(flags=changed.flags | {"paged"})
-    if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
-        changed = changed._replace(flags=changed.flags | {"single"})
-    flag = lib.CHAIN_FLAGS.get(name)
-    if flag:
-        changed = changed._replace(flags=changed.flags | {flag})
+    changed = changed._replace(flags=changed.flags | _flags(frame, name, arguments))
     if name == "exists":
         changed = changed._replace(style="exists")
     elif name in lib.SUBQUERIES:
         changed = changed._replace(flags=changed.flags | {"subquery"})
     return of(changed), mask
+
+
+def _flags(frame: Frame, name: str, arguments: Arguments) -> set[str]:
+    """The flags that a method adds to a statement."""
+    flag = lib.CHAIN_FLAGS.get(name)
+    flags = {flag} if flag else set()
+    if name == "offset" or (name == "slice" and frame.loops):
+        flags.add("paged")
+    if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
+        flags.add("single")
+    if name == "order_by" and _orders_uniquely(frame, arguments):
+        flags.add("unique-order")
+    if name == "execution_options" and "yield_per" in arguments.keywords:
+        flags.add("yield_per")
+    return flags
+
+
+def _orders_uniquely(frame: Frame, arguments: Arguments) -> bool:
+    """False if an order surely leaves rows of equal rank: columns that are no key of their class, and nothing else."""
+    columns: dict[str, set[str]] = {}
+    for value, _ in arguments.positional:
+        if arguments.starred or not value.atoms or len(value.only(ColumnRef)) != len(value.atoms):
+            return True
+        for atom in value.atoms:
+            columns.setdefault(atom.model, set()).add(atom.column)
+    models = frame.engine.project.models
+    return not columns or any(key <= names for model, names in columns.items() for key in models[model].unique_keys)
 
 
 def _with_parent(frame: Frame, atom: Statement, arguments: Arguments) -> list[Criterion]:

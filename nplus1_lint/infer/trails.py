@@ -27,6 +27,7 @@ from nplus1_lint.infer.values import (
 if TYPE_CHECKING:
     from nplus1_lint.index import facts as f
     from nplus1_lint.infer.frame import Arguments, Frame
+    from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.values import Site
 
 _DEPTH = 6
@@ -52,6 +53,28 @@ class Leave(NamedTuple):
     why: str
 
 
+class Fetch(NamedTuple):
+    """A query for whole rows, as it is run.
+
+    Attributes:
+        site: the executing call.
+        model: id of the class whose rows it loads.
+        loaders: its loader options.
+        style: as in `values.Statement`.
+        method: name of the executing method.
+        flags: as in `values.Statement`.
+        unique: its criteria select at most one row by a key.
+    """
+
+    site: Site
+    model: str
+    loaders: Loaders
+    style: str
+    method: str
+    flags: frozenset[str]
+    unique: bool
+
+
 class Trail(NamedTuple):
     """What one run of a function says of the ways of rows.
 
@@ -61,6 +84,8 @@ class Trail(NamedTuple):
         strays: (class id, relationship) read on rows of unknown making.
         blind: attributes read on values of which nothing is known.
         touched: origins of the rows of which it reads anything.
+        fetches: queries for whole rows that it runs.
+        taken: (executing call, method of its result) by which rows are taken from a result; ``__iter__`` for a loop.
     """
 
     returned: tuple[Origin, ...]
@@ -68,12 +93,14 @@ class Trail(NamedTuple):
     strays: tuple[tuple[str, str], ...]
     blind: frozenset[str]
     touched: tuple[Origin, ...]
+    fetches: tuple[Fetch, ...]
+    taken: tuple[tuple[Site, str], ...]
 
 
 class Tracker:
     """Collects the trail of a run."""
 
-    __slots__ = ("blind", "leaves", "returned", "strays", "touched")
+    __slots__ = ("blind", "fetches", "leaves", "returned", "strays", "taken", "touched")
 
     def __init__(self) -> None:
         self.returned: dict[Origin, None] = {}
@@ -81,17 +108,26 @@ class Tracker:
         self.strays: dict[tuple[str, str], None] = {}
         self.blind: set[str] = set()
         self.touched: dict[Origin, None] = {}
+        self.fetches: dict[Fetch, None] = {}
+        self.taken: dict[tuple[Site, str], None] = {}
 
     def trail(self) -> Trail:
         """Return what was collected."""
         return Trail(
-            tuple(self.returned), tuple(self.leaves), tuple(self.strays), frozenset(self.blind), tuple(self.touched)
-        )
+            tuple(self.returned), tuple(self.leaves), tuple(self.strays), frozenset(self.blind), tuple(self.touched),
+            tuple(self.fetches), tuple(self.taken),
+        )  # fmt: skip
 
     def leave(self, value: Value, why: str) -> None:
         """Record that the rows in a value go where values are not followed."""
         for origin in origins_in(value):
             self.leaves[Leave(origin.site, origin.path, why)] = None
+
+    def take(self, result: Many, method: str) -> None:
+        """Record that rows are taken from the result of an executed statement, or made unique first."""
+        if result.kind in ("result", "scalars"):
+            for origin in origins_in(result.item):
+                self.taken[origin.site, method] = None
 
     def attribute(self, value: Value, name: str) -> None:
         """Record an attribute's name when what it is read on is not known, or only in part."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Execution, Facts
     from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.infer.solve import Engine
+    from nplus1_lint.infer.trails import Fetch
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link.models import Relationship
 
@@ -49,6 +50,8 @@ class Uses:
 
     Attributes:
         executions: queries for whole rows that an entry leads to, in the order of the runs.
+        fetches: the same, with how they are run.
+        taken: for each executing call, the methods by which rows are taken from its result.
     """
 
     def __init__(self, engine: Engine, handlers: Iterable[str]) -> None:
@@ -57,6 +60,11 @@ class Uses:
         self._callers = Callers(engine, handlers)
         live = self._callers.live
         self.executions: tuple[Execution, ...] = tuple(dict.fromkeys(e for facts in live for e in facts.executions))
+        self.fetches: tuple[Fetch, ...] = tuple(dict.fromkeys(fetch for facts in live for fetch in facts.trail.fetches))
+        self.taken: dict[Site, set[str]] = {}
+        for facts in engine.facts.values():
+            for site, method in facts.trail.taken:
+                self.taken.setdefault(site, set()).add(method)
         self._loads: dict[Site, dict[tuple[str, Loads], None]] = {}
         for facts in engine.facts.values():
             for execution in facts.executions:

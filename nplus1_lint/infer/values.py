@@ -130,7 +130,7 @@ class Statement(NamedTuple):
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
             ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`),
-            ``from:CLASS`` (``select_from``).
+            ``from:CLASS`` (``select_from``), ``unique-order`` (the order may well be total), ``yield_per``.
         is_async: known only for a query bound to its session.
         loaders: the loader options one by one.
     """

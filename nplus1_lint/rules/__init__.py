@@ -14,6 +14,7 @@ from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
 from nplus1_lint.rules.lazy_load_in_template import LazyLoadInTemplate
+from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
@@ -45,6 +46,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     UnusedLoaderOption,
     CascadingEagerLoad,
     RedundantRequery,
+    LoaderMisuse,
     RepeatedQuery,
     LoopInvariantQuery,
     AsyncLazyLoad,

@@ -22,6 +22,8 @@ class Proof(enum.Enum):
         strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
     OPTIONS: the statements and joins as written against the same program with one loader option taken away; a bad
         example is cheaper without one, a good one is not, or it loads that relationship lazily then.
+    RESULT: what ``app.run(session)`` returns against the same program with its loader options taken away; a bad
+        example returns something else or raises ``InvalidRequestError``, a good one returns the same.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     NONE: the example is no program (a file that cannot be parsed).
@@ -30,6 +32,7 @@ class Proof(enum.Enum):
     GROWTH = "growth"
     WASTE = "waste"
     OPTIONS = "options"
+    RESULT = "result"
     TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
     NONE = "none"
