@@ -26,6 +26,7 @@ from sqlalchemy.pool import StaticPool
 from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
 from tests import models_1_4
+from tests.counted_rows import CountingConnection, CountingCursor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,13 +148,13 @@ def _lazy_values(call: ast.Call) -> Iterator[ast.Constant]:
                     yield value
 
 
-def made_lazy(text: str, strategies: list[Strategy]) -> str:
-    """Return *text* with the given strategies replaced by ``"select"``."""
+def made_lazy(text: str, strategies: list[Strategy], instead: str = "select") -> str:
+    """Return *text* with the given strategies replaced by another."""
     lines = text.split("\n")
     for strategy in sorted(strategies, key=lambda one: one.start, reverse=True):
         (row, start), (_, end) = strategy.start, strategy.end
         raw = lines[row - 1].encode()
-        lines[row - 1] = (raw[:start] + b'"select"' + raw[end:]).decode()
+        lines[row - 1] = (raw[:start] + f'"{instead}"'.encode() + raw[end:]).decode()
     return "\n".join(lines)
 
 
@@ -181,6 +182,7 @@ class Log:
         stacks: for each statement the program's lines on the stack, innermost first.
         lazy: names of the relationships that were loaded lazily.
         outcome: what the program returned.
+        rows: how many rows each statement fetched; zeros where the connection does not count them.
     """
 
     root: Path
@@ -189,11 +191,13 @@ class Log:
     stacks: list[tuple[Site, ...]] = field(default_factory=list)
     lazy: set[str] = field(default_factory=set)
     outcome: object = None
+    rows: list[int] = field(default_factory=list)
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
         if sql.lstrip("( \n").upper().startswith(_COUNTED):
             self.statements.append(sql)
+            self.rows.append(0)
             self.parameters.append(repr(parameters))
             self.stacks.append(self.stack())
 
@@ -235,8 +239,10 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
     """Record what is sent to *engine* while the block runs."""
     log = Log(root)
 
-    def on_execute(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+    def on_execute(_connection: Any, cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
         log.record(sql, parameters)
+        if isinstance(cursor, CountingCursor):
+            cursor.count_in(log.rows)
 
     def on_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
@@ -315,7 +321,7 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
         if flask:
             engine = stack.enter_context(_flask(models.db))
         else:
-            within = {"check_same_thread": False}
+            within = {"check_same_thread": False, "factory": CountingConnection}
             engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=within, future=True)
             stack.callback(engine.dispose)
         _metadata(models).create_all(engine)
@@ -391,6 +397,10 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         from tests.loader_proofs import prove_options  # it runs programs by what is above
 
         prove_options(example, folder, bad=bad)
+    elif example.proof is Proof.ROWS:
+        from tests.loader_proofs import prove_rows
+
+        prove_rows(example, folder, bad=bad)
     elif example.proof is Proof.RESULT:
         from tests.loader_proofs import prove_result
 

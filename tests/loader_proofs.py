@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import InvalidRequestError
 
-from tests.executed import LARGE, files_of, materialise, run
+from tests.executed import LARGE, eager_strategies, files_of, made_lazy, materialise, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +73,23 @@ def prove_options(example: Example, folder: Path, *, bad: bool) -> None:
 
 def _cost(log: Log, option: Option) -> int:
     return len(log.statements) + (log.joins if option.name == "joinedload" else 0)
+
+
+def prove_rows(example: Example, folder: Path, *, bad: bool) -> None:
+    """Select-in loading fetches every row once."""
+    files = files_of(example)
+    apart = {name: _in_statements_of_their_own(name, text) for name, text in files.items()}
+    written = run(materialise(files, folder / "written"), files, LARGE)
+    once = run(materialise(apart, folder / "apart"), apart, LARGE)
+    assert written.outcome == once.outcome, f"{example.name}: the options change the result"
+    told = f"{example.name}: the first statement fetches {written.rows[0]} rows, {once.rows[0]} with select-in loading"
+    assert once.rows[0] > 0, f"{told}; rows are not counted"
+    assert (written.rows[0] > once.rows[0]) is bad, told
+
+
+def _in_statements_of_their_own(name: str, text: str) -> str:
+    joined = [one for one in eager_strategies(name, text) if one.value in ("joined", "False")]
+    return made_lazy(text, joined, "selectin").replace("joinedload", "selectinload")
 
 
 def prove_result(example: Example, folder: Path, *, bad: bool) -> None:

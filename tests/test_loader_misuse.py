@@ -149,3 +149,112 @@ def test_the_order_of_a_limited_subqueryload(
         models,
     )
     assert [one.severity for one in findings] == [Severity.WARNING] * reported
+
+
+SIBLINGS = example_models.SOURCE.replace(
+    '    heroes: Mapped[list["Hero"]]',
+    '    sponsors: Mapped[list["Sponsor"]] = relationship({lazy})\n    heroes: Mapped[list["Hero"]]',
+).replace(
+    "def seed(",
+    'class Sponsor(Base):\n    __tablename__ = "sponsors"\n    id: Mapped[int] = mapped_column(primary_key=True)\n'
+    '    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))\n\n\ndef seed(',
+)
+TWO = "joinedload(Team.heroes), joinedload(Team.sponsors)"
+
+
+@pytest.mark.parametrize(
+    ("query", "reported"),
+    [
+        (f"select(Team).options({TWO})", True),
+        (f"session.query(Team).options({TWO}).filter(Team.id == 1)", True),
+        ("select(Team).options(joinedload(Team.heroes)).options(joinedload(Team.sponsors))", True),
+        (f"select(Hero).options(joinedload(Hero.team).options({TWO}))", True),
+        (f"select(Hero).options(selectinload(Hero.team).options({TWO}))", False),
+        ("select(Team).options(joinedload(Team.heroes), selectinload(Team.sponsors))", False),
+        ("select(Team).options(joinedload(Team.heroes).joinedload(Hero.team), selectinload(Team.sponsors))", False),
+        ("select(Team).options(joinedload(Team.heroes)).limit(5)", True),
+        ("select(Team).options(joinedload(Team.heroes)).offset(5)", True),
+        ("select(Team).options(joinedload(Team.heroes)).limit(1)", False),
+        ("select(Team).options(joinedload(Team.heroes)).limit(None)", False),
+        ("select(Team).options(selectinload(Team.heroes)).limit(5)", False),
+        ("select(Hero).options(joinedload(Hero.team)).limit(5)", False),
+    ],
+)
+def test_which_queries_multiply_rows(
+    query: str, reported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = "query.all()" if "session.query" in query else "session.scalars(query).unique().all()"
+    app = f"def rows(session: Session):\n    query = {query}\n    return {taken}\n"
+    findings = found("NP206", tmp_path, monkeypatch, app, SIBLINGS.replace("{lazy}", ""))
+    assert [one.span.line for one in findings] == [7] * reported
+
+
+def test_an_option_multiplies_with_what_the_mapping_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = """
+    def rows(session: Session):
+        return session.query(Team).options(joinedload(Team.heroes)).all()
+    """
+    models = SIBLINGS.replace("{lazy}", 'lazy="joined"')
+    declared, multiplied = sorted(found("NP206", tmp_path, monkeypatch, app, models), key=lambda one: -len(one.path))
+    assert declared.message.startswith('lazy="joined" on the collection Team.sponsors repeats each Team')
+    assert multiplied.message.startswith("the joined collections Team.heroes and Team.sponsors multiply")
+    assert [step.path for step in multiplied.evidence] == ["app.py", "models.py"]
+
+
+def test_a_joined_collection_that_no_query_loads_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = SIBLINGS.replace("{lazy}", 'lazy="joined"')
+    app = "def ids(session: Session):\n    return session.scalars(select(Team.id)).all()\n"
+    assert not found("NP206", tmp_path, monkeypatch, app, models)
+
+
+INHERITED = """\
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import backref, declarative_base, relationship
+
+Base = declarative_base()
+
+
+class Item(Base):
+    __tablename__ = "items"
+    id = Column(Integer, primary_key=True)
+    kind = Column(String)
+    parent_id = Column(ForeignKey("items.id"))
+    current_id = Column(ForeignKey("versions.id"))
+    children = relationship("Item", foreign_keys=[parent_id], backref=backref("parent", lazy=False, remote_side=[id]))
+    versions = relationship(
+        "Version", foreign_keys="Version.item_id", primaryjoin="Item.id == Version.item_id",
+        backref=backref("item", lazy=False),
+    )
+
+
+class Section(Item):
+    __mapper_args__ = {"polymorphic_identity": "section"}
+
+
+class Version(Base):
+    __tablename__ = "versions"
+    id = Column(Integer, primary_key=True)
+    item_id = Column(ForeignKey("items.id"))
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id = Column(Integer, primary_key=True)
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id = Column(Integer, primary_key=True)
+"""
+
+
+def test_the_other_side_of_an_inherited_collection_is_a_single_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = """
+    from models import Section, Version
+
+    def rows(session: Session):
+        return session.query(Section).all(), session.query(Version).limit(5).all()
+    """
+    assert not found("NP206", tmp_path, monkeypatch, app, INHERITED)

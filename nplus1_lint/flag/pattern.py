@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nplus1_lint.flag.visitor import Located, Region
+
+
+_DECLARATIONS: Final = frozenset({"relationship", "Relationship", "relation", "backref"})
 
 
 def mismatch(region: Region, found: Located, suspect: Suspect) -> str:
@@ -33,7 +36,7 @@ def mismatch(region: Region, found: Located, suspect: Suspect) -> str:
             return "no executed query stands there"
         if repeated_in(found) is None:
             return "no loop stands around it"
-    if suspect.code in ("NP201", "NP203", "NP206"):
+    if suspect.code in ("NP201", "NP203") or (suspect.code == "NP206" and _declares(found.node)):
         plan = suspect.plan if isinstance(suspect.plan, LoaderPlan) else None
         value = lazy_value(found.node, plan)
         if value is None:
@@ -116,6 +119,13 @@ def lazy_value(node: cst.CSTNode, plan: LoaderPlan | None) -> cst.BaseExpression
         if value is not None:
             return value
     return None
+
+
+def _declares(node: cst.CSTNode) -> bool:
+    """True for a call that declares a relationship, as opposed to one that executes a query."""
+    func = node.func if isinstance(node, cst.Call) else None
+    last = func.attr if isinstance(func, cst.Attribute) else func
+    return isinstance(last, cst.Name) and last.value in _DECLARATIONS
 
 
 def _names(backref: cst.Call, relationship: str) -> bool:

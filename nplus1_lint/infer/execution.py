@@ -86,7 +86,7 @@ def execute(
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     if rows and method not in ("count", "exists"):
         for name in dict.fromkeys(rows):
-            loaders = for_entity(atom.loaders, name, len(rows) > 1)
+            loaders = for_entity(frame.engine.project.hierarchy, atom.loaders, name)
             frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
             fetch = Fetch(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
             frame.tracker.fetches[fetch] = None

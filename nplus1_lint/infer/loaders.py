@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame
     from nplus1_lint.infer.values import Site
+    from nplus1_lint.link.hierarchy import Hierarchy
 
 
 class Loader(NamedTuple):
@@ -65,6 +66,7 @@ def below(outer: Loaders, root: str, prefix: str, inner: Loaders) -> Loaders:
     return combined(outer, moved)
 
 
-def for_entity(loaders: Loaders, model: str, several: bool) -> Loaders:
-    """Return the loaders that concern one of a statement's entities."""
-    return tuple(loader for loader in loaders if not several or loader.root in ("", model))
+def for_entity(hierarchy: Hierarchy, loaders: Loaders, model: str) -> Loaders:
+    """Return the loaders that concern one of a statement's entities: those that start from its class or its family."""
+    family = {"", *(cls.id for cls in hierarchy.mro(model)), *hierarchy.descendants(model)}
+    return tuple(loader for loader in loaders if loader.root in family)

@@ -12,6 +12,7 @@ from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, opti
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
     NO_LOADS,
+    NONE,
     UNKNOWN,
     Aggregate,
     ClassRef,
@@ -137,6 +138,8 @@ def _flags(frame: Frame, name: str, arguments: Arguments) -> set[str]:
     """The flags that a method adds to a statement."""
     flag = lib.CHAIN_FLAGS.get(name)
     flags = {flag} if flag else set()
+    if name in ("limit", "offset") and all(value == NONE for value, _ in arguments.positional):
+        return set()  # `limit(None)` is no limit
     if name == "offset" or (name == "slice" and frame.loops):
         flags.add("paged")
     if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):

@@ -246,12 +246,11 @@ class _Reader:
     # -- relationships ------------------------------------------------------------------------------------------
 
     def with_relationships(self, models: dict[str, Model]) -> dict[str, Model]:
-        tables = {m.table: m.id for m in models.values() if m.table}
         backrefs: list[Relationship] = []
         for model in models.values():
             for part in reversed(self._hierarchy.mro(model.id)):
                 for name, value in relationship_values(part):
-                    made = self._relationship(models, tables, model, part, name, value)
+                    made = self._relationship(models, model, part, name, value)
                     if made is not None:
                         model.relationships[name] = made
                         backrefs += self._backref(made, value)
@@ -262,7 +261,7 @@ class _Reader:
         return models
 
     def _relationship(
-        self, models: dict[str, Model], tables: dict[str, str], model: Model, part: Class, name: str, call: f.Call
+        self, models: dict[str, Model], model: Model, part: Class, name: str, call: f.Call
     ) -> Relationship | None:
         options = keywords(call)
         annotation = part.annotations.get(name)
@@ -271,7 +270,7 @@ class _Reader:
             target = self._target(part, annotation)
         strategy, written = lazy(options, annotation)
         secondary = text(options.get("secondary"))
-        uselist = self._uselist(models, tables, model, target, options, annotation, "secondary" in options)
+        uselist = self._uselist(models, model, target, options, annotation, "secondary" in options)
         return Relationship(
             model.id, name, part.path, target, uselist, strategy, written, secondary,
             truth(options.get("viewonly")), text(options.get("back_populates")), text(options.get("cascade")) or "",
@@ -341,10 +340,13 @@ class _Reader:
             return None
         return next((t for t in (self._target(cls, p) for p in reversed(parts)) if t), None)
 
+    def _tables(self, models: dict[str, Model], class_id: str) -> set[str | None]:
+        """The tables of a class and of those that it inherits from."""
+        return {models[cls.id].table for cls in self._hierarchy.mro(class_id) if cls.id in models}
+
     def _uselist(
         self,
         models: dict[str, Model],
-        tables: dict[str, str],
         model: Model,
         target: str | None,
         options: dict[str, f.Expr],
@@ -359,10 +361,11 @@ class _Reader:
                 return declared
         if many_to_many or target is None:
             return True
-        refers = any(tables.get(_referred_table(c)) == target for c in model.columns.values())
-        if target == model.id:
+        here, there = self._tables(models, model.id), self._tables(models, target)
+        refers = any(_referred_table(c) in there for c in model.columns.values())
+        if target in {cls.id for cls in self._hierarchy.mro(model.id)}:
             return "remote_side" not in options
-        referred = any(tables.get(_referred_table(c)) == model.id for c in models[target].columns.values())
+        referred = any(_referred_table(c) in here for c in models[target].columns.values())
         if refers and referred:
             # Both sides hold a key; the declared one decides: foreign_keys naming an own column means many-to-one.
             own = [n.rpartition(".")[2] for n in names(options.get("foreign_keys"))]

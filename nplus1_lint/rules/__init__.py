@@ -10,6 +10,7 @@ from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.cascading_eager_load import CascadingEagerLoad
 from nplus1_lint.rules.commit_in_loop import CommitInLoop
 from nplus1_lint.rules.count_in_loop import CountInLoop
+from nplus1_lint.rules.eager_row_explosion import EagerRowExplosion
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
@@ -46,6 +47,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     UnusedLoaderOption,
     CascadingEagerLoad,
     RedundantRequery,
+    EagerRowExplosion,
     LoaderMisuse,
     RepeatedQuery,
     LoopInvariantQuery,

@@ -24,6 +24,8 @@ class Proof(enum.Enum):
         example is cheaper without one, a good one is not, or it loads that relationship lazily then.
     RESULT: what ``app.run(session)`` returns against the same program with its loader options taken away; a bad
         example returns something else or raises ``InvalidRequestError``, a good one returns the same.
+    ROWS: the rows that the first statement fetches against the same program with joined loading made select-in
+        loading; a bad example fetches more, a good one does not.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     NONE: the example is no program (a file that cannot be parsed).
@@ -33,6 +35,7 @@ class Proof(enum.Enum):
     WASTE = "waste"
     OPTIONS = "options"
     RESULT = "result"
+    ROWS = "rows"
     TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
     NONE = "none"
