@@ -27,6 +27,7 @@ from sqlalchemy.pool import StaticPool
 from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
 from tests import models_1_4
+from tests.measured import Connection, measuring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,6 +182,8 @@ class Log:
         parameters: the values bound in each, as text.
         stacks: for each statement the program's lines on the stack, innermost first.
         lazy: names of the relationships that were loaded lazily.
+        rows: how many rows the driver has fetched; counted for synchronous sessions outside Flask.
+        steps: how many steps the virtual machine of SQLite has made, likewise.
     """
 
     root: Path
@@ -188,6 +191,8 @@ class Log:
     parameters: list[str] = field(default_factory=list)
     stacks: list[tuple[Site, ...]] = field(default_factory=list)
     lazy: set[str] = field(default_factory=set)
+    rows: int = 0
+    steps: int = 0
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
@@ -314,7 +319,7 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
         if flask:
             engine = stack.enter_context(_flask(models.db))
         else:
-            within = {"check_same_thread": False}
+            within = {"check_same_thread": False, "factory": Connection}
             engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=within, future=True)
             stack.callback(engine.dispose)
         _metadata(models).create_all(engine)
@@ -322,7 +327,7 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
         with Session(engine, future=True) as session:
             models.seed(session, size)
         session = models.db.session if flask else stack.enter_context(Session(engine, future=True))
-        with counting(engine, folder) as log:
+        with counting(engine, folder) as log, measuring(engine, log):
             app.run(session)
         return log
 
@@ -387,6 +392,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_growth(example, folder, bad=bad)
     elif example.proof is Proof.WASTE:
         _prove_waste(example, folder, bad=bad)
+    elif example.proof in (Proof.ROWS, Proof.STEPS):
+        _prove_measure(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
@@ -399,6 +406,19 @@ def _prove_growth(example: Example, folder: Path, *, bad: bool) -> None:
     small, large = (len(run(folder, files, size).statements) for size in (SMALL, LARGE))
     assert small > 0 or not bad, f"{example.name}: sends no statement at all"
     told = f"{example.name}: {small} statements for {SMALL} rows, {large} for {LARGE}"
+    if bad:
+        assert large > small, f"{told}; a bad example must grow"
+    else:
+        assert large <= small, f"{told}; a good example must not grow"
+
+
+def _prove_measure(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    materialise(files, folder)
+    what = example.proof.value
+    small, large = (getattr(run(folder, files, size), what) for size in (SMALL, LARGE))
+    told = f"{example.name}: {small} {what} for size {SMALL}, {large} for {LARGE}"
+    assert small > 0, f"{told}; nothing is measured"
     if bad:
         assert large > small, f"{told}; a bad example must grow"
     else:

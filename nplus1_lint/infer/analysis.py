@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.consumers import Consumers
 from nplus1_lint.infer.effects import (
     CHANGES,
     Effect,
@@ -139,6 +140,10 @@ class Analysis:
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
         )
         self.reaches = tuple(self._reaches(list(entries)))
+        escapes = (escape for reach in self.reaches for escape in reach.escapes)
+        consumers = Consumers(engine, escapes)
+        self.fetched = tuple(consumers.fetched())
+        self.counted = tuple(consumers.counted())
 
     # -- names for messages ---------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from nplus1_lint.infer.effects import (
     Escape,
     Execution,
     Facts,
+    Fetch,
     Kind,
     Loop,
     Misread,
@@ -111,6 +112,8 @@ class Frame(abc.ABC):
         self.yields: list[Val] = []
         self.reads: list[Read] = []
         self.executions: list[Execution] = []
+        self.fetches: list[Fetch] = []
+        self.held: dict[str, None] = {}
         self.escapes: list[Escape] = []
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
@@ -421,4 +424,6 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.misreads)),
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
+            tuple(dict.fromkeys(self.fetches)),
+            tuple(self.held),
         )

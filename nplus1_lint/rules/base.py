@@ -22,6 +22,8 @@ class Proof(enum.Enum):
         strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
+    ROWS: the rows that the program fetches at two sizes; for a bad example they grow, for a good one they do not.
+    STEPS: the steps of SQLite's virtual machine at two sizes, which grow likewise.
     NONE: the example is no program (a file that cannot be parsed).
     """
 
@@ -29,6 +31,8 @@ class Proof(enum.Enum):
     WASTE = "waste"
     TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
+    ROWS = "rows"
+    STEPS = "steps"
     NONE = "none"
 
 
