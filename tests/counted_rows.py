@@ -1,9 +1,15 @@
-"""A SQLite connection that counts the rows which its cursors hand out."""
+"""A SQLite connection that counts the rows which its cursors hand out, and the steps of its virtual machine."""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.executed import Log
 
 
 class CountingCursor(sqlite3.Cursor):
@@ -40,8 +46,33 @@ class CountingCursor(sqlite3.Cursor):
 
 
 class CountingConnection(sqlite3.Connection):
-    """Makes counting cursors."""
+    """Makes counting cursors, and counts steps."""
+
+    stepped = 0
 
     def cursor(self, factory: Any = CountingCursor) -> Any:
         """Return a counting cursor."""
         return super().cursor(factory)
+
+    def step(self) -> int:
+        """Count a step, and go on."""
+        self.stepped += 1
+        return 0
+
+
+@contextlib.contextmanager
+def stepping(engine: Any, log: Log) -> Iterator[None]:
+    """Add to *log* the steps that the one connection of *engine* makes while the block runs."""
+    borrowed = engine.raw_connection()
+    connection = borrowed.driver_connection
+    borrowed.close()
+    if not isinstance(connection, CountingConnection):
+        yield
+        return
+    before = connection.stepped
+    connection.set_progress_handler(connection.step, 1)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 1)
+        log.steps = connection.stepped - before

@@ -26,7 +26,7 @@ from sqlalchemy.pool import StaticPool
 from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
 from tests import models_1_4
-from tests.counted_rows import CountingConnection, CountingCursor
+from tests.counted_rows import CountingConnection, CountingCursor, stepping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,6 +183,7 @@ class Log:
         lazy: names of the relationships that were loaded lazily.
         outcome: what the program returned.
         rows: how many rows each statement fetched; zeros where the connection does not count them.
+        steps: how many steps the virtual machine of SQLite has made; zero where the connection does not count them.
     """
 
     root: Path
@@ -192,6 +193,7 @@ class Log:
     lazy: set[str] = field(default_factory=set)
     outcome: object = None
     rows: list[int] = field(default_factory=list)
+    steps: int = 0
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
@@ -329,7 +331,7 @@ def _run_sync(folder: Path, models: ModuleType, app: ModuleType, size: int) -> L
         with Session(engine, future=True) as session:
             models.seed(session, size)
         session = models.db.session if flask else stack.enter_context(Session(engine, future=True))
-        with counting(engine, folder) as log:
+        with counting(engine, folder) as log, stepping(engine, log):
             log.outcome = app.run(session)
         return log
 
@@ -397,7 +399,7 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         from tests.loader_proofs import prove_options  # it runs programs by what is above
 
         prove_options(example, folder, bad=bad)
-    elif example.proof is Proof.ROWS:
+    elif example.proof is Proof.EXPLOSION:
         from tests.loader_proofs import prove_rows
 
         prove_rows(example, folder, bad=bad)
@@ -405,6 +407,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         from tests.loader_proofs import prove_result
 
         prove_result(example, folder, bad=bad)
+    elif example.proof in (Proof.ROWS, Proof.STEPS):
+        _prove_measure(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
@@ -417,6 +421,20 @@ def _prove_growth(example: Example, folder: Path, *, bad: bool) -> None:
     small, large = (len(run(folder, files, size).statements) for size in (SMALL, LARGE))
     assert small > 0 or not bad, f"{example.name}: sends no statement at all"
     told = f"{example.name}: {small} statements for {SMALL} rows, {large} for {LARGE}"
+    if bad:
+        assert large > small, f"{told}; a bad example must grow"
+    else:
+        assert large <= small, f"{told}; a good example must not grow"
+
+
+def _prove_measure(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    materialise(files, folder)
+    what = example.proof.value
+    logs = [run(folder, files, size) for size in (SMALL, LARGE)]
+    small, large = (sum(log.rows) if example.proof is Proof.ROWS else log.steps for log in logs)
+    told = f"{example.name}: {small} {what} for size {SMALL}, {large} for {LARGE}"
+    assert small > 0, f"{told}; nothing is measured"
     if bad:
         assert large > small, f"{told}; a bad example must grow"
     else:

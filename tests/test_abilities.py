@@ -18,7 +18,7 @@ import pytest
 from nplus1_lint.rules.base import Example, Proof
 from tests.availability import Lack, newest_sqlalchemy
 from tests.executed import expectations, files_of, materialise
-from tests.test_examples import announced, execute, said, without_unnamed
+from tests.test_examples import announced, execute, meant, said, without_unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ def test_findings_are_exactly_those_announced(
 ) -> None:
     materialise(files_of(ability.example), tmp_path)
     expected = announced(ability.example)
-    assert without_unnamed(said(tmp_path, "ALL", monkeypatch), expected) == expected
+    assert meant(without_unnamed(said(tmp_path, "ALL", monkeypatch), expected), expected) == expected
     assert bool(expected) is ability.bad, "a flagged program announces a finding, a quiet one none"
 
 

@@ -178,7 +178,7 @@ def program(body: str) -> Example:
 
 def codes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(folder)
-    return [finding.code for finding in nplus1_lint.check(["."]).findings]
+    return [f.code for f in nplus1_lint.check(["."]).findings if f.code.startswith("NP1")]
 
 
 def statements(example: Example, folder: Path) -> list[int]:
@@ -214,5 +214,5 @@ def test_rows_read_twice_are_reported_once(tmp_path: Path, monkeypatch: pytest.M
     example = program(body)
     materialise(files_of(example), tmp_path)
     monkeypatch.chdir(tmp_path)
-    (finding,) = nplus1_lint.check(["."]).findings
+    (finding,) = (f for f in nplus1_lint.check(["."]).findings if f.code.startswith("NP1"))
     assert "first = " in (tmp_path / "app.py").read_text().split("\n")[finding.span.line - 1]

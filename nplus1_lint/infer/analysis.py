@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.consumers import Consumers
 from nplus1_lint.infer.eager import Load, eager_loads
 from nplus1_lint.infer.effects import (
     CHANGES,
@@ -158,6 +159,10 @@ class Analysis:
         )
         self._entries = tuple(entries)
         self.reaches = tuple(self._reaches(list(self._entries)))
+        escapes = (escape for reach in self.reaches for escape in reach.escapes)
+        consumers = Consumers(engine, escapes)
+        self.fetched = tuple(consumers.fetched())
+        self.counted = tuple(consumers.counted())
 
     @cached_property
     def uses(self) -> Uses:

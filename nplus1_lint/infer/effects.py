@@ -184,6 +184,26 @@ class Execution(NamedTuple):
     loaders: Loaders = ()
 
 
+class Fetch(NamedTuple):
+    """A SELECT whose rows, or whose number, this function is given.
+
+    Attributes:
+        site: the executing call.
+        models: ids of the classes whose whole rows it fetches; for a COUNT, of the class that it counts.
+        width: how many things a row holds.
+        method: name of the executing method.
+        flags: as in `values.Statement`; ``unique`` for at most one row by a key.
+        counts: the database counts.
+    """
+
+    site: Site
+    models: tuple[str, ...]
+    width: int
+    method: str
+    flags: frozenset[str]
+    counts: bool
+
+
 class Escape(NamedTuple):
     """Rows of a query went where the analysis cannot follow."""
 
@@ -289,7 +309,11 @@ class Summary(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What one run of a function in one context contributes to the analysis."""
+    """What one run of a function in one context contributes to the analysis.
+
+    Attributes:
+        held: ids of the classes of which held rows have answered in place of a query, through the identity map.
+    """
 
     function: str
     emissions: tuple[tuple[Emission, Loop], ...]
@@ -301,3 +325,5 @@ class Facts(NamedTuple):
     requeries: tuple[Requery, ...]
     calls: tuple[Key, ...]
     trail: Trail
+    fetches: tuple[Fetch, ...]
+    held: tuple[str, ...]

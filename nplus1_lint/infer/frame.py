@@ -14,6 +14,7 @@ from nplus1_lint.infer.effects import (
     Escape,
     Execution,
     Facts,
+    Fetch,
     Kind,
     Loop,
     Misread,
@@ -114,6 +115,8 @@ class Frame(abc.ABC):
         self.yields: list[Val] = []
         self.reads: list[Read] = []
         self.executions: list[Execution] = []
+        self.fetches: list[Fetch] = []
+        self.held: dict[str, None] = {}
         self.escapes: list[Escape] = []
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
@@ -434,4 +437,6 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.requeries)),
             tuple(self.calls),
             self.tracker.trail(),
+            tuple(dict.fromkeys(self.fetches)),
+            tuple(self.held),
         )

@@ -117,6 +117,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
     held = _target_held(frame, rel) if loaded is False and not rel.uselist else None
     if held is not None:
+        frame.held[held.model] = None
         if frame.notes is not None:
             frame.notes.read(place, atom, rel.name, True)
         return of(held), mask  # a many-to-one asks the identity map first

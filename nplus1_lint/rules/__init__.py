@@ -9,12 +9,16 @@ from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.cannot_parse import CannotParse
 from nplus1_lint.rules.cascading_eager_load import CascadingEagerLoad
 from nplus1_lint.rules.commit_in_loop import CommitInLoop
+from nplus1_lint.rules.count_for_existence import CountForExistence
 from nplus1_lint.rules.count_in_loop import CountInLoop
 from nplus1_lint.rules.eager_row_explosion import EagerRowExplosion
+from nplus1_lint.rules.filter_in_python import FilterInPython
 from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
 from nplus1_lint.rules.lazy_load_in_template import LazyLoadInTemplate
+from nplus1_lint.rules.len_of_all import LenOfAll
+from nplus1_lint.rules.len_of_relationship import LenOfRelationship
 from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
 from nplus1_lint.rules.query_in_callee import QueryInCallee
@@ -47,8 +51,12 @@ RULES: Final[tuple[type[Rule], ...]] = (
     UnusedLoaderOption,
     CascadingEagerLoad,
     RedundantRequery,
+    LenOfRelationship,
     EagerRowExplosion,
     LoaderMisuse,
+    LenOfAll,
+    CountForExistence,
+    FilterInPython,
     RepeatedQuery,
     LoopInvariantQuery,
     AsyncLazyLoad,
@@ -58,6 +66,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
 # A site that runs several kinds of statement per iteration gets one finding, by the first of these.
 PRIMARY: Final = (
     "NP501", "NP101", "NP102", "NP103", "NP105", "NP104", "NP109", "NP106", "NP108", "NP107", "NP305", "NP304",
+    "NP205", "NP301", "NP302", "NP303",
 )  # fmt: skip
 
 

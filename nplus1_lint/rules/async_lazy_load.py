@@ -116,15 +116,15 @@ from models import Team
 
 async def run(session: AsyncSession):
     teams = (await session.scalars(select(Team).options(selectinload(Team.heroes)))).all()
-    sizes = [len(team.heroes) for team in teams]
+    names = [hero.name for team in teams for hero in team.heroes]
     session.expunge_all()
     team = (await session.scalars(select(Team).limit(1))).one()
     await session.refresh(team, ["heroes"])
-    sizes.append(len(team.heroes))
+    names += [hero.name for hero in team.heroes]
     session.expunge_all()
     other = (await session.scalars(select(Team).limit(1))).one()
-    sizes.append(await session.run_sync(lambda sync: len(other.heroes)))
-    return sizes
+    names += await session.run_sync(lambda sync: [hero.name for hero in other.heroes])
+    return names
 """,
         ),
         Example(

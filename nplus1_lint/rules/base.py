@@ -24,10 +24,12 @@ class Proof(enum.Enum):
         example is cheaper without one, a good one is not, or it loads that relationship lazily then.
     RESULT: what ``app.run(session)`` returns against the same program with its loader options taken away; a bad
         example returns something else or raises ``InvalidRequestError``, a good one returns the same.
-    ROWS: the rows that the first statement fetches against the same program with joined loading made select-in
+    EXPLOSION: the rows that the first statement fetches against the same program with joined loading made select-in
         loading; a bad example fetches more, a good one does not.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
+    ROWS: the rows that the program fetches at two sizes; for a bad example they grow, for a good one they do not.
+    STEPS: the steps of SQLite's virtual machine at two sizes, which grow likewise.
     NONE: the example is no program (a file that cannot be parsed).
     """
 
@@ -35,9 +37,11 @@ class Proof(enum.Enum):
     WASTE = "waste"
     OPTIONS = "options"
     RESULT = "result"
-    ROWS = "rows"
+    EXPLOSION = "explosion"
     TWICE = "twice"
     MISSING_GREENLET = "missing greenlet"
+    ROWS = "rows"
+    STEPS = "steps"
     NONE = "none"
 
 

@@ -91,7 +91,7 @@ from models import Team
 def run(session: Session):
     return [len(team.heroes) for team in session.scalars(select(Team)).unique()]
 """,
-            Proof.ROWS,
+            Proof.EXPLOSION,
         ),
         Example(
             "two collections that multiply",
@@ -140,7 +140,7 @@ def run(session: Session):
     teams = session.query(Team).options(joinedload(Team.heroes), joinedload(Team.sponsors)).all()  # expect: NP206
     return [(len(team.heroes), len(team.sponsors)) for team in teams]
 """,
-            Proof.ROWS,
+            Proof.EXPLOSION,
         ),
         Example(
             "a limit",
@@ -156,7 +156,7 @@ def run(session: Session):
     query = select(Team).options(joinedload(Team.heroes)).order_by(Team.id).limit(3)
     return [len(team.heroes) for team in session.scalars(query).unique()]  # expect: NP206
 """,
-            Proof.ROWS,
+            Proof.EXPLOSION,
         ),
     )
     VALID: ClassVar[tuple[Example, ...]] = (
@@ -209,7 +209,7 @@ def run(session: Session):
     query = select(Hero).options(joinedload(Hero.badge)).order_by(Hero.id).limit(5)
     return [(hero.team.id, hero.badge.id) for hero in session.scalars(query)]
 """,
-            Proof.ROWS,
+            Proof.EXPLOSION,
         ),
         Example(
             "one collection, and one below it",

@@ -107,11 +107,11 @@ from models import Hero, Team
 
 def run(session: Session):
     teams = session.scalars(select(Team).options(selectinload(Team.heroes))).all()
-    sizes = [len(team.heroes) for team in teams]
+    names = [hero.name for team in teams for hero in team.heroes]
     options = [joinedload(Hero.team).selectinload(Team.heroes)]
     for hero in session.scalars(select(Hero).options(*options)).all():
-        sizes.append(len(hero.team.heroes))
-    return sizes
+        names += [other.name for other in hero.team.heroes]
+    return names
 """,
         ),
         Example(

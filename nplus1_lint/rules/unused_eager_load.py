@@ -132,7 +132,7 @@ from models import Team
 
 def run(session: Session):
     names = session.execute(select(Team.id, Team.name)).all()
-    return names, [len(team.heroes) for team in session.scalars(select(Team))]
+    return names, [hero.id for team in session.scalars(select(Team)) for hero in team.heroes]
 """,
             Proof.WASTE,
         ),

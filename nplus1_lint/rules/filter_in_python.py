@@ -1,0 +1,188 @@
+"""NP303."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.rules.base import Example, Proof, Rule
+from nplus1_lint.rules.fetched import Verdict, of_verdict, rows_of, suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nplus1_lint.infer.analysis import Analysis
+
+_SAID = {
+    Verdict.FILTER: ("a condition on their columns then chooses among them", "Filter in the query: .where(…)"),
+    Verdict.AGGREGATE: (
+        "only what is computed from their columns is used",
+        "Let the database compute it: func.sum(…), func.min(…), func.max(…), or order_by(…).limit(1) for the row",
+    ),
+    Verdict.PART: (
+        "only a part of them is used",
+        "Fetch that part: order_by(…) with limit(…) and offset(…), or a condition on the key of the last row; "
+        "count with select(func.count())",
+    ),
+    Verdict.ONE: ("only one of them is used", "Fetch one: order_by(…).limit(1), or .first()"),
+    Verdict.ORDER: ("they are sorted by their columns", "Sort in the query: .order_by(…)"),
+}
+
+
+class FilterInPython(Rule):
+    """Rows are fetched to be filtered, summed, sorted or cut in Python.
+
+    What it does
+        Flags an expression that fetches rows, or calls a function that returns them, when its function does nothing
+        with them but one of these: a condition on plain columns chooses among them; a sum, minimum, maximum or number
+        is computed from plain columns; a slice or ``[0]`` is taken; they are sorted by plain columns (an info).
+
+    Why is this bad
+        All rows cross the wire and become objects, and most of them are thrown away.
+
+    Use instead
+        ``where``, ``func.sum``, ``order_by``, ``limit``.
+
+    When it stays quiet
+        The rows are used in any other way, also by a second filter; the condition asks for a property, a relationship
+        or a method, only whether a value is there, or whether it is in a collection; the use stands in a loop around it
+        (a join in memory, batches); queries with a limit; locking reads.
+
+    Fix safety
+        Shown only: NULL, the order of strings and the truth of strings differ between Python and the database.
+    """
+
+    code: ClassVar[str] = "NP303"
+    name: ClassVar[str] = "filter-in-python"
+    severity: ClassVar[Severity] = Severity.WARNING
+    summary: ClassVar[str] = "rows are fetched to be filtered, summed, sorted or cut in Python"
+
+    INVALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "a filter in a comprehension",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero)).all()  # expect: NP303
+    return [hero.name for hero in heroes if hero.team_id == 1]
+""",
+            Proof.ROWS,
+        ),
+        Example(
+            "a sum over a column",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    heroes = session.query(Hero).all()  # expect: NP303
+    return sum(hero.power for hero in heroes), max(heroes, key=lambda hero: hero.power).name
+""",
+            Proof.ROWS,
+        ),
+        Example(
+            "a page cut out of all rows",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session, start=0, size=2):
+    heroes = session.scalars(select(Hero).order_by(Hero.id)).all()  # expect: NP303
+    page = heroes[start : start + size]
+    return {"total": len(heroes), "names": [hero.name for hero in page]}
+""",
+            Proof.ROWS,
+        ),
+        Example(
+            "the first of all rows",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+def run(session: Session):
+    teams = session.scalars(select(Team).order_by(Team.slug)).all()  # expect: NP303
+    return teams[0].slug if teams else None
+""",
+            Proof.ROWS,
+        ),
+        Example(
+            "sorted after the fact",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero)).all()  # expect: NP303
+    return [hero.name for hero in sorted(heroes, key=lambda hero: (hero.power, hero.name))]
+""",
+            Proof.ROWS,
+        ),
+    )
+    VALID: ClassVar[tuple[Example, ...]] = (
+        Example(
+            "the database filters, sums and cuts",
+            """\
+# file: app.py
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session):
+    first = session.scalars(select(Hero).order_by(Hero.id).limit(1)).first()
+    named = session.scalars(select(Hero.name).where(Hero.team_id == 1)).all()
+    return first.name, named, session.scalar(select(func.sum(Hero.power)))
+""",
+            Proof.ROWS,
+        ),
+        Example(
+            "every row is used, one way or another",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero)).all()
+    weak = [hero.name for hero in heroes if hero.power < 1]
+    strong = [hero.name for hero in heroes if hero.power >= 1]
+    rows = session.scalars(select(Hero)).all()
+    teams = session.execute(select(Team.id, Team.slug)).all()
+    by_team = {slug: [row.name for row in rows if row.team_id == key] for key, slug in teams}
+    return weak, strong, by_team
+""",
+        ),
+    )
+
+    def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
+        """Yield one suspect per expression whose rows Python filters, sums, sorts or cuts."""
+        for found, verdict in of_verdict(analysis, *_SAID):
+            what, advice = _SAID[verdict]
+            severity = Severity.INFO if verdict is Verdict.ORDER else self.severity
+            message = f"{rows_of(analysis, found)} are fetched, and {what}"
+            yield suspect(self.code, analysis, found, message, severity, advice)
