@@ -68,6 +68,8 @@ class Templates:
         self._parts: dict[str, Part] = {}
         self._needs: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._complete: dict[str, bool] = {}
+        self._chains: dict[str, tuple[str, ...]] = {}
+        self._named: dict[str, dict[str, f.FunctionFacts]] = {}
         self.rendered: dict[Site, dict[str, None]] = {}
         self.wrappers = find_wrappers(engine.project.hierarchy) if self._files else {}
         self.views: dict[str, tuple[tuple[str, Place], ...]] = {}
@@ -161,7 +163,9 @@ class Templates:
         return Function("function", part.id, None, (), ())
 
     def _facts(self, template: str, name: str) -> f.FunctionFacts | None:
-        return next((part for part in self._files.facts(template).parts if part.name == name), None)
+        if template not in self._named:
+            self._named[template] = {part.name: part for part in self._files.facts(template).parts}
+        return self._named[template].get(name)
 
     # -- what parts refer to --------------------------------------------------------------------------------------
 
@@ -194,13 +198,15 @@ class Templates:
 
     def _chain(self, head: str) -> tuple[str, ...]:
         """A template, the one that it extends, the one that this extends, and so on."""
-        chain = [head]
-        while True:
-            extends = self._files.facts(chain[-1]).extends
-            base = self._files.first(extends, chain[-1]) if extends else None
-            if base is None or base in chain:
-                return tuple(chain)
-            chain.append(base)
+        if head not in self._chains:
+            chain = [head]
+            for path in chain:
+                extends = self._files.facts(path).extends
+                base = self._files.first(extends, path) if extends else None
+                if base is not None and base not in chain:
+                    chain.append(base)
+            self._chains[head] = tuple(chain)
+        return self._chains[head]
 
     def _needed(self, template: str, name: str, head: str) -> tuple[str, ...]:
         """The names that a part, or any part that runs in its context, takes from the context, sorted."""
