@@ -47,6 +47,7 @@ class Follower:
         self._seen: set[tuple[str, bool]] = set()
         self._loops: frozenset[int] = frozenset()
         self._uses: list[Use] = []
+        self._line: int | None = None  # where the rows became a number: what is done with it later says what for
 
     def uses(self, source: f.Expr, shape: Shape) -> tuple[Use, ...]:
         """Return what is done with what an expression gives, in no particular order, each use once."""
@@ -60,7 +61,7 @@ class Follower:
     def _use(self, how: How, node: Any, detail: str = "", again: bool = False) -> None:
         if how in _ONCE and not self._tree.loops(node) <= self._loops:
             how = How.ROWS  # per iteration of a loop that does not fetch them: a join in memory, or batches
-        self._uses.append(Use(how, self._tree.line(node), detail, again))
+        self._uses.append(Use(how, self._line or self._tree.line(node), detail, again))
 
     # -- names ----------------------------------------------------------------------------------------------------
 
@@ -180,7 +181,9 @@ class Follower:
     def _in_call(self, node: Any, holder: f.Call, field: str, shape: Shape) -> None:
         name = holder.func.id if isinstance(holder.func, f.Name) else ""
         if field == "args" and name == "len" and shape in (Shape.ROWS, Shape.ARRANGED):
+            outer, self._line = self._line, self._line or self._tree.line(holder)
             self._number(holder)
+            self._line = outer
         elif shape is Shape.ARRANGED:
             self._use(How.ROWS, node)
         elif field == "args" and name == "bool":

@@ -186,6 +186,8 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
     frame.emit(Kind.REFRESH, place, subject=subject, attribute=name, deps=deps, session=mask, query=query)
     if not rows:
         return UNKNOWN, deps
+    if name == "merge":
+        frame.held[subject] = None
     partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
     if not partial:
         frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS))

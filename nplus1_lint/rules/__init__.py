@@ -66,8 +66,9 @@ RULES: Final[tuple[type[Rule], ...]] = (
 # A site that runs several kinds of statement per iteration gets one finding, by the first of these.
 PRIMARY: Final = (
     "NP501", "NP101", "NP102", "NP103", "NP105", "NP104", "NP109", "NP106", "NP108", "NP107", "NP305", "NP304",
-    "NP205", "NP301", "NP302", "NP303",
 )  # fmt: skip
+# Behind them, what the rows are fetched for: with the repetition gone, it is asked anew.
+_RANKED: Final = (*PRIMARY, "NP205", "NP301", "NP302", "NP303")
 
 
 def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tuple[Suspect, ...]:
@@ -84,12 +85,12 @@ def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tu
     best: dict[tuple[str, tuple[int, ...]], Suspect] = {}
     others: list[Suspect] = []
     for suspect in found:
-        if suspect.code not in PRIMARY:
+        if suspect.code not in _RANKED:
             others.append(suspect)
             continue
         site = (suspect.path, tuple(suspect.pos))
         present = best.get(site)
-        if present is None or PRIMARY.index(suspect.code) < PRIMARY.index(present.code):
+        if present is None or _RANKED.index(suspect.code) < _RANKED.index(present.code):
             best[site] = suspect
     return tuple(sorted([*best.values(), *others], key=lambda s: (s.path, s.pos, s.code, s.discriminator)))
 
