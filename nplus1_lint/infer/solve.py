@@ -12,6 +12,7 @@ from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.conditions import truth
 from nplus1_lint.infer.effects import Facts, Kind, Loaded, Summary
 from nplus1_lint.infer.free_calls import why_free
+from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
 from nplus1_lint.infer.reach import Reach, sessions_expire
@@ -23,13 +24,11 @@ from nplus1_lint.infer.values import (
     PARAM_BITS,
     SCALAR,
     UNKNOWN,
-    ClassRef,
     Const,
     External,
     Function,
     Many,
     Mapping,
-    ModuleRef,
     Scalar,
     ScalarOf,
     Site,
@@ -39,20 +38,11 @@ from nplus1_lint.infer.values import (
     join,
     join_all,
     many,
-    of,
     unknown,
 )
 from nplus1_lint.infer.widening import widen, without_session
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
-from nplus1_lint.link.symbols import (
-    ClassSymbol,
-    ExternalSymbol,
-    FunctionSymbol,
-    GlobalSymbol,
-    ModuleSymbol,
-    Symbol,
-)
 
 if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
@@ -69,10 +59,11 @@ ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
 
 
-class Engine:
+class Engine(Globals):
     """Gives values of globals and summaries of functions, each computed once."""
 
     def __init__(self, project: Project, recorder: Recorder | None = None) -> None:
+        super().__init__()
         self.project = project
         self.recorder = recorder
         self.annotations = Annotations(self)
@@ -93,8 +84,6 @@ class Engine:
         self._recursive: set[Key] = set()
         self._contexts: dict[str, int] = {}
         self._active: dict[str, list[Key]] = {}
-        self._globals: dict[tuple[str, str], Value] = {}
-        self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
         self.closures: dict[tuple[str, Place], tuple[Definition, Key]] = {}
         self._started: set[str] = set()
         self._nested: dict[str, Definition] = {}
@@ -366,99 +355,12 @@ class Engine:
         concrete = next((a.cls for a in values[0].atoms if hasattr(a, "cls")), definition.cls) if values else None
         return self.annotations.value(definition.path, annotation, concrete or definition.cls)
 
-    # -- globals ------------------------------------------------------------------------------------------------
-
-    def global_value(self, path: str, name: str, scope: str = "") -> Value:
-        """Return what a name that is not local stands for: a class, a function, a module, a variable, a builtin."""
-        if scope:
-            nested = self._nested_class(path, name, scope)
-            if nested is not None:
-                return nested
-        key = (path, name)
-        if key not in self._globals:
-            self._globals[key] = UNKNOWN
-            symbol = self.project.symbols.resolve(path, name)
-            self._globals[key] = self.symbol_value(symbol) if symbol else of(External("external", f"builtins.{name}"))
-        return self._globals[key]
-
-    def _nested_class(self, path: str, name: str, scope: str) -> Value | None:
+    def evaluate_global(self, path: str, expr: f.Expr) -> Value:
+        """Return the value of an expression in a module's namespace."""
         module = self.project.symbols.modules[path]
-        while scope:
-            candidate = f"{module.name}:{scope}.{name}"
-            if candidate in self.project.hierarchy.classes:
-                return of(ClassRef("class", candidate))
-            scope = scope.rpartition(".")[0]
-        return None
-
-    def symbol_value(self, symbol: Symbol) -> Value:
-        """Return the value of a resolved symbol."""
-        if isinstance(symbol, ClassSymbol):
-            return of(ClassRef("class", symbol.id))
-        if isinstance(symbol, FunctionSymbol):
-            return of(Function("function", symbol.id, None, (), ()))
-        if isinstance(symbol, ModuleSymbol):
-            return of(ModuleRef("module", symbol.path))
-        if isinstance(symbol, ExternalSymbol):
-            return of(External("external", symbol.name))
-        return self._variable(symbol)
-
-    def _variable(self, symbol: GlobalSymbol) -> Value:
-        """A module's variable; literals that could be flags are plain data, since other code may set them."""
-        module = self.project.symbols.modules[symbol.path]
-        value = join_all([self.constant(symbol.path, expr) for expr in module.assigns.get(symbol.name, [])])
-        value = Value(
-            tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason
-        )
-        annotation = module.annotations.get(symbol.name)
-        if not value.atoms and annotation is not None:
-            value = self.annotations.value(symbol.path, annotation)
-        if not value.atoms:
-            external = next(
-                (
-                    n
-                    for e in module.assigns.get(symbol.name, [])
-                    if (n := self.project.hierarchy.external_name(symbol.path, e))
-                ),
-                None,
-            )
-            if external:
-                return of(External("external", external))
-        return Value(
-            tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason
-        )
-
-    def constant(self, path: str, expr: f.Expr) -> Value:
-        """Return the value of an expression at a module's or class' top level."""
-        key = (path, id(expr))
-        if key not in self._constants:
-            self._constants[key] = (expr, UNKNOWN)  # the expression is kept, so that its id stays its own
-            module = self.project.symbols.modules[path]
-            holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
-            self._nested[holder.id] = holder
-            self._constants[key] = (expr, Run(self, holder, 1, ()).eval(expr)[0])
-        return self._constants[key][1]
-
-    def is_constant_collection(self, path: str, name: str) -> bool:
-        """True if a global is one literal collection, never rebound at the top level."""
-        symbol = self.project.symbols.resolve(path, name)
-        if not isinstance(symbol, GlobalSymbol):
-            return isinstance(symbol, ClassSymbol) and self.classes.is_enum(symbol.id)
-        values = self.project.symbols.modules[symbol.path].assigns.get(symbol.name, [])
-        return len(values) == 1 and (symbol.name.isupper() or _is_literal(values[0]))
-
-    def module_member(self, path: str, name: str) -> Value:
-        """Return an attribute of a module."""
-        symbol = self.project.symbols.member(ModuleSymbol(path), name, path)
-        return self.symbol_value(symbol) if symbol else unknown(f"{name} is not defined in {path}")
-
-    def imported(self, path: str, dotted: str, level: int, name: str | None) -> Value:
-        """Return what a function-level import binds."""
-        symbol = self.project.symbols.resolve_import(path, dotted, level, name)
-        return self.symbol_value(symbol) if symbol else unknown(f"{name or dotted} cannot be imported")
-
-    def external(self, name: str) -> Value:
-        """Return something outside the project by its dotted name."""
-        return of(External("external", name))
+        holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
+        self._nested[holder.id] = holder
+        return Run(self, holder, 1, ()).eval(expr)[0]
 
     def class_id(self, path: str, facts: f.ClassFacts) -> str:
         """Return the id of a class by its definition."""
@@ -518,16 +420,3 @@ def _hollow(value: Value) -> bool:
     return bool(value.atoms) and all(
         (type(a) is Many and not a.item.atoms) or (type(a) is Mapping and not a.value.atoms) for a in value.atoms
     )
-
-
-def _is_literal(expr: f.Expr) -> bool:
-    if isinstance(expr, f.Display):
-        return not any(isinstance(i, f.Starred) for i in expr.items)
-    if isinstance(expr, f.Dict):
-        return all(key is not None for key, _ in expr.items)
-    if isinstance(expr, f.Comprehension):
-        return all(_is_literal(generator.iterable) for generator in expr.generators)
-    if isinstance(expr, f.Call):
-        name = expr.func.id if isinstance(expr.func, f.Name) else ""
-        return name in ("frozenset", "set", "tuple", "list", "dict") and all(_is_literal(a) for a in expr.args)
-    return isinstance(expr, f.Const)

@@ -1,0 +1,151 @@
+"""Names that are not local: what classes, functions, modules, variables and builtins stand for."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.infer.values import (
+    UNKNOWN,
+    ClassRef,
+    Const,
+    External,
+    Function,
+    ModuleRef,
+    Value,
+    join_all,
+    of,
+    unknown,
+)
+from nplus1_lint.link.symbols import (
+    ClassSymbol,
+    ExternalSymbol,
+    FunctionSymbol,
+    GlobalSymbol,
+    ModuleSymbol,
+    Symbol,
+)
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.annotations import Annotations
+    from nplus1_lint.infer.classes import Classes
+    from nplus1_lint.link import Project
+
+
+class Globals(abc.ABC):
+    """Gives the values of global names, each computed once; the engine is one."""
+
+    project: Project
+    annotations: Annotations
+    classes: Classes
+
+    def __init__(self) -> None:
+        self._globals: dict[tuple[str, str], Value] = {}
+        self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
+
+    @abc.abstractmethod
+    def evaluate_global(self, path: str, expr: f.Expr) -> Value:
+        """Return the value of an expression in a module's namespace."""
+
+    def global_value(self, path: str, name: str, scope: str = "") -> Value:
+        """Return what a name that is not local stands for: a class, a function, a module, a variable, a builtin."""
+        if scope:
+            nested = self._nested_class(path, name, scope)
+            if nested is not None:
+                return nested
+        key = (path, name)
+        if key not in self._globals:
+            self._globals[key] = UNKNOWN
+            symbol = self.project.symbols.resolve(path, name)
+            self._globals[key] = self.symbol_value(symbol) if symbol else of(External("external", f"builtins.{name}"))
+        return self._globals[key]
+
+    def _nested_class(self, path: str, name: str, scope: str) -> Value | None:
+        module = self.project.symbols.modules[path]
+        while scope:
+            candidate = f"{module.name}:{scope}.{name}"
+            if candidate in self.project.hierarchy.classes:
+                return of(ClassRef("class", candidate))
+            scope = scope.rpartition(".")[0]
+        return None
+
+    def symbol_value(self, symbol: Symbol) -> Value:
+        """Return the value of a resolved symbol."""
+        if isinstance(symbol, ClassSymbol):
+            return of(ClassRef("class", symbol.id))
+        if isinstance(symbol, FunctionSymbol):
+            return of(Function("function", symbol.id, None, (), ()))
+        if isinstance(symbol, ModuleSymbol):
+            return of(ModuleRef("module", symbol.path))
+        if isinstance(symbol, ExternalSymbol):
+            return of(External("external", symbol.name))
+        return self._variable(symbol)
+
+    def _variable(self, symbol: GlobalSymbol) -> Value:
+        """A module's variable; literals that could be flags are plain data, since other code may set them."""
+        module = self.project.symbols.modules[symbol.path]
+        value = join_all([self.constant(symbol.path, expr) for expr in module.assigns.get(symbol.name, [])])
+        value = Value(
+            tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason
+        )
+        annotation = module.annotations.get(symbol.name)
+        if not value.atoms and annotation is not None:
+            value = self.annotations.value(symbol.path, annotation)
+        if not value.atoms:
+            external = next(
+                (
+                    n
+                    for e in module.assigns.get(symbol.name, [])
+                    if (n := self.project.hierarchy.external_name(symbol.path, e))
+                ),
+                None,
+            )
+            if external:
+                return of(External("external", external))
+        return Value(
+            tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason
+        )
+
+    def constant(self, path: str, expr: f.Expr) -> Value:
+        """Return the value of an expression at a module's or class' top level."""
+        key = (path, id(expr))
+        if key not in self._constants:
+            self._constants[key] = (expr, UNKNOWN)  # the expression is kept, so that its id stays its own
+            self._constants[key] = (expr, self.evaluate_global(path, expr))
+        return self._constants[key][1]
+
+    def is_constant_collection(self, path: str, name: str) -> bool:
+        """True if a global is one literal collection, never rebound at the top level."""
+        symbol = self.project.symbols.resolve(path, name)
+        if not isinstance(symbol, GlobalSymbol):
+            return isinstance(symbol, ClassSymbol) and self.classes.is_enum(symbol.id)
+        values = self.project.symbols.modules[symbol.path].assigns.get(symbol.name, [])
+        return len(values) == 1 and (symbol.name.isupper() or _is_literal(values[0]))
+
+    def module_member(self, path: str, name: str) -> Value:
+        """Return an attribute of a module."""
+        symbol = self.project.symbols.member(ModuleSymbol(path), name, path)
+        return self.symbol_value(symbol) if symbol else unknown(f"{name} is not defined in {path}")
+
+    def imported(self, path: str, dotted: str, level: int, name: str | None) -> Value:
+        """Return what a function-level import binds."""
+        symbol = self.project.symbols.resolve_import(path, dotted, level, name)
+        return self.symbol_value(symbol) if symbol else unknown(f"{name or dotted} cannot be imported")
+
+    def external(self, name: str) -> Value:
+        """Return something outside the project by its dotted name."""
+        return of(External("external", name))
+
+
+def _is_literal(expr: f.Expr) -> bool:
+    if isinstance(expr, f.Display):
+        return not any(isinstance(i, f.Starred) for i in expr.items)
+    if isinstance(expr, f.Dict):
+        return all(key is not None for key, _ in expr.items)
+    if isinstance(expr, f.Comprehension):
+        return all(_is_literal(generator.iterable) for generator in expr.generators)
+    if isinstance(expr, f.Call):
+        name = expr.func.id if isinstance(expr.func, f.Name) else ""
+        return name in ("frozenset", "set", "tuple", "list", "dict") and all(_is_literal(a) for a in expr.args)
+    return isinstance(expr, f.Const)
