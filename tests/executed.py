@@ -27,6 +27,7 @@ from sqlalchemy.pool import StaticPool
 from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
 from tests import models_1_4
+from tests.plans import advised, plan_of, scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,6 +182,7 @@ class Log:
         parameters: the values bound in each, as text.
         stacks: for each statement the program's lines on the stack, innermost first.
         lazy: names of the relationships that were loaded lazily.
+        plan: the steps by which SQLite runs the statements.
     """
 
     root: Path
@@ -188,6 +190,7 @@ class Log:
     parameters: list[str] = field(default_factory=list)
     stacks: list[tuple[Site, ...]] = field(default_factory=list)
     lazy: set[str] = field(default_factory=set)
+    plan: list[str] = field(default_factory=list)
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
@@ -234,8 +237,9 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
     """Record what is sent to *engine* while the block runs."""
     log = Log(root)
 
-    def on_execute(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+    def on_execute(connection: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
         log.record(sql, parameters)
+        log.plan += plan_of(connection, sql, parameters)
 
     def on_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
@@ -389,6 +393,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_waste(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
+    elif example.proof is Proof.SCAN:
+        _prove_scan(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
         _prove_missing_greenlet(example, folder, bad=bad)
 
@@ -416,6 +422,18 @@ def _prove_twice(example: Example, folder: Path, *, bad: bool) -> None:
         asked[statement] += 1
         most = max(most, asked[statement])
     assert (most > 1) is bad, f"{example.name}: one statement is sent {most} times with the same parameters"
+
+
+def _prove_scan(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    program = materialise(files, folder / "written")
+    found = scans(run(program, files, LARGE).plan)
+    assert bool(found) is bad, f"{example.name}: {found}"
+    if bad:
+        files["models.py"] += advised(program)
+        mended = run(materialise(files, folder / "indexed"), files, LARGE).plan
+        assert scans(mended) == [], f"{example.name}: {mended}; with the advised index nothing may be scanned"
+        assert any("USING" in step for step in mended)
 
 
 def _prove_missing_greenlet(example: Example, folder: Path, *, bad: bool) -> None:

@@ -20,6 +20,7 @@ from nplus1_lint.infer.effects import (
     Read,
     Repeat,
 )
+from nplus1_lint.infer.filters import filtered
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
@@ -138,7 +139,9 @@ class Analysis:
         self.long_loops = frozenset(
             r.loop.site for r in self.repetitions if any(effect.kind is Kind.WORK for effect in r.effects)
         )
-        self.reaches = tuple(self._reaches(list(entries)))
+        entries = list(entries)
+        self.reaches = tuple(self._reaches(entries))
+        self.filters = tuple(filtered(engine, entries, frozenset(e.site for r in self.repetitions for e in r.effects)))
 
     # -- names for messages ---------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from nplus1_lint.infer.effects import (
     Escape,
     Execution,
     Facts,
+    Filter,
     Kind,
     Loop,
     Misread,
@@ -112,6 +113,8 @@ class Frame(abc.ABC):
         self.reads: list[Read] = []
         self.executions: list[Execution] = []
         self.escapes: list[Escape] = []
+        self.filters: list[Filter] = []
+        self.derived: set[Place] = set()  # calls that make another expression of a column
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
@@ -421,4 +424,5 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.misreads)),
             tuple(dict.fromkeys(self.repeats)),
             tuple(self.calls),
+            tuple(dict.fromkeys(self.filters)),
         )

@@ -6,7 +6,10 @@ two kinds with equal fields never compare equal.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Lookup
 
 MAX_ATOMS: Final = 6
 MAX_DEPTH: Final = 5
@@ -123,8 +126,10 @@ class Statement(NamedTuple):
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
             ``single`` (limited to one row), ``subquery``, ``own-session`` (its session depends on a loop),
-            ``from:CLASS`` (``select_from``).
+            ``from:CLASS`` (``select_from``), ``last:CLASS`` (the last join's target),
+            ``with:CLASS`` (any join's target).
         is_async: known only for a query bound to its session.
+        lookups: by which columns it finds its rows, as far as an index could help.
     """
 
     tag: str
@@ -134,13 +139,15 @@ class Statement(NamedTuple):
     criteria: tuple[Criterion, ...]
     flags: frozenset[str]
     is_async: bool
+    lookups: tuple[Lookup, ...] = ()
 
 
 class Condition(NamedTuple):
-    """A boolean SQL expression."""
+    """A boolean SQL expression; *lookups* as in `Statement`."""
 
     tag: str
     criteria: tuple[Criterion, ...]
+    lookups: tuple[Lookup, ...] = ()
 
 
 class ColumnRef(NamedTuple):

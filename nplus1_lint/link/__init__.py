@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.link.hierarchy import Hierarchy
+from nplus1_lint.link.indexes import Schema, find_indexes
 from nplus1_lint.link.models import Model, find_models
 from nplus1_lint.link.symbols import Symbols
 
@@ -24,19 +25,22 @@ class Project:
         hierarchy: classes and functions.
         models: mapped classes by id.
         function_count: definitions of functions in all files.
+        schema: tables with their indexes.
     """
 
     symbols: Symbols
     hierarchy: Hierarchy
     models: dict[str, Model]
     function_count: int
+    schema: Schema
 
 
-def link(modules: Sequence[ModuleFacts]) -> Project:
+def link(modules: Sequence[ModuleFacts], migrations: Sequence[ModuleFacts] = ()) -> Project:
     """Tie the modules of a project together.
 
     Args:
         modules: facts in any order; those with a parse error are left out.
+        migrations: Alembic's migrations beside them; only what they do to indexes is read.
 
     Returns:
         The project; it does not depend on the order of *modules*.
@@ -44,4 +48,6 @@ def link(modules: Sequence[ModuleFacts]) -> Project:
     ordered = sorted(modules, key=lambda m: m.path)
     symbols = Symbols(ordered)
     hierarchy = Hierarchy(symbols)
-    return Project(symbols, hierarchy, find_models(hierarchy), sum(m.function_count for m in ordered))
+    models = find_models(hierarchy)
+    schema = find_indexes(hierarchy, models, sorted(migrations, key=lambda m: m.path))
+    return Project(symbols, hierarchy, models, sum(m.function_count for m in ordered), schema)

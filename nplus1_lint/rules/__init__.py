@@ -13,6 +13,7 @@ from nplus1_lint.rules.get_in_loop import GetInLoop
 from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
 from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
+from nplus1_lint.rules.missing_index import MissingIndex
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
@@ -39,6 +40,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     UnusedEagerLoad,
     RepeatedQuery,
     LoopInvariantQuery,
+    MissingIndex,
     AsyncLazyLoad,
     CannotParse,
 )

@@ -21,6 +21,8 @@ class Proof(enum.Enum):
     WASTE: the statements with the mapping as written against the same program with every mapping-level eager
         strategy made ``lazy="select"``; a bad example needs fewer then, a good one does not.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
+    SCAN: the plans that SQLite makes for the statements of ``app.run(session)``; a bad example reads a whole table, and
+        with the index that its finding advises it does not; a good one never does.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     NONE: the example is no program (a file that cannot be parsed).
     """
@@ -28,6 +30,7 @@ class Proof(enum.Enum):
     GROWTH = "growth"
     WASTE = "waste"
     TWICE = "twice"
+    SCAN = "scan"
     MISSING_GREENLET = "missing greenlet"
     NONE = "none"
 
