@@ -88,7 +88,7 @@ def check(
             index = index_files(found.files, found.context, config.jobs or _processors(), progress)
             templates = _templates(index, found, workspace)
         with clock("link"):
-            project = link(index.modules, templates)
+            project = link(index.modules, templates, index.migrations)
         with clock("infer"):
             analysis = infer(project)
         with clock("rules"):
@@ -168,7 +168,7 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
     with _no_collection():
         found = discover(paths, config, workspace, cwd=cwd)
         index = index_files(found.files, found.context, config.jobs or _processors())
-        project = link(index.modules, _templates(index, found, workspace))
+        project = link(index.modules, _templates(index, found, workspace), index.migrations)
         unparsed = [(m.path, m.parse_error) for m in index.modules if m.parse_error]
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
         target = find(project, function, named, located, unread)

@@ -27,6 +27,7 @@ from nplus1_lint.rules import example_models
 from nplus1_lint.rules.base import Example, Proof
 from tests import models_1_4
 from tests.counted_rows import CountingConnection, CountingCursor, stepping
+from tests.plans import advised, plan_of, scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +185,7 @@ class Log:
         outcome: what the program returned.
         rows: how many rows each statement fetched; zeros where the connection does not count them.
         steps: how many steps the virtual machine of SQLite has made; zero where the connection does not count them.
+        plan: the steps by which SQLite runs the statements.
     """
 
     root: Path
@@ -194,6 +196,7 @@ class Log:
     outcome: object = None
     rows: list[int] = field(default_factory=list)
     steps: int = 0
+    plan: list[str] = field(default_factory=list)
 
     def record(self, sql: str, parameters: object = ()) -> None:
         """Add a statement unless it is a savepoint, a pragma or a definition."""
@@ -241,10 +244,11 @@ def counting(engine: Engine, root: Path) -> Iterator[Log]:
     """Record what is sent to *engine* while the block runs."""
     log = Log(root)
 
-    def on_execute(_connection: Any, cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+    def on_execute(connection: Any, cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
         log.record(sql, parameters)
         if isinstance(cursor, CountingCursor):
             cursor.count_in(log.rows)
+        log.plan += plan_of(connection, sql, parameters)
 
     def on_orm_execute(state: ORMExecuteState) -> None:
         if state.is_select and state.lazy_loaded_from is not None and state.loader_strategy_path is not None:
@@ -411,6 +415,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_measure(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
+    elif example.proof is Proof.SCAN:
+        _prove_scan(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
         _prove_missing_greenlet(example, folder, bad=bad)
 
@@ -452,6 +458,18 @@ def _prove_twice(example: Example, folder: Path, *, bad: bool) -> None:
         asked[statement] += 1
         most = max(most, asked[statement])
     assert (most > 1) is bad, f"{example.name}: one statement is sent {most} times with the same parameters"
+
+
+def _prove_scan(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    program = materialise(files, folder / "written")
+    found = scans(run(program, files, LARGE).plan)
+    assert bool(found) is bad, f"{example.name}: {found}"
+    if bad:
+        files["models.py"] += advised(program)
+        mended = run(materialise(files, folder / "indexed"), files, LARGE).plan
+        assert scans(mended) == [], f"{example.name}: {mended}; with the advised index nothing may be scanned"
+        assert any("USING" in step for step in mended)
 
 
 def _prove_missing_greenlet(example: Example, folder: Path, *, bad: bool) -> None:

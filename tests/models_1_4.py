@@ -26,7 +26,7 @@ class Hero(Base):
     id = Column(Integer, primary_key=True)
     name = Column(String(50), nullable=False)
     power = Column(Integer, default=0, nullable=False)
-    team_id = Column(ForeignKey("teams.id"), nullable=False)
+    team_id = Column(ForeignKey("teams.id"), index=True, nullable=False)
     team = relationship("Team", back_populates="heroes")
 
 

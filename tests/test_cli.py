@@ -441,7 +441,7 @@ def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
 def test_the_program_finds_what_it_is_for(tmp_path: Path) -> None:
     (tmp_path / "heroes.py").write_text(LOOP)
     (tmp_path / "broken.py").write_text("def f(:\n")
-    result = program(".", "--format", "concise", cwd=tmp_path)
+    result = program(".", "--format", "concise", "--select", "NP1", cwd=tmp_path)
     lines = result.stdout.decode().splitlines()
     assert [line.split(" ")[:2] for line in lines] == [["broken.py:1:1:", "NP902"], ["heroes.py:17:22:", "NP101"]]
     assert result.returncode == 2

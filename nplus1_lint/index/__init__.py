@@ -33,10 +33,12 @@ class Index:
     Attributes:
         modules: sorted by path; a file that cannot be parsed is among them, with ``parse_error`` set.
         locations: project path to the file's absolute path.
+        migrations: those of Alembic that nobody imports, by path: they tell of indexes.
     """
 
     modules: tuple[ModuleFacts, ...]
     locations: dict[str, str] = field(repr=False)
+    migrations: tuple[ModuleFacts, ...] = ()
 
     def sources(self, path: str) -> str:
         """Return a file's text, decoded as Python would.
@@ -60,7 +62,8 @@ def index_files(
 
     Args:
         files: what is scanned.
-        context: files beside them that are read only when a scanned file imports them, directly or not.
+        context: files beside them that are read only when a scanned file imports them, directly or not, or when
+            they are migrations.
         jobs: worker processes; 1 stays in this process. The result does not depend on it.
         progress: called with a stage's name, how many files are done and how many there are.
 
@@ -78,7 +81,19 @@ def index_files(
         frontier = list(_extract_all([wanted[p] for p in sorted(wanted)], jobs, None))
         modules.update((m.path, m) for m in frontier)
         located.update((c.path, c.absolute) for c in wanted.values())
-    return Index(tuple(modules[p] for p in sorted(modules)), located)
+    aside = [c for c in context if c.path not in modules and _is_migration(c)]
+    migrations = tuple(_extract_all(aside, jobs, None))
+    return Index(tuple(modules[p] for p in sorted(modules)), located, migrations)
+
+
+def _is_migration(file: SourceFile) -> bool:
+    """True for a script of Alembic, by what it defines: the folder is the project's choice."""
+    try:
+        with open(file.absolute, "rb") as handle:
+            source = handle.read()
+    except OSError:
+        return False  # nobody asked for it
+    return b"down_revision" in source and b"def upgrade" in source
 
 
 def _extract_all(files: Sequence[SourceFile], jobs: int, progress: Progress | None) -> Iterable[ModuleFacts]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from nplus1_lint.index.comments import first_line, suppressions_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+_CREATES = re.compile(rb"(?i)\b(?:create\s+(?:unique\s+)?index|drop\s+index|alter\s+table)\b")
 _DEPTH_MESSAGE = "the code is nested too deeply to parse"
 
 
@@ -35,7 +37,8 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
         body = lowering.module(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f.ModuleFacts(path, is_package, EMPTY_BODY, (), 0, _parse_error(error))
-    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions)
+    ddl = _CREATES.search(source) is not None
+    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, ddl=ddl)
 
 
 def _parse_error(error: Exception) -> f.ParseError:

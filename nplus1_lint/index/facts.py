@@ -446,6 +446,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
         is_package: the file is an ``__init__.py``.
         body: the top level as a function.
         function_count: definitions of functions in the file.
+        ddl: its text creates, drops or constrains an index in SQL.
     """
 
     path: str
@@ -454,6 +455,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     suppressions: tuple[Suppression, ...]
     function_count: int
     parse_error: ParseError | None = None
+    ddl: bool = False
 
 
 class ParseError(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -24,6 +24,7 @@ from nplus1_lint.infer.effects import (
     Repeat,
     Requery,
 )
+from nplus1_lint.infer.filters import filtered
 from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.uses import Uses
@@ -163,6 +164,8 @@ class Analysis:
         consumers = Consumers(engine, escapes)
         self.fetched = tuple(consumers.fetched())
         self.counted = tuple(consumers.counted())
+        repeated = frozenset(e.site for r in self.repetitions for e in r.effects)
+        self.filters = tuple(filtered(engine, list(self._entries), repeated))
 
     @cached_property
     def uses(self) -> Uses:

@@ -364,7 +364,7 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
             return sessions.session_method(frame, session, mask, name, arguments, place)
         return (NONE if name in ("remove", "configure", "close", "rollback") else of(session)), mask
     if kind is ColumnRef:
-        return sql.column_method(frame, atom, mask, name, arguments)
+        return sql.column_method(frame, atom, mask, name, arguments, place)
     if kind is RelationRef:
         same = name in ("of_type", "and_")
         return (of(atom) if same else of(Condition("condition", ()))), mask | arguments.mask

@@ -6,6 +6,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.trails import Trail
     from nplus1_lint.infer.values import Criterion, Site, Value
@@ -206,6 +207,44 @@ class Fetch(NamedTuple):
     counts: bool
 
 
+class Lookup(NamedTuple):
+    """A column by which a statement finds, joins or groups rows, where an index of it would help.
+
+    Attributes:
+        model: id of the mapped class.
+        column: the mapped attribute.
+        op: ``Eq``, ``In``, ``Range``, ``Prefix``, ``Join`` (equal to another table's column) or ``Group``.
+        function: id of the function that wrote it.
+        place: the expression.
+        node: what stands there.
+        other: the other side of a join, (model, attribute), where it is known.
+        either: an ``OR`` lets rows in by another column too.
+    """
+
+    model: str
+    column: str
+    op: str
+    function: str
+    place: tuple[int, int, int, int]
+    node: NodeKind
+    other: tuple[str, str] | None = None
+    either: bool = False
+
+
+class Filter(NamedTuple):
+    """A query that finds, joins or groups rows by columns.
+
+    Attributes:
+        site: the executing call.
+        lookups: the columns.
+        counts: it is a COUNT.
+    """
+
+    site: Site
+    lookups: tuple[Lookup, ...]
+    counts: bool
+
+
 class Escape(NamedTuple):
     """Rows of a query went where the analysis cannot follow."""
 
@@ -329,3 +368,4 @@ class Facts(NamedTuple):
     trail: Trail
     fetches: tuple[Fetch, ...]
     held: tuple[str, ...]
+    filters: tuple[Filter, ...] = ()

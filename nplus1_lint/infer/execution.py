@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import fetched, requeries
+from nplus1_lint.infer import fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.effects import Execution, Kind, Query
+from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
@@ -85,6 +85,9 @@ def execute(
         kind = Kind.GET
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     fetched.note(frame, atom, place, kind, query, subject)
+    searched = lookups.of_sources(atom)
+    if searched:
+        frame.filters.append(Filter(frame.site(place), searched, ("aggregate", "count") in atom.entities))
     if rows and method not in ("count", "exists"):
         for name in dict.fromkeys(rows):
             loaders = for_entity(frame.engine.project.hierarchy, atom.loaders, name)
@@ -201,11 +204,11 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
     if name in ("query", "select_entity") or (name not in lib.QUERY_EXECUTES and name != "one_to_many"):
         if name in ("any", "in_", "is_", "between", "asc", "desc") or name == "c":
             return of(Condition("condition", ())), mask | arguments.mask
-        return chain(frame, atom, mask, name, arguments)
+        return chain(frame, atom, mask, name, arguments, place)
     if "subquery" in atom.flags or atom.style not in ("query", "flask-query"):
         if name in ("update", "delete", "all", "first", "one", "scalar", "count", "get"):
             return UNKNOWN, mask
-        return chain(frame, atom, mask, name, arguments)
+        return chain(frame, atom, mask, name, arguments, place)
     outcome = lib.QUERY_EXECUTES[name]
     depends = mask | arguments.mask
     if name in ("get", "get_or_404"):

@@ -15,6 +15,7 @@ from nplus1_lint.infer.effects import (
     Execution,
     Facts,
     Fetch,
+    Filter,
     Kind,
     Loop,
     Misread,
@@ -118,6 +119,8 @@ class Frame(abc.ABC):
         self.fetches: list[Fetch] = []
         self.held: dict[str, None] = {}
         self.escapes: list[Escape] = []
+        self.filters: list[Filter] = []
+        self.derived: set[Place] = set()  # calls that make another expression of a column
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
         self.requeries: list[Requery] = []
@@ -439,4 +442,5 @@ class Frame(abc.ABC):
             self.tracker.trail(),
             tuple(dict.fromkeys(self.fetches)),
             tuple(self.held),
+            tuple(dict.fromkeys(self.filters)),
         )

@@ -246,7 +246,7 @@ class Engine(Globals):
         """Run a function for each outcome of its flags; the context that leaves them open stands for all of them."""
         summary = flags.together([self.summary(definition, values, key[2], depth, None) for values in runs])
         keys: tuple[Key, ...] = tuple((definition.id, values, key[2]) for values in runs)
-        self.facts[key] = Facts("", (), (), (), (), (), (), (), keys, Tracker().trail(), (), ())
+        self.facts[key] = Facts("", (), (), (), (), (), (), (), keys, Tracker().trail(), (), (), ())
         if not any(one in self._running for one in keys):
             self._summaries[key] = summary
         return summary

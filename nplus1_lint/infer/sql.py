@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import requeries
+from nplus1_lint.infer import lookups, requeries
 from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
@@ -90,21 +90,23 @@ def statement(frame: Frame, style: str, arguments: Arguments, is_async: bool = F
     # `select(exists().where(…))` asks what the inner statement asks.
     inner = [s for value in values for s in value.only(Statement) if s.style == "exists"]
     criteria = tuple(c for s in inner for c in s.criteria)
-    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, criteria, frozenset(), is_async)
+    asked = tuple(lookup for s in inner for lookup in s.lookups)
+    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, criteria, frozenset(), is_async, asked)
     return of(made), arguments.mask
 
 
-def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Arguments) -> Val:
+def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
     """Apply a method that returns a further statement."""
     mask |= arguments.mask
-    changed = atom
+    changed = lookups.chained(frame, atom, name, arguments, place)
     if name in ("filter", "where", "having", "join", "outerjoin"):
         criteria = [c for value, _ in arguments.positional for a in value.only(Condition) for c in a.criteria]
         asked = [s for value, _ in arguments.positional for s in value.only(Statement) if s.style == "exists"]
         if asked and atom.entities == (("column", ""),):
             # `query(literal(True)).filter(….exists())` asks what the inner query asks.
             criteria += [c for inner in asked for c in inner.criteria]
-            changed = changed._replace(entities=(("aggregate", "exists"),))
+            inside = tuple(lookup for inner in asked for lookup in inner.lookups)
+            changed = changed._replace(lookups=(*changed.lookups, *inside), entities=(("aggregate", "exists"),))
         changed = changed._replace(criteria=(*atom.criteria, *criteria)[:12])
     elif name == "filter_by":
         changed = changed._replace(criteria=(*atom.criteria, *_filter_by(frame, atom, arguments))[:12])
@@ -178,7 +180,7 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
     model = next((name for kind, name in atom.entities if kind == "row"), "")
     if not model and atom.entities and atom.entities[0][0] == "column":
         model = atom.entities[0][1].rpartition(".")[0]
-    model = model or source_of(atom)
+    model = lookups.last_join(atom) or model or source_of(atom)
     criteria = []
     exprs = dict(arguments.keyword_exprs)
     for name, (_, mask) in arguments.keywords.items():
@@ -214,21 +216,23 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                         Criterion(parent.model, parent.relationship, "Parent", None, frame.function.id, False)
                     )
     is_sql = any(type(a) in (ColumnRef, RelationRef, Aggregate, Condition) for (v, _), _, _ in sides for a in v.atoms)
-    return of(Condition("condition", tuple(criteria))) if is_sql else None
+    return of(Condition("condition", tuple(criteria), lookups.compared(frame, expr, left, rights))) if is_sql else None
 
 
-def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments: Arguments) -> Val:
+def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments: Arguments, call: Place) -> Val:
     """Apply a method of a column: ``in_`` and its kind give conditions, the rest the column again."""
     mask |= arguments.mask
     operator = lib.COLUMN_OPERATORS.get(name)
     if operator is None:
+        if name not in ("label", "desc", "asc"):
+            frame.derived.add(call)
         return of(atom), mask
     expr = arguments.exprs[0] if arguments.exprs else None
     place = place_of(expr)
     if place is not None:
         frame.criterion_masks[place] = arguments.mask
     criterion = Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(expr))
-    return of(Condition("condition", (criterion,))), mask
+    return of(Condition("condition", (criterion,), lookups.asked(frame, atom, name, arguments, call))), mask
 
 
 def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> Val | None:
@@ -248,7 +252,8 @@ def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> V
             for a in v.only(Condition)
             for c in a.criteria
         ]
-        return of(Condition("condition", tuple(criteria)[:12])), mask
+        parts = tuple(value for value, _ in arguments.positional)
+        return of(Condition("condition", tuple(criteria)[:12], lookups.combined(parts, last))), mask
     if last in ("aliased", "with_polymorphic"):
         return (arguments.positional[0][0] if arguments.positional else UNKNOWN), mask
     if last == "object_session":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Lookup
     from nplus1_lint.infer.loaders import Loaders
 
 MAX_ATOMS: Final = 6
@@ -130,9 +131,11 @@ class Statement(NamedTuple):
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
             ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`),
-            ``from:CLASS`` (``select_from``), ``unique-order`` (the order may well be total), ``yield_per``.
+            ``from:CLASS`` (``select_from``), ``last:CLASS`` (the last join's target), ``with:CLASS`` (any join's
+            target), ``unique-order`` (the order may well be total), ``yield_per``.
         is_async: known only for a query bound to its session.
         loaders: the loader options one by one.
+        lookups: by which columns it finds its rows, as far as an index could help.
     """
 
     tag: str
@@ -143,13 +146,15 @@ class Statement(NamedTuple):
     flags: frozenset[str]
     is_async: bool
     loaders: Loaders = ()
+    lookups: tuple[Lookup, ...] = ()
 
 
 class Condition(NamedTuple):
-    """A boolean SQL expression."""
+    """A boolean SQL expression; *lookups* as in `Statement`."""
 
     tag: str
     criteria: tuple[Criterion, ...]
+    lookups: tuple[Lookup, ...] = ()
 
 
 class ColumnRef(NamedTuple):

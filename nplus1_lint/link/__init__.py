@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.link.hierarchy import Hierarchy
+from nplus1_lint.link.indexes import Schema, find_indexes
 from nplus1_lint.link.models import Model, find_models
 from nplus1_lint.link.symbols import Symbols
 from nplus1_lint.link.templates import Templates
@@ -27,6 +28,7 @@ class Project:
         models: mapped classes by id.
         function_count: definitions of functions in all files.
         templates: Jinja templates, parsed on demand.
+        schema: tables with their indexes.
     """
 
     symbols: Symbols
@@ -34,14 +36,20 @@ class Project:
     models: dict[str, Model]
     function_count: int
     templates: Templates
+    schema: Schema
 
 
-def link(modules: Sequence[ModuleFacts], templates: Sequence[TemplateFile] = ()) -> Project:
+def link(
+    modules: Sequence[ModuleFacts],
+    templates: Sequence[TemplateFile] = (),
+    migrations: Sequence[ModuleFacts] = (),
+) -> Project:
     """Tie the modules of a project together.
 
     Args:
         modules: facts in any order; those with a parse error are left out.
         templates: the files that may be templates.
+        migrations: Alembic's migrations beside them; only what they do to indexes is read.
 
     Returns:
         The project; it does not depend on the order of *modules*.
@@ -50,4 +58,6 @@ def link(modules: Sequence[ModuleFacts], templates: Sequence[TemplateFile] = ())
     symbols = Symbols(ordered)
     hierarchy = Hierarchy(symbols)
     count = sum(m.function_count for m in ordered)
-    return Project(symbols, hierarchy, find_models(hierarchy), count, Templates(templates))
+    models = find_models(hierarchy)
+    schema = find_indexes(hierarchy, models, sorted(migrations, key=lambda m: m.path))
+    return Project(symbols, hierarchy, models, count, Templates(templates), schema)

@@ -9,12 +9,14 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from nplus1_lint.link.hierarchy import Class, Hierarchy
 
 
 COLUMN_CALLS = frozenset({"Column", "mapped_column", "column_property", "deferred", "synonym", "composite"})
+PRIMARY_KEY = "the primary key"
+CONSTRAINTS = frozenset({"Index", "UniqueConstraint", "PrimaryKeyConstraint", "ExcludeConstraint"})
 COLLECTIONS = frozenset(
     {"list", "List", "set", "Set", "Sequence", "Collection", "Iterable", "DynamicMapped", "WriteOnlyMapped",
      "AppenderQuery", "MutableSequence", "InstrumentedList", "FrozenSet", "frozenset"}
@@ -191,6 +193,45 @@ def table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[
         partial = any(key.endswith("_where") for key in keywords(item))  # unique among some rows only
         if kind != "Index" or (truth(keywords(item).get("unique")) and not partial):
             unique.append(frozenset(columns))
+
+
+def table_parts(items: Iterable[f.Expr], table: str) -> Iterator[tuple[tuple[str, ...], str, int]]:
+    """Read the arguments of ``Table(…)`` or ``op.create_table(…)``.
+
+    Args:
+        items: columns and constraints.
+        table: the table's name.
+
+    Yields:
+        Columns (an empty string for what is no plain column), name and line of each index, key and unique constraint.
+    """
+    primary: list[str] = []
+    line = 0
+    for item in items:
+        kind = call_name(item)
+        if not isinstance(item, f.Call):
+            continue
+        line = line or item.pos[0]
+        if kind == "Column" and item.args:
+            column = text(item.args[0]) or ""
+            options = keywords(item)
+            if truth(options.get("primary_key")):
+                primary.append(column)
+            if truth(options.get("index")) or truth(options.get("unique")):
+                yield (column,), f"ix_{table}_{column}", item.pos[0]
+        elif kind in CONSTRAINTS:
+            given = item.args[1:] if kind == "Index" else item.args
+            columns = tuple(text(argument) or "" for argument in given)
+            name = text(item.args[0]) if kind == "Index" and item.args else text(keywords(item).get("name"))
+            if columns:
+                yield columns, name or "", item.pos[0]
+    if primary:
+        yield tuple(primary), PRIMARY_KEY, line
+
+
+def conditions(call: f.Call) -> Iterator[f.Expr]:
+    """Yield the conditions of a partial index: ``postgresql_where=``, ``sqlite_where=`` and their kind."""
+    return (value for key, value in call.keywords if key is not None and key.endswith("_where"))
 
 
 def text(value: f.Expr | None) -> str | None:

@@ -21,6 +21,7 @@ from nplus1_lint.rules.len_of_all import LenOfAll
 from nplus1_lint.rules.len_of_relationship import LenOfRelationship
 from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
+from nplus1_lint.rules.missing_index import MissingIndex
 from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.redundant_requery import RedundantRequery
@@ -59,6 +60,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     FilterInPython,
     RepeatedQuery,
     LoopInvariantQuery,
+    MissingIndex,
     AsyncLazyLoad,
     CannotParse,
 )

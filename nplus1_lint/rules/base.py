@@ -27,6 +27,8 @@ class Proof(enum.Enum):
     EXPLOSION: the rows that the first statement fetches against the same program with joined loading made select-in
         loading; a bad example fetches more, a good one does not.
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
+    SCAN: the plans that SQLite makes for the statements of ``app.run(session)``; a bad example reads a whole table, and
+        with the index that its finding advises it does not; a good one never does.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     ROWS: the rows that the program fetches at two sizes; for a bad example they grow, for a good one they do not.
     STEPS: the steps of SQLite's virtual machine at two sizes, which grow likewise.
@@ -39,6 +41,7 @@ class Proof(enum.Enum):
     RESULT = "result"
     EXPLOSION = "explosion"
     TWICE = "twice"
+    SCAN = "scan"
     MISSING_GREENLET = "missing greenlet"
     ROWS = "rows"
     STEPS = "steps"

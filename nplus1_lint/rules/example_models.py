@@ -25,7 +25,7 @@ class Hero(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50))
     power: Mapped[int] = mapped_column(default=0)
-    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
     team: Mapped["Team"] = relationship(back_populates="heroes")
 
 
