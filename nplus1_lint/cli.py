@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
     from nplus1_lint.pipeline import Outcome
+    from nplus1_lint.report import View
     from nplus1_lint.rules.base import Example
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -197,6 +198,46 @@ def trace(
 
 
 @main.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--format", "format_name", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+@click.option("--output", "-o", metavar="FILE", help="Write the matrix to FILE instead of standard output.")
+@click.option("--jobs", "-j", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for one per processor.")
+@click.option("--config", "config_file", metavar="FILE", help="Read [tool.nplus1-lint] from this TOML file.")
+def loads(
+    paths: tuple[str, ...], format_name: str, output: str | None, jobs: int | None, config_file: str | None
+) -> None:
+    """Show which relationships the mapping loads for which router, who reads them, and the cheapest change.
+
+    PATHS are read as `check` reads them; without any, the working directory. Given a file, it shows the relationships
+    that the file declares or its queries load, with every router that loads them. Exit code 0: shown; 2: wrong usage,
+    broken configuration, or a file that could not be read or parsed.
+    """
+    from nplus1_lint import pipeline
+    from nplus1_lint.config import load
+    from nplus1_lint.report import loads_writer
+
+    cwd = os.getcwd()
+    paths = paths or (".",)
+    settings = load(paths, cwd=cwd, codes=pipeline.rule_codes(), config_file=config_file)
+    config = settings.config if jobs is None else replace(settings.config, jobs=jobs)
+    bar = _LateBar() if sys.stderr.isatty() else None
+    try:
+        outcome = pipeline.loads(paths, config, settings.workspace, cwd=cwd, progress=bar)
+    finally:
+        if bar:
+            bar.close()
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for missing in outcome.errors:
+        click.echo(f"error: {missing.path}:{missing.line}: {missing.message}", err=True)
+    _emit(loads_writer(format_name)(outcome.matrix, _view(output)), output)
+    if outcome.errors:
+        sys.exit(2)
+
+
+@main.command()
 @click.argument("code")
 def explain(code: str) -> None:
     """Explain a rule: what it finds, why, when it keeps quiet, with examples."""
@@ -252,16 +293,21 @@ def _split(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _written(outcome: Outcome, format_name: str, output: str | None) -> str:
-    from nplus1_lint.report import View, writer
+    from nplus1_lint.report import writer
+
+    return writer(format_name)(outcome.report, replace(_view(output), hidden_low=outcome.hidden_low))
+
+
+def _view(output: str | None) -> View:
+    """Look at where the text goes: a terminal has colours and a width of its own."""
+    from nplus1_lint.report import View
 
     terminal = output is None and sys.stdout.isatty()
     colour = bool(os.environ.get("FORCE_COLOR")) or terminal
-    view = View(
+    return View(
         colour=colour and output is None and "NO_COLOR" not in os.environ,
         width=_terminal_width() if terminal else _WIDTH,
-        hidden_low=outcome.hidden_low,
     )
-    return writer(format_name)(outcome.report, view)
 
 
 def _terminal_width() -> int:

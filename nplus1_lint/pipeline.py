@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nplus1_lint.discover import Discovery, TemplateFile
     from nplus1_lint.findings import Finding, ScanError, Suspect
     from nplus1_lint.index import Index
+    from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -177,6 +178,67 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
     errors = [*found.errors, *(error.scan_error(path) for path, error in unparsed)]
     seen = (replace(error, path=named(error.path)) for error in errors)
     return TraceOutcome(told, tuple(sorted(seen, key=lambda e: (e.path, e.line, e.message))), found.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadsOutcome:
+    """A matrix of eager loads and what was wrong on the way to it.
+
+    Attributes:
+        matrix: relationships by routers.
+        errors: files that could not be read or parsed, so that the matrix knows nothing of them.
+        warnings: sentences about paths that hold nothing to read.
+    """
+
+    matrix: LoadMatrix
+    errors: tuple[ScanError, ...]
+    warnings: tuple[str, ...]
+
+
+def loads(
+    paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, progress: Progress | None = None
+) -> LoadsOutcome:
+    """Say what each router loads by the mapping's own strategies, and whether it reads it.
+
+    Args:
+        paths: files and folders, absolute or relative to *cwd*; which relationships they ask about, `loads.tabulate`
+            says.
+        config: the exclusions.
+        workspace: the project around the paths.
+        cwd: the absolute working directory; the paths of the matrix are relative to it.
+        progress: as for `check`.
+
+    Returns:
+        The matrix; the order of *paths* and the number of jobs change nothing in it.
+
+    Raises:
+        ConfigError: A pattern of the exclusions is invalid.
+    """
+    from nplus1_lint.index import index_files
+    from nplus1_lint.infer import infer
+    from nplus1_lint.link import link
+    from nplus1_lint.loads import tabulate
+
+    def named(path: str) -> str:
+        return relative(os.path.normpath(os.path.join(workspace.root, path)), cwd)
+
+    clock = _Clock(progress)
+    with _no_collection():
+        with clock("discover"):
+            found = discover(paths, config, workspace, cwd=cwd)
+        reported = frozenset(file.path for file in found.files if file.reported)
+        with clock("index"):
+            index = index_files(found.files, found.context, config.jobs or _processors(), progress)
+            templates = _templates(index, found, workspace)
+        with clock("link"):
+            project = link(index.modules, templates)
+        with clock("infer"):
+            analysis = infer(project)
+        with clock("loads"):
+            matrix = tabulate(analysis, reported, named)
+    unparsed = [m.parse_error.scan_error(m.path) for m in index.modules if m.parse_error and m.path in reported]
+    seen = (replace(error, path=named(error.path)) for error in (*found.errors, *unparsed))
+    return LoadsOutcome(matrix, tuple(sorted(seen, key=lambda e: (e.path, e.line, e.message))), found.warnings)
 
 
 def _asked_for(suspects: Iterable[Suspect], reported: Collection[str], codes: Collection[str]) -> tuple[Suspect, ...]:

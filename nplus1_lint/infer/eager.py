@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.infer.loading import Declaration, cascade, declaration_of, follow
 
@@ -13,20 +13,45 @@ if TYPE_CHECKING:
     from nplus1_lint.link.models import Model, Relationship
 
 
-@dataclass(slots=True)
-class Load:
-    """A relationship as one router loads it by the mapping's own strategy.
+class Loading(NamedTuple):
+    """A query that loads a relationship on one way.
 
     Attributes:
-        executions: each query that loads it, with the path from its entity.
-        read: the queries whose rows are read for it.
-        escaped: the queries whose rows escape.
+        execution: the query.
+        model: id of the class that it asks for.
+        path: relationships from there to the one loaded, itself included.
+        read: its rows are read for it.
+        escaped: the rows that carry it escape.
     """
 
+    execution: Execution
+    model: str
+    path: tuple[str, ...]
+    read: bool
+    escaped: bool
+
+
+@dataclass(slots=True)
+class Load:
+    """A relationship as one router loads it by the mapping's own strategy; a query on two ways counts twice."""
+
     relationship: Relationship
-    executions: list[tuple[Execution, tuple[str, ...]]] = field(default_factory=list)
-    read: list[Execution] = field(default_factory=list)
-    escaped: list[Execution] = field(default_factory=list)
+    loadings: list[Loading] = field(default_factory=list)
+
+    @property
+    def executions(self) -> list[tuple[Execution, tuple[str, ...]]]:
+        """Each query that loads it, with the path from its entity."""
+        return [(loading.execution, loading.path) for loading in self.loadings]
+
+    @property
+    def read(self) -> list[Execution]:
+        """The queries whose rows are read for it."""
+        return [loading.execution for loading in self.loadings if loading.read]
+
+    @property
+    def escaped(self) -> list[Execution]:
+        """The queries whose rows escape."""
+        return [loading.execution for loading in self.loadings if loading.escaped]
 
 
 def eager_loads(models: dict[str, Model], reach: Reach) -> list[Load]:
@@ -49,9 +74,6 @@ def eager_loads(models: dict[str, Model], reach: Reach) -> list[Load]:
                 if (execution.site, path) in deleted and (execution.site, path) not in reads:
                     continue  # the cascade needs what this query loads, and says nothing of the others
                 load = loads.setdefault(declaration_of(relationship), Load(relationship))
-                load.executions.append((execution, path))
-                if (execution.site, path) in reads:
-                    load.read.append(execution)
-                if any((execution.site, path[:length]) in escapes for length in range(len(path))):
-                    load.escaped.append(execution)
+                escaped = any((execution.site, path[:length]) in escapes for length in range(len(path)))
+                load.loadings.append(Loading(execution, model, path, (execution.site, path) in reads, escaped))
     return list(loads.values())

@@ -176,12 +176,14 @@ class Execution(NamedTuple):
         models: ids of the loaded classes.
         loads: loader options.
         loaders: the same one by one.
+        takes_options: a loader option can be given there; not so where rows are reloaded, or loaded by a read.
     """
 
     site: Site
     models: tuple[str, ...]
     loads: frozenset[str]
     loaders: Loaders = ()
+    takes_options: bool = True
 
 
 class Escape(NamedTuple):

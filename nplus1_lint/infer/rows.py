@@ -130,7 +130,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             deps = 0 if _few(frame, atom, rel) else mask
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
         # The rows come from a query of their own, with the target's mapping-level strategies.
-        frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS))
+        frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS, takes_options=False))
         origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded is not None else None
     if below is not None and loaded is False:

@@ -175,7 +175,7 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         return UNKNOWN, deps
     partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
     if not partial:
-        frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS))
+        frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS, takes_options=name == "merge"))
     if name == "refresh":
         for expr in arguments.exprs[:1]:
             origin = None if partial else Origin(frame.site(place), ())

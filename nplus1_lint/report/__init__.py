@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final, cast
 from nplus1_lint.findings import Report
 
 if TYPE_CHECKING:
+    from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
 
 # name of the format -> module with `write`; a module is imported when its format is asked for
 FORMATS: Final = {"text": "terminal", "concise": "concise", "json": "json_v1"}
 TRACE_FORMATS: Final = {"text": "trace_text", "json": "trace_json"}
+LOADS_FORMATS: Final = {"text": "loads_text", "json": "loads_json", "markdown": "loads_markdown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,15 @@ def trace_writer(name: str) -> Callable[[Trace], str]:
         A function from a trace to the whole text, which ends with a newline.
     """
     return cast("Callable[[Trace], str]", import_module(f"nplus1_lint.report.{TRACE_FORMATS[name]}").write)
+
+
+def loads_writer(name: str) -> Callable[[LoadMatrix, View], str]:
+    """Return the function that writes a matrix of eager loads in a format.
+
+    Args:
+        name: one of ``LOADS_FORMATS``.
+
+    Returns:
+        A function from a matrix and a view to the whole text, which ends with a newline.
+    """
+    return cast("Callable[[LoadMatrix, View], str]", import_module(f"nplus1_lint.report.{LOADS_FORMATS[name]}").write)
