@@ -47,7 +47,7 @@ class Cost:
 
     Attributes:
         statements: statements, whatever the number of rows (``selectin`` sends one per 500 rows).
-        per_row: statements for each row, of ``lazy="immediate"`` and of what is loaded below it.
+        per_row: statements for each row, of ``lazy="immediate"`` and of ``"subquery"`` below it.
         joins: tables that are joined to statements which run in any case.
     """
 

@@ -54,6 +54,16 @@ def test_the_quoted_traces_are_real() -> None:
         assert quoted == printed.splitlines()
 
 
+def test_the_quoted_matrix_is_real() -> None:
+    (block,) = [block for block in blocks() if block.startswith("$ nplus1-lint loads ")]
+    first, quoted, printed = printed_by(block, 0)
+    rest = printed
+    for part in "\n".join([*quoted, ""]).split(f"{ELLIPSIS}\n"):
+        _, found, rest = rest.partition(part)
+        assert found, f"README.md quotes what {first!r} does not print (any more):\n{part}"
+    assert (printed.startswith(quoted[0]), rest) == (True, "")
+
+
 def test_the_rules_are_all_listed() -> None:
     assert rows("Rules") == [[rule.code, rule.name, str(rule.severity), rule.summary] for rule in RULES]
 

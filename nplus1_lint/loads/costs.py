@@ -16,19 +16,23 @@ if TYPE_CHECKING:
 def cost_of(models: dict[str, Model], model: str, path: tuple[str, ...]) -> Cost:
     """Return what the last relationship of a path adds to a query, without what its rows load in turn.
 
-    Source: SQLAlchemy, "Relationship Loading Techniques"; ``immediate`` asks for each parent by itself, and what is
-    loaded below it comes with each of these statements.
+    ``immediate`` asks for each parent by itself; ``subquery`` below it runs with each of these statements, ``selectin``
+    once for the rows of all. Measured with SQLAlchemy 2.0; `tests/test_loads.py` repeats it.
 
     Args:
         models: all mapped classes.
         model: id of the class that the query asks for.
-        path: relationships from there, loaded by the mapping.
+        path: relationships from there, the last of them loaded by the mapping.
     """
-    steps = [follow(models, model, path[: length + 1]) for length in range(len(path))]
-    strategies = [step.lazy for step in steps if step is not None]
-    if strategies[-1] == "joined":
+    repeated = False
+    strategy = ""
+    for length in range(1, len(path) + 1):
+        repeated = strategy == "immediate" or (repeated and strategy != "selectin")
+        step = follow(models, model, path[:length])
+        strategy = step.lazy if step is not None else ""
+    if strategy == "joined":
         return Cost(joins=1)
-    return Cost(per_row=1) if "immediate" in strategies else Cost(statements=1)
+    return Cost(per_row=1) if strategy == "immediate" or (repeated and strategy == "subquery") else Cost(statements=1)
 
 
 def total(costs: Iterable[Cost]) -> Cost:

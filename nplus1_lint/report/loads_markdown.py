@@ -56,7 +56,7 @@ def _group(matrix: LoadMatrix, rows: Sequence[RelationshipLoads]) -> Iterator[st
         yield ""
         lazy = _code(f'lazy="{row.lazy}"')
         yield f"**{_prose(row.label)}** (line {row.line}, {lazy}):"
-        yield f"{adds(row.adds)} per query; {read_by(row)}. Cheapest change: {_prose(row.change.title)}."
+        yield f"adds {adds(row.adds)} to a query; {read_by(row)}. Cheapest change: {_prose(row.change.title)}."
         for number, step in enumerate((*row.change.options, *row.change.without_options)):
             if not number:
                 yield ""

@@ -104,8 +104,8 @@ class _Page:
     def change(self, row: RelationshipLoads) -> None:
         """Print a relationship with its cheapest change."""
         place = (f"{row.path}:{row.line}: ".translate(_CONTROLS), "bold")
-        self.line(Text.assemble(place, (row.label, "bold"), f' lazy="{row.lazy}"'))
-        self.line(_clean(f"  {adds(row.adds)} per query; {read_by(row)}"))
+        self.line(Text.assemble(place, (row.label.translate(_CONTROLS), "bold"), f' lazy="{row.lazy}"'))
+        self.line(_clean(f"  adds {adds(row.adds)} to a query; {read_by(row)}"))
         self.line(Text.assemble(("  change: ", "bold green"), _clean(row.change.title)))
         for step in _steps(row):
             self.line(Text.assemble(("  --> ", "blue"), _clean(f"{step.path}:{step.line} "), _clean(step.message)))

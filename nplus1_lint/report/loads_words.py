@@ -41,21 +41,19 @@ def adds(cost: Cost) -> str:
     """Write what a relationship adds to a query."""
     parts = []
     if cost.statements:
-        parts.append(f"{plural(cost.statements, 'statement')} more")
+        parts.append(f"{plural(cost.statements, 'statement')}")
     if cost.per_row:
-        parts.append(f"{plural(cost.per_row, 'statement')} per row more")
+        parts.append(f"{plural(cost.per_row, 'statement')} per row")
     if cost.joins:
-        parts.append(f"{plural(cost.joins, 'join')} more")
+        parts.append(f"{plural(cost.joins, 'join')}")
     return " and ".join(parts)
 
 
 def read_by(row: RelationshipLoads) -> str:
-    """Write how many routers read it, of those that load it."""
+    """Write how many routers read it, of those that load it; modules that no route reaches count as routers."""
     maybe = row.count(Use.MAYBE)
     unsure = f", perhaps by {maybe} more" if maybe else ""
-    return (
-        f"read by {row.count(Use.READ)} of {plural(len(row.cells), 'router')} that {_load(len(row.cells))} it{unsure}"
-    )
+    return f"read by {row.count(Use.READ)} of {len(row.cells)} that {_load(len(row.cells))} it{unsure}"
 
 
 def spread(router: Router) -> str:
