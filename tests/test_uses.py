@@ -270,3 +270,62 @@ def test_a_foreign_key_with_a_schema_is_many_to_one(tmp_path: Path, monkeypatch:
         return [team.city.mayor.id for team in session.scalars(query)]
     """
     assert not found(tmp_path, monkeypatch, models=models, app="import models\n" + dedent(app))
+
+
+def test_a_foreign_key_that_names_an_attribute_is_many_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = """
+    from sqlalchemy import Column, ForeignKey, Integer
+    from sqlalchemy.orm import declarative_base, relationship
+
+    Base = declarative_base()
+
+    class City(Base):
+        __tablename__ = "cities"
+        id = Column(Integer, primary_key=True)
+        capital_of = Column(ForeignKey("teams.id"))
+        mayor = relationship("Hero")
+        mayor_id = Column(ForeignKey("heroes.id"))
+
+    class Team(Base):
+        __tablename__ = "teams"
+        id = Column(Integer, primary_key=True)
+        city_id = Column(ForeignKey(City.id))
+        city = relationship(City, foreign_keys=[city_id])
+
+    class Hero(Base):
+        __tablename__ = "heroes"
+        id = Column(Integer, primary_key=True)
+    """
+    app = """
+    def mayors(session: Session):
+        query = select(Team).options(joinedload(Team.city).joinedload(models.City.mayor))
+        return [team.city.mayor.id for team in session.scalars(query)]
+    """
+    assert not found(tmp_path, monkeypatch, models=models, app="import models\n" + dedent(app))
+
+
+def test_templates_read_rows_that_objects_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "templates").mkdir()
+    page = tmp_path / "templates" / "page.html"
+    app = """
+    from dataclasses import dataclass
+    from flask import render_template
+
+    @dataclass
+    class Info:
+        team: Team
+
+    def infos(session: Session):
+        teams = session.scalars(select(Team).options(selectinload(Team.heroes))).all()
+        return [Info(team) for team in teams if team.slug]
+
+    def page(session: Session):
+        return render_template("page.html", infos=infos(session))
+    """
+    page.write_text("{% for info in infos %}{{ info.team.heroes | length }}{% endfor %}", encoding="utf-8")
+    assert not found(tmp_path, monkeypatch, app=app)
+    page.write_text("{% for info in infos %}{{ info.team.slug }}{% endfor %}", encoding="utf-8")
+    (one,) = found(tmp_path, monkeypatch, app=app)
+    assert one.confidence is Confidence.MEDIUM
+    page.write_text("{% if broken %} {{ heroes }}", encoding="utf-8")
+    assert not found(tmp_path, monkeypatch, app=app), "what cannot be parsed may read by any name that stands in it"

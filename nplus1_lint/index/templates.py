@@ -97,6 +97,9 @@ def _tail(expr: f.Expr) -> str:
     return ""
 
 
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+
+
 class TemplateReader:
     """Facts of templates on demand: only those are parsed that are rendered with rows.
 
@@ -129,6 +132,17 @@ class TemplateReader:
             return (_MISSING,)
         total = f"{len(self._facts) - len(failed)} of {len(self._locations)} files in template folders read"
         return (total, *(f"{path} is left out: {error}" for path, error in failed))
+
+    def words(self) -> frozenset[str]:
+        """Return every name that stands in any of the files, markup included; files that cannot be read have none."""
+        found: set[str] = set()
+        for location in self._locations.values():
+            try:
+                with open(location, "rb") as handle:
+                    found.update(word.decode() for word in _WORD.findall(handle.read(_LIMIT)))
+            except OSError:
+                continue  # `notes` says so when it is rendered
+        return frozenset(found)
 
     def _read(self, path: str) -> TemplateFacts:
         if self._parse is None:

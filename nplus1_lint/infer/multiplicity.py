@@ -26,6 +26,7 @@ def is_collection(project: Project, relationship: Relationship) -> bool:
     if relationship.secondary is not None:
         return True
     target = project.models.get(relationship.target or "")
-    tables = {project.models[c.id].table for c in project.hierarchy.mro(relationship.owner) if c.id in project.models}
+    family = [project.models[c.id] for c in project.hierarchy.mro(relationship.owner) if c.id in project.models]
+    tables = {name for model in family for name in (model.table, model.name)}
     keys = [column.foreign_key for column in target.columns.values()] if target is not None else []
     return any(key is not None and key.rpartition(".")[0].rpartition(".")[2] in tables for key in keys)

@@ -17,6 +17,7 @@ from nplus1_lint.infer.values import (
     Const,
     External,
     Function,
+    Instance,
     Many,
     Mapping,
     Statement,
@@ -177,7 +178,8 @@ def gives_rows(value: Value, depth: int = _DEPTH) -> bool:
         if kind is Statement or rows.rows_in(of(atom), 1) or (inner is not None and gives_rows(inner, depth - 1)):
             return True
         held = atom.items if kind is Tuple else [v for _, v in atom.captured] if kind is Function else ()
-        if any(gives_rows(item, depth - 1) for item in held):
+        fields = [v for _, v in atom.fields] if kind is Instance else ()
+        if any(gives_rows(item, depth - 1) for item in (*held, *fields)):
             return True
     return False
 

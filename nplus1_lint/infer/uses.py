@@ -213,7 +213,7 @@ class Uses:
             names |= found
 
     def _written_names(self) -> frozenset[str]:
-        """Names by which a relationship may be read unseen: fields of classes that are not mapped, and strings."""
+        """Names by which a relationship may be read unseen: fields of schemas and the like, strings, templates."""
         if self._written is None:
             hierarchy = self._engine.project.hierarchy
             classes = [c for c in hierarchy.classes.values() if c.id not in self._models]
@@ -223,7 +223,8 @@ class Uses:
                     fields |= _mentioned_by_lambdas(expr)
             bodies = [function.facts.body for function in hierarchy.functions.values()]
             bodies += [module.facts.body.body for module in self._engine.project.symbols.modules.values()]
-            self._written = frozenset(fields.union(*map(_strings, bodies)))
+            words = self._engine.project.templates.words()
+            self._written = frozenset(fields.union(words, *map(_strings, bodies)))
         return self._written
 
 

@@ -341,8 +341,9 @@ class _Reader:
         return next((t for t in (self._target(cls, p) for p in reversed(parts)) if t), None)
 
     def _tables(self, models: dict[str, Model], class_id: str) -> set[str | None]:
-        """The tables of a class and of those that it inherits from."""
-        return {models[cls.id].table for cls in self._hierarchy.mro(class_id) if cls.id in models}
+        """What foreign keys call a class and those that it inherits from: their tables, or themselves."""
+        family = [models[cls.id] for cls in self._hierarchy.mro(class_id) if cls.id in models]
+        return {name for model in family for name in (model.table, model.name)}
 
     def _uselist(
         self,

@@ -67,6 +67,10 @@ class Templates:
         """Return what the template at a project path says, parsed when it is first asked for."""
         return self._reader.facts(path)
 
+    def words(self) -> frozenset[str]:
+        """Return every name that stands in any file."""
+        return self._reader.words()
+
     def notes(self) -> tuple[str, ...]:
         """Return sentences on what has been read and what could not be."""
         return self._reader.notes()
