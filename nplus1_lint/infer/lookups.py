@@ -1,6 +1,6 @@
 """By which columns a statement finds its rows: the places where an index would help.
 
-What no index serves is left out: ``!=``, ``IS NULL``, ``LIKE '%x%'``, functions of a column, and an ``OR`` with any such
+What no index serves is left out: ``!=``, ``IS NULL``, ``LIKE '%x%'``, functions of a column, and an ``OR`` with such a
 part.
 """
 
