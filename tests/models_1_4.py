@@ -24,7 +24,7 @@ class Team(Base):
 class Hero(Base):
     __tablename__ = "heroes"
     id = Column(Integer, primary_key=True)
-    name = Column(String(50), nullable=False)
+    name = Column(String(50), index=True, nullable=False)
     power = Column(Integer, default=0, nullable=False)
     team_id = Column(ForeignKey("teams.id"), index=True, nullable=False)
     team = relationship("Team", back_populates="heroes")

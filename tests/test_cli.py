@@ -421,7 +421,7 @@ class Base(DeclarativeBase):
 class Hero(Base):
     __tablename__ = "heroes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    team: Mapped[int]
+    team: Mapped[int] = mapped_column(index=True)
 
 
 def sizes(session: Session, teams: list[int]) -> list[int]:

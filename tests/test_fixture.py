@@ -6,6 +6,7 @@ import ast
 import concurrent.futures
 import contextlib
 import importlib
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ from tests.executed import (
     importable,
     made_lazy,
 )
+from tests.plans import advised, scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -285,6 +287,17 @@ def test_a_router_wastes_exactly_what_is_announced(
     wasted = {router for router in before if after[router] < before[router] and router not in read}
     assert wasted == {one.router for one in announced() if one.code == "NP201" and one.line == strategy.line}
     assert not wasted & dearer
+
+
+def test_every_advised_index_is_used(runs: dict[int, list[tuple[Call, Log]]], tmp_path: Path) -> None:
+    added = advised(PROJECT)
+    indexed = execute(copied(tmp_path, {MODELS: models_text() + added}), LARGE)
+    names = set(re.findall(r"ix_\w+", added))
+    used = {name for _, log in indexed for step in log.plan for name in names if f" {name} " in step}
+    assert len(names) == sum(one.code == "NP401" for one in announced())
+    assert used == names
+    before, after = ([step for _, log in logs for step in scans(log.plan)] for logs in (runs[LARGE], indexed))
+    assert len(after) < len(before)
 
 
 # --- the linter ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ class Team(Base):
 class Hero(Base):
     __tablename__ = "heroes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(50), index=True)
     power: Mapped[int] = mapped_column(default=0)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
     team: Mapped["Team"] = relationship(back_populates="heroes")

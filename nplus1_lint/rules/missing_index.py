@@ -69,13 +69,31 @@ from models import Hero
 
 
 def run(session: Session):
-    return session.query(Hero).filter(Hero.name == "hero-1-1").all()  # expect: NP401
+    return session.query(Hero).filter(Hero.power == 7).all()  # expect: NP401
 """,
             Proof.SCAN,
         ),
         Example(
             "two columns, one index",
             """\
+# file: models.py
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    born: Mapped[int]
+    city: Mapped[str]
+
+
+def seed(session, n):
+    session.add_all(Hero(born=number, city="Rome") for number in range(n))
+    session.commit()
 # file: app.py
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -84,8 +102,8 @@ from models import Hero
 
 
 def run(session: Session):
-    strong = select(func.count()).select_from(Hero).where(Hero.name == "hero-1-1", Hero.power > 0)  # expect: NP401
-    return session.scalar(strong)
+    old = select(func.count()).select_from(Hero).where(Hero.born < 3, Hero.city == "Rome")  # expect: NP401
+    return session.scalar(old)
 """,
             Proof.SCAN,
         ),

@@ -1,0 +1,229 @@
+"""Where indexes are declared, and which searches need none."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+import nplus1_lint
+from nplus1_lint.link.ddl import ANY_TABLE, EXPRESSION, statements
+from tests.executed import materialise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = """\
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, func, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    city: Mapped[str]
+    active: Mapped[bool]
+"""
+APP = """\
+from sqlalchemy import and_, not_, or_, select
+from sqlalchemy.orm import Session
+
+from models import Hero
+
+
+def run(session: Session, value: str):
+    return session.scalars(select(Hero).where({condition})).all()
+"""
+BY_NAME = "Hero.name == value"
+
+
+def messages(folder: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What NP401 says of a program with the default configuration."""
+    materialise({"pyproject.toml": "[tool.nplus1-lint]\n", "models.py": MODELS, **files}, folder)
+    monkeypatch.chdir(folder)
+    report = nplus1_lint.check(["."])
+    assert report.errors == ()
+    return [finding.message for finding in report.findings if finding.code == "NP401"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CREATE INDEX ix ON heroes (name, born DESC)", ("ix", "heroes", ("name", "born"))),
+        (
+            'create unique index concurrently if not exists "ix" on public."heroes" using btree (name)',
+            ("ix", "heroes", ("name",)),
+        ),
+        ("CREATE INDEX ON heroes (lower(name), city COLLATE NOCASE)", ("", "heroes", (EXPRESSION, "city"))),
+        ("CREATE INDEX ix_? ON ? (name)", ("ix_?", ANY_TABLE, ("name",))),
+        ("ALTER TABLE heroes ADD CONSTRAINT uq UNIQUE (name, city)", ("uq", "heroes", ("name", "city"))),
+        ("DROP INDEX IF EXISTS public.ix", ("ix", "", ())),
+    ],
+)  # fmt: skip
+def test_sql_text(text: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
+    (one,) = statements(text)
+    assert (one.name, one.table, one.columns) == expected
+
+
+def test_a_partial_index_serves_the_columns_of_its_condition() -> None:
+    found = list(statements("CREATE INDEX ix ON heroes (id) WHERE active = true"))
+    assert ("active",) in [one.columns for one in found]
+
+
+DECLARED = {
+    "table argument of a method": (
+        '    @declared_attr.directive\n    def __table_args__(cls):\n        return (Index("ix", cls.name),)\n'
+    ),
+    "partial": '    __table_args__ = (Index("ix", "id", sqlite_where=text("name = 1")),)\n',
+    "beside the class": '\n\nIndex("ix", Hero.name.desc(), Hero.city)\n',
+    "the same table once more": '\n\nTable("heroes", MetaData(), Column("name", String, unique=True))\n',
+    "a flag that is no literal": "    name: Mapped[str] = mapped_column(index=bool(func))\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_declared_in_models(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = {"app.py": APP.format(condition=BY_NAME)}
+    assert len(messages(tmp_path, app, monkeypatch)) == 1
+    assert messages(tmp_path, {**app, "models.py": MODELS + DECLARED[name]}, monkeypatch) == []
+
+
+NOT_DECLARED = {
+    "second column": '    __table_args__ = (Index("ix", "city", "name"), {"comment": "all"})\n',
+    "expression": '    __table_args__ = (Index("ix", func.lower("name")),)\n',
+    "another column": '\n\nIndex("ix", Hero.city)\n',
+}
+
+
+@pytest.mark.parametrize("name", NOT_DECLARED)
+def test_not_declared_in_models(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"app.py": APP.format(condition=BY_NAME), "models.py": MODELS + NOT_DECLARED[name]}
+    assert len(messages(tmp_path, files, monkeypatch)) == 1
+
+
+MIGRATION = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {down!r}
+TABLE = "heroes"
+
+
+def upgrade():
+{upgrade}
+
+
+def downgrade():
+    op.create_index("other", "heroes", ["name"])
+"""
+
+
+def migrations(*steps: str) -> dict[str, str]:
+    """A chain of migrations, named against the order of the chain."""
+    return {
+        f"migrations/versions/{9 - n}.py": MIGRATION.format(
+            revision=f"r{n}", down=f"r{n - 1}" if n else None, upgrade=textwrap.indent(step, "    ")
+        )
+        for n, step in enumerate(steps)
+    }  # fmt: skip
+
+
+CREATED = 'op.create_index(op.f("ix"), "heroes", ["name"])'
+MIGRATED = {
+    "create_index": ([CREATED], True),
+    "a constant": (['op.create_index("ix", table_name=TABLE, columns=[sa.text("name DESC")])'], True),
+    "batch": (['with op.batch_alter_table("heroes") as b:\n    b.create_unique_constraint("uq", ["name"])'], True),
+    "create_table": (['op.create_table("heroes", sa.Column("name"), sa.UniqueConstraint("name"))'], True),
+    "add_column": (['op.add_column("heroes", sa.Column("name", sa.String, index=True))'], True),
+    "execute": (['op.execute("CREATE INDEX ix ON heroes (name)")'], True),
+    "a name made at run time": (['for t in ("a", "heroes"):\n    op.create_index(f"ix_{t}", t, ["name"])'], True),
+    "renamed table": ([CREATED.replace("heroes", "old"), 'op.rename_table("old", "heroes")'], True),
+    "dropped and made again": ([CREATED, 'op.drop_index("ix")', CREATED], True),
+    "dropped": ([CREATED, 'op.drop_index("ix", "heroes")'], False),
+    "dropped in SQL": ([CREATED, 'op.execute("DROP INDEX ix")'], False),
+    "dropped with its column": ([CREATED, 'op.drop_column("heroes", "name")'], False),
+    "dropped with its table": ([CREATED, 'op.drop_table("heroes")'], False),
+    "another table": (['op.create_index("ix", "teams", ["name"])'], False),
+    "downgrade only": (["pass"], False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIGRATED)
+def test_migrations_that_nobody_imports_are_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, indexed = MIGRATED[name]
+    files = {"app.py": APP.format(condition=BY_NAME), **migrations(*steps)}
+    assert (messages(tmp_path, files, monkeypatch) == []) is indexed
+
+
+def test_an_index_in_sql_text_only_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = 'SCHEMA = """\nCREATE TABLE heroes (name TEXT);\nCREATE INDEX heroes_name ON heroes(name);\n"""\n'
+    (said,) = messages(tmp_path, {"app.py": APP.format(condition=BY_NAME), "schema.py": schema}, monkeypatch)
+    assert "heroes_name is in the SQL text of schema.py only" in said
+
+
+CONDITIONS = {
+    "Hero.name == value": 1,
+    "value == Hero.name": 1,
+    "Hero.name.in_([value])": 1,
+    "Hero.name > value": 1,
+    'Hero.name.like("a%")': 1,
+    "Hero.active.is_(True)": 1,
+    "and_(Hero.name == value, Hero.city == value)": 1,
+    "or_(Hero.name == value, Hero.city == value)": 2,
+    "(Hero.name == value) | (Hero.id == 1)": 1,
+    "and_(Hero.id == 1, Hero.name == value)": 0,
+    "or_(Hero.name == value, Hero.city.contains(value))": 0,
+    "or_(Hero.name == value, and_(Hero.city == value, Hero.active.is_(True)))": 0,
+    "not_(Hero.name == value)": 0,
+    "~(Hero.name == value)": 0,
+    "Hero.name != value": 0,
+    "Hero.name == None": 0,
+    "Hero.name.is_(None)": 0,
+    'Hero.name.like("%a")': 0,
+    "Hero.name.ilike(value)": 0,
+    "Hero.name.collate(value) == value": 0,
+    "Hero.name.collate(value).in_([value])": 0,
+    "Hero.name + Hero.city == value": 0,
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_conditions(condition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = messages(tmp_path, {"app.py": APP.format(condition=condition)}, monkeypatch)
+    assert len(found) == CONDITIONS[condition]
+
+
+def test_filter_by_means_the_class_joined_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = MODELS + (
+        "\n\nclass Pet(Base):\n"
+        '    __tablename__ = "pets"\n'
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        "    hero_id: Mapped[int] = mapped_column(index=True)\n"
+        "    name: Mapped[str]\n"
+    )
+    app = """\
+from sqlalchemy.orm import Session
+
+from models import Hero, Pet
+
+
+def run(session: Session):
+    return session.query(Hero).join(Pet, Pet.hero_id == Hero.id).filter_by(name="Rex").all()
+"""
+    (said,) = messages(tmp_path, {"models.py": models, "app.py": app}, monkeypatch)
+    assert said.startswith("Pet.name is filtered on here")
+
+
+def test_one_finding_names_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"a.py": APP.format(condition=BY_NAME), "b.py": APP.format(condition=BY_NAME)}
+    (said,) = messages(tmp_path, files, monkeypatch)
+    assert said.startswith("Hero.name is filtered on here and in 1 more place,")
+    (finding,) = nplus1_lint.check(["b.py"]).findings
+    assert (finding.path, finding.also_in) == ("a.py", ("b.py",))
