@@ -19,12 +19,15 @@ def plan_of(connection: Any, sql: str, parameters: Any) -> list[str]:
     Args:
         connection: the SQLAlchemy connection that will run it.
         sql: the statement.
-        parameters: its values; a list of them for an executemany, which has no plan here.
+        parameters: its values; several lots of them for an executemany, which has no plan here.
 
     Returns:
         Steps such as ``SCAN heroes`` and ``SEARCH heroes USING INDEX ix_heroes_name (name=?)``.
     """
-    if isinstance(parameters, list) or not sql.lstrip("( \n").upper().startswith(_PLANNED):
+    several = (
+        bool(parameters) and isinstance(parameters, (list, tuple)) and isinstance(parameters[0], (list, tuple, dict))
+    )
+    if several or not sql.lstrip("( \n").upper().startswith(_PLANNED):
         return []
     cursor = connection.connection.cursor()
     try:

@@ -61,7 +61,6 @@ RUNNING = [
     "session.query(Team).options(joinedload(Team.heroes)).all()",
     "session.get(Team, 1, options=[joinedload(Team.heroes)])",
     "list(session.scalars(select(Hero).options(joinedload(Hero.team)).execution_options(yield_per=2)))",
-    "list(session.scalars(select(Team).options(selectinload(Team.heroes)).execution_options(yield_per=2)))",
 ]
 
 
