@@ -221,6 +221,61 @@ def run(session: Session):
     assert said.startswith("Pet.name is filtered on here")
 
 
+def test_a_dynamic_relationship_finds_its_rows_by_the_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = """\
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    heroes = relationship("Hero", lazy="dynamic")
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
+    name: Mapped[str]
+"""
+    app = (
+        "from models import Hero, Team\n\n\ndef run(team: Team, session):\n    return {}.filter(Hero.name == 'a').all()"
+    )
+    assert messages(tmp_path, {"models.py": models, "app.py": app.format("team.heroes")}, monkeypatch) == []
+    found = messages(tmp_path, {"models.py": models, "app.py": app.format("session.query(Hero)")}, monkeypatch)
+    assert len(found) == 1
+
+
+def test_rows_behind_an_indexed_join_are_a_hint_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = MODELS + (
+        "\n\nclass Pet(Base):\n"
+        '    __tablename__ = "pets"\n'
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        '    hero_id: Mapped[int] = mapped_column(ForeignKey("heroes.id"), index=True)\n'
+    )
+    models = models.replace("import Column,", "import Column, ForeignKey,")
+    app = """\
+from sqlalchemy.orm import Session
+
+from models import Hero, Pet
+
+
+def run(session: Session, values: list[int]):
+    for value in values:
+        session.query({}).filter(Hero.name == value).all()
+"""
+    for asked, severity in (("Hero", "warning"), ("Hero).join(Pet", "info"), ("Pet).join(Hero", "info")):
+        materialise({"models.py": models, "app.py": app.format(asked)}, tmp_path)
+        monkeypatch.chdir(tmp_path)
+        (finding,) = [one for one in nplus1_lint.check(["."]).findings if one.code == "NP401"]
+        assert str(finding.severity) == severity
+
+
 def test_one_finding_names_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"a.py": APP.format(condition=BY_NAME), "b.py": APP.format(condition=BY_NAME)}
     (said,) = messages(tmp_path, files, monkeypatch)

@@ -45,6 +45,8 @@ def of_sources(atom: Statement) -> tuple[Lookup, ...]:
 
     Another table's lookup comes from a path that no run takes: the join and the filter each depend on one condition.
     """
+    if "dynamic" in atom.flags:
+        return ()  # the parent's key finds the rows
     sources = {flag[len(_WITH) :] for flag in atom.flags if flag.startswith(_WITH)}
     sources |= {flag[5:] for flag in atom.flags if flag.startswith("from:")}
     sources |= {name if kind == "row" else name.rpartition(".")[0] for kind, name in atom.entities}
@@ -204,9 +206,10 @@ def _joined(frame: Frame, atom: Statement, arguments: Arguments) -> tuple[str, l
     for one, other in ((models[start], models[goal]), (models[goal], models[start])):
         key, primary = _only_key(one, other), other.primary_key
         if key and len(primary) == 1:
-            side = (other.id, primary[0])
-            keys.append(Lookup(one.id, key, "Join", frame.function.id, written.pos, node, side))
-    return goal, keys if len(keys) == 1 else []
+            sides = (one.id, key), (other.id, primary[0])
+            for side, opposite in (sides, sides[::-1]):
+                keys.append(Lookup(*side, "Join", frame.function.id, written.pos, node, opposite))
+    return goal, keys if len(keys) == 2 else []  # with keys in both directions neither is known to be meant
 
 
 def _own_key(frame: Frame, model: str, relationship: str) -> str:

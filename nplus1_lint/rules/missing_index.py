@@ -43,7 +43,8 @@ class MissingIndex(Rule):
         ``op.create_index``. Of columns that are filtered together, those compared with ``==`` go first.
 
     When it stays quiet
-        Another criterion of the query finds the rows by an index; ``LIKE '%x%'``, ``!=``, ``IS NULL``, functions of the
+        Another criterion of the query, or the parent of a dynamic relationship, finds the rows by an index;
+        ``LIKE '%x%'``, ``!=``, ``IS NULL``, functions of the
         column, an ``OR`` with a part that no index serves; tables whose name is made at run time. A foreign key
         by itself is no index on SQLite and PostgreSQL; MySQL makes one for it. An index in SQL text that no
         migration runs does not count, and is named. Columns with few values (booleans, enumerations), queries that
