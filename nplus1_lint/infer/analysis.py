@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import library as lib
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +95,19 @@ class AsyncRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """A query that has run before on the same path; fields as in `AsyncRead`."""
+class Placed(Generic[T]):
+    """What inference has noted of one call.
+
+    Attributes:
+        path: project path of the function's file.
+        function: qualified name of the function around it.
+        what: a query that has run before on the same path, or one for what a row in hand already holds.
+        node: the syntax that stands at the place.
+    """
 
     path: str
     function: str
-    repeat: Repeat
-    node: NodeKind
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A query for what a row in hand already holds; fields as in `AsyncRead`."""
-
-    path: str
-    function: str
-    requery: Requery
+    what: T
     node: NodeKind
 
 
@@ -258,14 +258,17 @@ class Analysis:
                 node = self._node(read.place.function, read.place.place)
                 yield AsyncRead(path, self.function_name(read.place.function), read, node, template)
 
-    def _requeries(self, runs: dict[Key, Facts]) -> Iterable[Known]:
+    def _placed(self, place: Site, what: T) -> Placed[T]:
+        node = self._node(place.function, place.place)
+        return Placed(self.path_of(place), self.function_name(place.function), what, node)
+
+    def _requeries(self, runs: dict[Key, Facts]) -> Iterable[Placed[Requery]]:
         """Each query once."""
         found = {one.place: one for facts in runs.values() for one in sorted(facts.requeries, reverse=True)}
         for place, requery in sorted(found.items()):
-            node = self._node(place.function, place.place)
-            yield Known(self.path_of(place), self.function_name(place.function), requery, node)
+            yield self._placed(place, requery)
 
-    def _repeats(self, runs: dict[Key, Facts]) -> Iterable[Again]:
+    def _repeats(self, runs: dict[Key, Facts]) -> Iterable[Placed[Repeat]]:
         """A query that runs again in every context in which its function runs."""
         found: dict[tuple[Site, Site], list[Repeat]] = {}
         contexts: dict[str, int] = {}
@@ -279,12 +282,7 @@ class Analysis:
                 continue
             if len(repeats) == contexts[place.function] and place not in seen:
                 seen.add(place)
-                yield Again(
-                    self.path_of(place),
-                    self.function_name(place.function),
-                    repeats[0],
-                    self._node(place.function, place.place),
-                )
+                yield self._placed(place, repeats[0])
 
     # -- routers --------------------------------------------------------------------------------------------------
 

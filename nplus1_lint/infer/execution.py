@@ -8,6 +8,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.infer import fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
+from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
@@ -23,7 +24,6 @@ from nplus1_lint.infer.values import (
     Criterion,
     Loads,
     Many,
-    Mapping,
     Origin,
     Row,
     Statement,
@@ -337,14 +337,7 @@ def get(
 def _held(frame: Frame, model: str) -> bool:
     """True if a name holds a collection of rows of a class that was queried without being iterated for this key."""
     looped = {atom for state in frame.loops for atom in state.loop.over.atoms}
-    for binding in frame.state.env.values():
-        for atom in binding.value.atoms:
-            held = atom.item if type(atom) is Many and atom.kind == "rows" else (
-                atom.value if type(atom) is Mapping else None)  # fmt: skip
-            if held is not None and atom not in looped:
-                if any(type(r) is Row and r.model == model and r.origin is not None for r in held.atoms):
-                    return True
-    return False
+    return any(row.origin is not None and holder not in looped for holder, row in held_rows(frame, model))
 
 
 def _is_own_key(frame: Frame, key: f.Expr | None, model: str, name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ONE_PARENT,
@@ -164,15 +165,8 @@ def _way_back(frame: Frame, rel: Relationship) -> str | None:
 
 def _target_held(frame: Frame, rel: Relationship) -> Row | None:
     """Return a row of the target that a name holds in a queried collection, so that the identity map answers."""
-    for binding in frame.state.env.values():
-        for atom in binding.value.atoms:
-            held = atom.item if type(atom) is Many and atom.kind == "rows" else (
-                atom.value if type(atom) is Mapping else None)  # fmt: skip
-            for one in held.only(Row) if held is not None else ():
-                if one.model == rel.target and (one.origin is not None or type(atom) is Mapping):
-                    found: Row = one
-                    return found
-    return None
+    rows = held_rows(frame, rel.target)
+    return next((row for holder, row in rows if row.origin is not None or type(holder) is Mapping), None)
 
 
 def _few(frame: Frame, atom: Row, rel: Relationship) -> bool:

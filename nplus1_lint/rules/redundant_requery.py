@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.rules.base import Example, Proof, Rule
@@ -11,6 +11,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nplus1_lint.infer.analysis import Analysis
+
+
+MODELS: Final = """\
+# file: models.py
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(50))
+    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    session.add_all(Team(slug=f"t{i}", heroes=[Hero(name="a"), Hero(name="b")]) for i in range(n))
+    session.commit()
+
+"""
 
 
 class RedundantRequery(Rule):
@@ -41,34 +72,8 @@ class RedundantRequery(Rule):
     INVALID: ClassVar[tuple[Example, ...]] = (
         Example(
             "by the key of the parent, counted and fetched",
-            """\
-# file: models.py
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Team(Base):
-    __tablename__ = "teams"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    slug: Mapped[str] = mapped_column(String(50))
-    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")
-
-
-class Hero(Base):
-    __tablename__ = "heroes"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(50))
-    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
-
-
-def seed(session, n):
-    session.add_all(Team(slug=f"t{i}", heroes=[Hero(name="a"), Hero(name="b")]) for i in range(n))
-    session.commit()
-
+            MODELS
+            + """\
 # file: app.py
 from sqlalchemy.orm import Session
 
@@ -90,34 +95,8 @@ def run(session: Session, team_id: int = 1):
     VALID: ClassVar[tuple[Example, ...]] = (
         Example(
             "another filter, columns alone, a lazy relationship",
-            """\
-# file: models.py
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Team(Base):
-    __tablename__ = "teams"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    slug: Mapped[str] = mapped_column(String(50))
-    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")
-
-
-class Hero(Base):
-    __tablename__ = "heroes"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(50))
-    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
-
-
-def seed(session, n):
-    session.add_all(Team(slug=f"t{i}", heroes=[Hero(name="a"), Hero(name="b")]) for i in range(n))
-    session.commit()
-
+            MODELS
+            + """\
 # file: app.py
 from sqlalchemy.orm import Session, lazyload
 
@@ -141,7 +120,7 @@ def run(session: Session, team_id: int = 1):
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per query."""
         for found in analysis.requeries:
-            requery = found.requery
+            requery = found.what
             model = analysis.project.models[requery.model]
             relationship = model.relationships[requery.relationship]
             held = f"{requery.name}.{requery.relationship}"

@@ -11,7 +11,8 @@ from nplus1_lint.rules.repeated import what, where
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nplus1_lint.infer.analysis import Again, Analysis
+    from nplus1_lint.infer.analysis import Analysis, Placed
+    from nplus1_lint.infer.effects import Repeat
 
 
 class RepeatedQuery(Rule):
@@ -111,16 +112,16 @@ def run(session: Session):
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per second call."""
         for again in analysis.repeats:
-            first = again.repeat.effects[0]
+            first = again.what.effects[0]
             behind = f" ({where(analysis, first)})" if first.chain else ""
             yield Suspect(
                 code=self.code,
                 path=again.path,
-                pos=Pos(*again.repeat.place.place),
+                pos=Pos(*again.what.place.place),
                 node=again.node,
-                scope=Pos(*again.repeat.scope),
+                scope=Pos(*again.what.scope),
                 function=again.function,
-                message=f"{what(first)}{behind} has run with the same arguments in line {again.repeat.first.place[0]}",
+                message=f"{what(first)}{behind} has run with the same arguments in line {again.what.first.place[0]}",
                 severity=self.severity,
                 confidence=Confidence.MEDIUM if first.chain else Confidence.HIGH,
                 evidence=tuple(evidence(again)),
@@ -128,7 +129,7 @@ def run(session: Session):
             )
 
 
-def evidence(again: Again) -> Iterable[Step]:
+def evidence(again: Placed[Repeat]) -> Iterable[Step]:
     """The first call, then the second."""
-    yield Step(again.path, again.repeat.first.place[0], "asked here first")
-    yield Step(again.path, again.repeat.place.place[0], "asked here again")
+    yield Step(again.path, again.what.first.place[0], "asked here first")
+    yield Step(again.path, again.what.place.place[0], "asked here again")
