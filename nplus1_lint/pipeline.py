@@ -1,29 +1,21 @@
-"""The stages in order: discover, index, link, infer, rules, flag; what is shown is decided here and nowhere else."""
+"""The stages in order: those of `front`, then infer, rules, flag; what is shown is decided here and nowhere else."""
 
 from __future__ import annotations
 
-import gc
-import os
-import time
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nplus1_lint.config import Config, Workspace, selected_codes
-from nplus1_lint.discover import discover, find_templates, relative
 from nplus1_lint.findings import Confidence, Report, Summary
+from nplus1_lint.front import Clock, Names, find, no_collection, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from nplus1_lint.discover import Discovery, TemplateFile
     from nplus1_lint.findings import Finding, ScanError, Suspect
-    from nplus1_lint.index import Index
+    from nplus1_lint.front import Progress
     from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,13 @@ def rule_codes() -> tuple[str, ...]:
 
 
 def check(
-    paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, progress: Progress | None = None
+    paths: Sequence[str],
+    config: Config,
+    workspace: Workspace,
+    *,
+    cwd: str,
+    progress: Progress | None = None,
+    overlay: Mapping[str, bytes] | None = None,
 ) -> Outcome:
     """Scan files and folders.
 
@@ -61,6 +59,7 @@ def check(
         workspace: the project around the paths.
         cwd: the absolute working directory; the paths of the report are relative to it.
         progress: called with a stage's name, how much of it is done and how much there is.
+        overlay: contents that stand for those on disk, by absolute path: what a scan would find after a fix.
 
     Returns:
         The report; the order of *paths* and the number of jobs change nothing in it.
@@ -72,52 +71,34 @@ def check(
     """
     from nplus1_lint.flag import flag
     from nplus1_lint.flag.suppress import apply_suppressions
-    from nplus1_lint.index import index_files
     from nplus1_lint.infer import infer
-    from nplus1_lint.link import link
     from nplus1_lint.rules import RULES, find_suspects
 
-    clock = _Clock(progress)
-    with _no_collection():
-        with clock("discover"):
-            found = discover(paths, config, workspace, cwd=cwd)
-        reported = frozenset(file.path for file in found.files if file.reported)
-        if not reported:
-            return _nothing(found.errors, found.warnings, clock.timings, workspace.root, cwd)
-        with clock("index"):
-            index = index_files(found.files, found.context, config.jobs or _processors(), progress)
-            templates = _templates(index, found, workspace)
-        with clock("link"):
-            project = link(index.modules, templates, index.migrations)
+    clock = Clock(progress)
+    with no_collection():
+        found = find(paths, config, workspace, cwd=cwd, clock=clock)
+        if not any(file.reported for file in found.files):
+            return _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
+        front = read(found, config, workspace, cwd=cwd, clock=clock, overlay=overlay)
         with clock("infer"):
-            analysis = infer(project)
+            analysis = infer(front.project)
         with clock("rules"):
             suspects = find_suspects(analysis, RULES)
         with clock("flag"):
-            asked = _asked_for(suspects, reported, selected_codes(config, [rule.code for rule in RULES]))
-            findings = flag(asked, index.sources, {rule.code: rule.name for rule in RULES})
+            asked = _asked_for(suspects, front.reported, selected_codes(config, [rule.code for rule in RULES]))
+            findings = flag(asked, front.index.sources, {rule.code: rule.name for rule in RULES})
             findings, hidden_low = _worth_showing(findings, config)
-            shown, silenced = apply_suppressions(findings, {m.path: m.suppressions for m in index.modules})
-    unparsed = [m.parse_error.scan_error(m.path) for m in index.modules if m.parse_error and m.path in reported]
-    summary = Summary(len(reported), analysis.function_count, analysis.model_count, len(shown), len(silenced))
+            shown, silenced = apply_suppressions(findings, {m.path: m.suppressions for m in front.index.modules})
+    summary = Summary(len(front.reported), analysis.function_count, analysis.model_count, len(shown), len(silenced))
     report = Report(
-        findings=shown,
-        suppressed=silenced,
-        errors=(*found.errors, *unparsed),
+        findings=_seen(shown, front.names),
+        suppressed=_seen(silenced, front.names),
+        errors=front.errors(),
         summary=summary,
-        sources={path: index.sources(path) for path in sorted({finding.path for finding in shown})},
+        sources={front.names.shown(path): front.index.sources(path) for path in sorted({f.path for f in shown})},
         timings=clock.timings,
     )
-    return Outcome(_seen_from(report, workspace.root, cwd), hidden_low, found.warnings, project.templates.notes())
-
-
-def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:
-    """The files that may be templates, where any module renders some."""
-    from nplus1_lint.index.templates import named_folders, renders
-
-    if not renders(index.modules):
-        return ()
-    return find_templates(found.template_folders, named_folders(index.modules), workspace.root)
+    return Outcome(report, hidden_low, found.warnings, front.project.templates.notes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,32 +133,24 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
         ConfigError: A pattern of the exclusions is invalid.
         TraceError: The name means no function, or several.
     """
-    from nplus1_lint.index import index_files
     from nplus1_lint.infer import infer
     from nplus1_lint.infer.recorder import Recorder
-    from nplus1_lint.link import link
     from nplus1_lint.rules import RULES, find_suspects
-    from nplus1_lint.trace import find, trace
+    from nplus1_lint.trace import find as find_function
+    from nplus1_lint.trace import trace
 
-    def named(path: str) -> str:
-        return relative(os.path.normpath(os.path.join(workspace.root, path)), cwd)
-
-    def located(path: str) -> str:
-        return relative(os.path.abspath(os.path.join(cwd, path)), workspace.root)
-
-    with _no_collection():
-        found = discover(paths, config, workspace, cwd=cwd)
-        index = index_files(found.files, found.context, config.jobs or _processors())
-        project = link(index.modules, _templates(index, found, workspace), index.migrations)
-        unparsed = [(m.path, m.parse_error) for m in index.modules if m.parse_error]
+    clock = Clock()
+    with no_collection():
+        found = find(paths, config, workspace, cwd=cwd, clock=clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock)
+        names = front.names
+        unparsed = [(m.path, m.parse_error) for m in front.index.modules if m.parse_error]
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
-        target = find(project, function, named, located, unread)
+        target = find_function(front.project, function, names.shown, names.located, unread)
         recorder = Recorder([(target.path, target.facts.pos)])
-        suspects = find_suspects(infer(project, recorder), RULES)
-        told = trace(recorder, suspects, target, named)
-    errors = [*found.errors, *(error.scan_error(path) for path, error in unparsed)]
-    seen = (replace(error, path=named(error.path)) for error in errors)
-    return TraceOutcome(told, tuple(sorted(seen, key=lambda e: (e.path, e.line, e.message))), found.warnings)
+        suspects = find_suspects(infer(front.project, recorder), RULES)
+        told = trace(recorder, suspects, target, names.shown)
+    return TraceOutcome(told, front.errors(everywhere=True), found.warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,31 +187,18 @@ def loads(
     Raises:
         ConfigError: A pattern of the exclusions is invalid.
     """
-    from nplus1_lint.index import index_files
     from nplus1_lint.infer import infer
-    from nplus1_lint.link import link
     from nplus1_lint.loads import tabulate
 
-    def named(path: str) -> str:
-        return relative(os.path.normpath(os.path.join(workspace.root, path)), cwd)
-
-    clock = _Clock(progress)
-    with _no_collection():
-        with clock("discover"):
-            found = discover(paths, config, workspace, cwd=cwd)
-        reported = frozenset(file.path for file in found.files if file.reported)
-        with clock("index"):
-            index = index_files(found.files, found.context, config.jobs or _processors(), progress)
-            templates = _templates(index, found, workspace)
-        with clock("link"):
-            project = link(index.modules, templates)
+    clock = Clock(progress)
+    with no_collection():
+        found = find(paths, config, workspace, cwd=cwd, clock=clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock)
         with clock("infer"):
-            analysis = infer(project)
+            analysis = infer(front.project)
         with clock("loads"):
-            matrix = tabulate(analysis, reported, named)
-    unparsed = [m.parse_error.scan_error(m.path) for m in index.modules if m.parse_error and m.path in reported]
-    seen = (replace(error, path=named(error.path)) for error in (*found.errors, *unparsed))
-    return LoadsOutcome(matrix, tuple(sorted(seen, key=lambda e: (e.path, e.line, e.message))), found.warnings)
+            matrix = tabulate(analysis, front.reported, front.names.shown)
+    return LoadsOutcome(matrix, front.errors(), found.warnings)
 
 
 def _asked_for(suspects: Iterable[Suspect], reported: Collection[str], codes: Collection[str]) -> tuple[Suspect, ...]:
@@ -262,69 +222,20 @@ def _worth_showing(findings: Iterable[Finding], config: Config) -> tuple[tuple[F
 
 
 def _nothing(
-    errors: tuple[ScanError, ...], warnings: tuple[str, ...], timings: dict[str, float], root: str, cwd: str
+    errors: tuple[ScanError, ...], warnings: tuple[str, ...], timings: dict[str, float], names: Names
 ) -> Outcome:
-    report = Report((), (), errors, Summary(0, 0, 0, 0, 0), timings=timings)
-    return Outcome(_seen_from(report, root, cwd), 0, warnings)
+    return Outcome(Report((), (), names.errors(errors), Summary(0, 0, 0, 0, 0), timings=timings), 0, warnings)
 
 
-def _seen_from(report: Report, root: str, cwd: str) -> Report:
+def _seen(findings: Iterable[Finding], names: Names) -> tuple[Finding, ...]:
     """Name every path from the working directory instead of the project's root, and sort by these names."""
-
-    def name(path: str) -> str:
-        return relative(os.path.normpath(os.path.join(root, path)), cwd)
-
-    def moved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-        renamed = (
-            replace(
-                finding,
-                path=name(finding.path),
-                evidence=tuple(replace(step, path=name(step.path)) for step in finding.evidence),
-                also_in=tuple(name(path) for path in finding.also_in),
-            )
-            for finding in findings
+    renamed = (
+        replace(
+            finding,
+            path=names.shown(finding.path),
+            evidence=tuple(replace(step, path=names.shown(step.path)) for step in finding.evidence),
+            also_in=tuple(names.shown(path) for path in finding.also_in),
         )
-        return tuple(sorted(renamed, key=lambda finding: finding.sort_key))
-
-    errors = (replace(error, path=name(error.path)) for error in report.errors)
-    return replace(
-        report,
-        findings=moved(report.findings),
-        suppressed=moved(report.suppressed),
-        errors=tuple(sorted(errors, key=lambda error: (error.path, error.line, error.message))),
-        sources={name(path): text for path, text in report.sources.items()},
+        for finding in findings
     )
-
-
-class _Clock:
-    """Times the stages, and says to *progress* that one begins."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.timings: dict[str, float] = {}
-        self._progress = progress
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        if self._progress:
-            self._progress(stage, 0, 0)
-        start = time.perf_counter()
-        yield
-        self.timings[stage] = time.perf_counter() - start
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Facts are large, live to the end and form no cycles: to collect among them costs more than to read them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return tuple(sorted(renamed, key=lambda finding: finding.sort_key))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from nplus1_lint.index.facts import ModuleFacts, ParseError
 from nplus1_lint.index.modules import absolute, aliases, packages
+from nplus1_lint.index.sources import Sources
 
 Progress = Callable[[str, int, int], None]
 _POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
@@ -33,11 +34,13 @@ class Index:
     Attributes:
         modules: sorted by path; a file that cannot be parsed is among them, with ``parse_error`` set.
         locations: project path to the file's absolute path.
+        contents: reads them.
         migrations: those of Alembic that nobody imports, by path: they tell of indexes.
     """
 
     modules: tuple[ModuleFacts, ...]
     locations: dict[str, str] = field(repr=False)
+    contents: Sources = field(repr=False)
     migrations: tuple[ModuleFacts, ...] = ()
 
     def sources(self, path: str) -> str:
@@ -48,8 +51,7 @@ class Index:
         """
         from nplus1_lint.index.comments import decode
 
-        with open(self.locations[path], "rb") as handle:
-            return decode(handle.read())
+        return decode(self.contents.read(self.locations[path]))
 
 
 def index_files(
@@ -57,6 +59,7 @@ def index_files(
     context: Sequence[SourceFile] = (),
     jobs: int = 1,
     progress: Progress | None = None,
+    contents: Sources | None = None,
 ) -> Index:
     """Read files and lower them to facts.
 
@@ -66,11 +69,13 @@ def index_files(
             they are migrations.
         jobs: worker processes; 1 stays in this process. The result does not depend on it.
         progress: called with a stage's name, how many files are done and how many there are.
+        contents: reads the files; those on disk by default.
 
     Returns:
         The index, sorted by path.
     """
-    modules = {m.path: m for m in _extract_all(files, jobs, progress)}
+    contents = contents or Sources()
+    modules = {m.path: m for m in _extract_all(files, jobs, progress, contents)}
     located = {file.path: file.absolute for file in files}
     waiting = _by_alias(files, [c for c in context if c.path not in modules])
     frontier: Iterable[ModuleFacts] = modules.values()
@@ -78,42 +83,43 @@ def index_files(
         wanted = {c.path: c for module in frontier for c in _imported(module, waiting) if c.path not in modules}
         if not wanted:
             break
-        frontier = list(_extract_all([wanted[p] for p in sorted(wanted)], jobs, None))
+        frontier = list(_extract_all([wanted[p] for p in sorted(wanted)], jobs, None, contents))
         modules.update((m.path, m) for m in frontier)
         located.update((c.path, c.absolute) for c in wanted.values())
-    aside = [c for c in context if c.path not in modules and _is_migration(c)]
-    migrations = tuple(_extract_all(aside, jobs, None))
-    return Index(tuple(modules[p] for p in sorted(modules)), located, migrations)
+    aside = [c for c in context if c.path not in modules and _is_migration(c, contents)]
+    migrations = tuple(_extract_all(aside, jobs, None, contents))
+    return Index(tuple(modules[p] for p in sorted(modules)), located, contents, migrations)
 
 
-def _is_migration(file: SourceFile) -> bool:
+def _is_migration(file: SourceFile, contents: Sources) -> bool:
     """True for a script of Alembic, by what it defines: the folder is the project's choice."""
     try:
-        with open(file.absolute, "rb") as handle:
-            source = handle.read()
+        source = contents.read(file.absolute)
     except OSError:
         return False  # nobody asked for it
     return b"down_revision" in source and b"def upgrade" in source
 
 
-def _extract_all(files: Sequence[SourceFile], jobs: int, progress: Progress | None) -> Iterable[ModuleFacts]:
-    pairs = [(f.path, f.absolute) for f in files]
+def _extract_all(
+    files: Sequence[SourceFile], jobs: int, progress: Progress | None, contents: Sources
+) -> Iterable[ModuleFacts]:
     if jobs <= 1 or sum(_size(f.absolute) for f in files) < _POOL_FROM:
-        yield from _in_process(pairs, progress)
+        yield from _in_process(files, progress, contents)
         return
     from concurrent.futures import ProcessPoolExecutor
 
     import msgspec
 
-    chunks = [pairs[i : i + 16] for i in range(0, len(pairs), 16)]
+    chunks = [files[i : i + 16] for i in range(0, len(files), 16)]
     decode = msgspec.msgpack.Decoder(list[ModuleFacts]).decode
     with ProcessPoolExecutor(max_workers=jobs) as pool:
         done = 0
-        for encoded in pool.map(_extract_chunk, chunks):
+        read = ([(file.path, _content(file, contents)) for file in chunk] for chunk in chunks)
+        for encoded in pool.map(_extract_chunk, read):
             modules = decode(encoded)
             done += len(modules)
             if progress:
-                progress("index", done, len(pairs))
+                progress("index", done, len(files))
             yield from modules
 
 
@@ -124,32 +130,35 @@ def _size(path: str) -> int:
         return 0  # it is reported when it is read
 
 
-def _in_process(pairs: Sequence[tuple[str, str]], progress: Progress | None) -> Iterable[ModuleFacts]:
-    for done, (path, location) in enumerate(pairs, 1):
-        yield _extract_file(path, location)
+def _in_process(files: Sequence[SourceFile], progress: Progress | None, contents: Sources) -> Iterable[ModuleFacts]:
+    for done, file in enumerate(files, 1):
+        yield _extract(file.path, _content(file, contents))
         if progress:
-            progress("index", done, len(pairs))
+            progress("index", done, len(files))
 
 
-def _extract_chunk(pairs: Sequence[tuple[str, str]]) -> bytes:
+def _content(file: SourceFile, contents: Sources) -> bytes | ParseError:
+    try:
+        return contents.read(file.absolute)
+    except OSError as error:
+        return ParseError(1, f"cannot be read: {error.strerror or error}")
+
+
+def _extract_chunk(files: Sequence[tuple[str, bytes | ParseError]]) -> bytes:
     import gc
 
     import msgspec
 
     gc.disable()  # facts are trees of untracked structs: collecting finds nothing and costs a third of the time
-    return msgspec.msgpack.encode([_extract_file(path, absolute) for path, absolute in pairs])
+    return msgspec.msgpack.encode([_extract(path, content) for path, content in files])
 
 
-def _extract_file(path: str, absolute: str) -> ModuleFacts:
+def _extract(path: str, content: bytes | ParseError) -> ModuleFacts:
     from nplus1_lint.index.extract import EMPTY_BODY, extract
 
-    try:
-        with open(absolute, "rb") as handle:
-            source = handle.read()
-    except OSError as error:
-        unread = ParseError(1, f"cannot be read: {error.strerror or error}")
-        return ModuleFacts(path, path.endswith("__init__.py"), EMPTY_BODY, (), 0, unread)
-    return extract(path, source)
+    if isinstance(content, ParseError):
+        return ModuleFacts(path, path.endswith("__init__.py"), EMPTY_BODY, (), 0, content)
+    return extract(path, content)
 
 
 def _by_alias(files: Sequence[SourceFile], context: Sequence[SourceFile]) -> dict[str, list[SourceFile]]:

@@ -1,0 +1,175 @@
+"""What every command does first: discover, index and link. Inference and what is asked of it are the command's own."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nplus1_lint.discover import discover, find_templates, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from nplus1_lint.config import Config, Workspace
+    from nplus1_lint.discover import Discovery, TemplateFile
+    from nplus1_lint.findings import ScanError
+    from nplus1_lint.index import Index
+    from nplus1_lint.link import Project
+
+    Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A project that has been read and linked.
+
+    Attributes:
+        found: its files.
+        reported: project paths of the files that are asked about.
+        index: their facts.
+        project: the same, linked.
+        names: between project paths and those of the working directory.
+    """
+
+    found: Discovery
+    reported: frozenset[str]
+    index: Index
+    project: Project
+    names: Names
+
+    def errors(self, *, everywhere: bool = False) -> tuple[ScanError, ...]:
+        """Return what could not be read or parsed, named from the working directory and sorted.
+
+        Args:
+            everywhere: also files that are not asked about.
+        """
+        unparsed = (
+            module.parse_error.scan_error(module.path)
+            for module in self.index.modules
+            if module.parse_error and (everywhere or module.path in self.reported)
+        )
+        return self.names.errors((*self.found.errors, *unparsed))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Translates paths.
+
+    Attributes:
+        root: the absolute project root.
+        cwd: the absolute working directory.
+    """
+
+    root: str
+    cwd: str
+
+    def shown(self, path: str) -> str:
+        """Return a project path as seen from the working directory."""
+        return relative(os.path.normpath(os.path.join(self.root, path)), self.cwd)
+
+    def located(self, path: str) -> str:
+        """Return the project path of a path as seen from the working directory."""
+        return relative(os.path.abspath(os.path.join(self.cwd, path)), self.root)
+
+    def errors(self, errors: Iterable[ScanError]) -> tuple[ScanError, ...]:
+        """Return errors named from the working directory, sorted."""
+        seen = (replace(error, path=self.shown(error.path)) for error in errors)
+        return tuple(sorted(seen, key=lambda error: (error.path, error.line, error.message)))
+
+
+class Clock:
+    """Times the stages, and says to *progress* that one begins.
+
+    Args:
+        progress: called with a stage's name, how much of it is done and how much there is.
+
+    Attributes:
+        timings: seconds by stage.
+        progress: as given.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.timings: dict[str, float] = {}
+        self.progress = progress
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time a stage."""
+        if self.progress:
+            self.progress(stage, 0, 0)
+        start = time.perf_counter()
+        yield
+        self.timings[stage] = time.perf_counter() - start
+
+
+def find(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, clock: Clock) -> Discovery:
+    """Find the files of a run: see `nplus1_lint.discover.discover`."""
+    with clock("discover"):
+        return discover(paths, config, workspace, cwd=cwd)
+
+
+def read(
+    found: Discovery,
+    config: Config,
+    workspace: Workspace,
+    *,
+    cwd: str,
+    clock: Clock,
+    overlay: Mapping[str, bytes] | None = None,
+) -> Front:
+    """Read the files of a run and tie them together.
+
+    Args:
+        found: the files.
+        config: how many processes read them.
+        workspace: the project around them.
+        cwd: the absolute working directory.
+        clock: times the stages.
+        overlay: contents that stand for those on disk, by absolute path.
+
+    Returns:
+        The linked project; the number of processes changes nothing in it.
+    """
+    from nplus1_lint.index import index_files
+    from nplus1_lint.index.sources import Sources
+    from nplus1_lint.link import link
+
+    with clock("index"):
+        jobs = config.jobs or _processors()
+        index = index_files(found.files, found.context, jobs, clock.progress, Sources(overlay))
+        templates = _templates(index, found, workspace)
+    with clock("link"):
+        project = link(index.modules, templates, index.migrations)
+    reported = frozenset(file.path for file in found.files if file.reported)
+    return Front(found, reported, index, project, Names(workspace.root, cwd))
+
+
+def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:
+    """The files that may be templates, where any module renders some."""
+    from nplus1_lint.index.templates import named_folders, renders
+
+    if not renders(index.modules):
+        return ()
+    return find_templates(found.template_folders, named_folders(index.modules), workspace.root)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Facts are large, live to the end and form no cycles: to collect among them costs more than to read them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
