@@ -136,6 +136,41 @@ class BatchPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadingQuery:
+    """A query that loads a relationship, and the ways by which it does.
+
+    Attributes:
+        path: project path, forward slashes.
+        place: the executing call.
+        ways: for each way from a class that it asks for to the relationship, class and attribute step by step.
+        asking_for: names of the classes that take the option, where the same call asks for others at times; else empty.
+        takes_options: a loader option can be given there; not so where rows are reloaded, or loaded by a read.
+    """
+
+    path: str
+    place: Pos
+    ways: tuple[tuple[tuple[str, str], ...], ...]
+    asking_for: tuple[str, ...] = ()
+    takes_options: bool = True
+
+    def options(self, loader: str) -> str:
+        """Write the options that load the relationship in another way, whatever leads to it staying as it is.
+
+        Args:
+            loader: SQLAlchemy's name of the option.
+
+        Returns:
+            ``defaultload(Project.artifacts).selectinload(Artifact.tags)``.
+        """
+        return ", ".join(sorted({_chained(loader, way) for way in self.ways}))
+
+
+def _chained(loader: str, way: tuple[tuple[str, str], ...]) -> str:
+    names = ["defaultload"] * (len(way) - 1) + [loader]
+    return ".".join(f"{name}({model}.{attribute})" for name, (model, attribute) in zip(names, way, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class LoaderPlan:
     """What the rewriter needs to change a mapping-level loader strategy.
 
@@ -144,16 +179,16 @@ class LoaderPlan:
         relationship: its attribute.
         lazy: the strategy of today, as written (``selectin``, ``joined``, …).
         router: project path of the router that never reads it.
-        readers: a step per query whose rows are read for the relationship.
-        wasters: a step per query of the router that loads it for nothing.
+        readers: the queries whose rows are read for the relationship.
+        wasters: the queries of the router that load it for nothing.
     """
 
     model: str
     relationship: str
     lazy: str
     router: str
-    readers: tuple[Step, ...]
-    wasters: tuple[Step, ...]
+    readers: tuple[LoadingQuery, ...]
+    wasters: tuple[LoadingQuery, ...]
 
 
 Plan = BatchPlan | LoaderPlan

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nplus1_lint.findings import Applicability, InternalError, Pos, Step
+from nplus1_lint.findings import Applicability, InternalError, LoadingQuery, Pos
 from nplus1_lint.flag import flag
 from tests.flag_support import LOOPS, NAMES, Case, loader_plan, node_of, suspect_at
 
@@ -127,14 +127,23 @@ def test_loader_change(name: str) -> None:
 
 
 def test_loader_change_names_readers_and_the_override() -> None:
+    own = (("Artifact", "tags"),)
     plan = loader_plan(
-        readers=(Step("app/x.py", 12, "reads it"),),
-        wasters=(Step("app/y.py", 30, "loads it"), Step("app/y.py", 40, "loads it")),
+        readers=(
+            LoadingQuery("app/x.py", Pos(12, 4, 12, 20), (own,)),
+            LoadingQuery("app/x.py", Pos(14, 4, 14, 20), (own, (("Project", "artifacts"), *own)), ("Artifact",)),
+            LoadingQuery("app/x.py", Pos(16, 4, 16, 20), (own,), takes_options=False),
+        ),
+        wasters=(
+            LoadingQuery("app/y.py", Pos(30, 4, 30, 20), (own,)),
+            LoadingQuery("app/y.py", Pos(40, 4, 40, 20), ((("Project", "artifacts"), *own),)),
+            LoadingQuery("app/y.py", Pos(50, 4, 50, 20), (own,), takes_options=False),
+        ),
     )
     suspect = suspect_at(MODEL, declaration("tags"), "NP201", plan=plan)
     (finding,) = flag([suspect], lambda _: MODEL, NAMES)
     assert finding.suggestion is not None
-    assert finding.suggestion.title == 'Artifact.tags: lazy="select" and selectinload at its 1 reader'
+    assert finding.suggestion.title == 'Artifact.tags: lazy="select" and selectinload at its 3 readers'
     assert finding.suggestion.code == (
         'tags: Mapped[list["Tag"]] = relationship(\n'
         '    "Tag",  # the other side\n'
@@ -142,9 +151,12 @@ def test_loader_change_names_readers_and_the_override() -> None:
         '    lazy="select",\n'
         ")\n"
         "# app/x.py:12: .options(selectinload(Artifact.tags))\n"
+        "# app/x.py:14: .options(defaultload(Project.artifacts).selectinload(Artifact.tags), "
+        "selectinload(Artifact.tags)) where it asks for Artifact\n"
+        "# app/x.py:16: takes no option: Artifact.tags is loaded when read\n"
         "# or keep the mapping and override it where the rows are not read:\n"
         "# app/y.py:30: .options(lazyload(Artifact.tags))\n"
-        "# app/y.py:40: .options(lazyload(Artifact.tags))"
+        "# app/y.py:40: .options(defaultload(Project.artifacts).lazyload(Artifact.tags))"
     )
 
 

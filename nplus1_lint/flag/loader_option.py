@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nplus1_lint.findings import Applicability, InternalError, LoaderPlan, Suggestion
+from nplus1_lint.findings import Applicability, InternalError, LoaderPlan, LoadingQuery, Suggestion
 from nplus1_lint.flag.pattern import lazy_value
 from nplus1_lint.flag.rewrite import Context, Edit, Rewrite
 
@@ -29,11 +29,20 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
     relationship = f"{plan.model}.{plan.relationship}"
     option = _OPTIONS.get(plan.lazy, "selectinload")
     code = [shown.code]
-    code += [f"# {step.path}:{step.line}: .options({option}({relationship}))" for step in plan.readers]
-    if plan.readers and plan.wasters:
+    code += [_comment(query, option, f"takes no option: {relationship} is loaded when read") for query in plan.readers]
+    wasters = [query for query in plan.wasters if query.takes_options]
+    if plan.readers and wasters:
         code.append("# or keep the mapping and override it where the rows are not read:")
-        code += [f"# {step.path}:{step.line}: .options(lazyload({relationship}))" for step in plan.wasters]
+        code += [_comment(query, "lazyload", "") for query in wasters]
     return Suggestion(made.title, "\n".join(code), Applicability.DISPLAY)
+
+
+def _comment(query: LoadingQuery, loader: str, otherwise: str) -> str:
+    """Name a query by file and line, with its option, or with what is to be said where it takes none."""
+    said = f".options({query.options(loader)})" if query.takes_options else otherwise
+    if query.takes_options and query.asking_for:
+        said += f" where it asks for {', '.join(query.asking_for)}"
+    return f"# {query.path}:{query.place.line}: {said}"
 
 
 def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from nplus1_lint.findings import NodeKind
+from nplus1_lint.findings import LoadingQuery, NodeKind, Pos
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.consumers import Consumers
-from nplus1_lint.infer.eager import Load, eager_loads
+from nplus1_lint.infer.eager import Load, Loading, eager_loads, way_of
 from nplus1_lint.infer.effects import (
     CHANGES,
     Effect,
@@ -176,6 +176,34 @@ class Analysis:
     def eager(self) -> tuple[tuple[Reach, Load], ...]:
         """What the mapping loads in each reach."""
         return tuple((reach, load) for reach in self.reaches for load in eager_loads(self.project.models, reach))
+
+    @cached_property
+    def _asked(self) -> dict[Site, frozenset[str]]:
+        """The classes that the queries of each place ask for."""
+        found: dict[Site, frozenset[str]] = {}
+        for reach in self.reaches:
+            for one in reach.executions:
+                found[one.site] = found.get(one.site, frozenset()).union(one.models)
+        return found
+
+    def loading_queries(self, loadings: Iterable[Loading]) -> tuple[LoadingQuery, ...]:
+        """Return the queries that load a relationship, each once with all its ways.
+
+        Args:
+            loadings: each query on one way.
+        """
+        models = self.project.models
+        by_site: dict[Site, dict[Loading, None]] = {}
+        for loading in loadings:
+            by_site.setdefault(loading.execution.site, {})[loading] = None
+        found = []
+        for site, ways in by_site.items():
+            asking = frozenset(loading.model for loading in ways)
+            some = sorted(models[model].name for model in asking) if self._asked[site] != asking else ()
+            steps = dict.fromkeys(way_of(models, loading) for loading in ways)
+            takes = all(loading.execution.takes_options for loading in ways)
+            found.append(LoadingQuery(self.path_of(site), Pos(*site.place), tuple(steps), tuple(some), takes))
+        return tuple(found)
 
     def node_at(self, site: Site) -> NodeKind:
         """Return the syntax that stands at the site of a query."""

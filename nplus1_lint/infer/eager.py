@@ -54,6 +54,21 @@ class Load:
         return [loading.execution for loading in self.loadings if loading.escaped]
 
 
+def way_of(models: dict[str, Model], loading: Loading) -> tuple[tuple[str, str], ...]:
+    """Return the way on which a query loads a relationship: class and attribute, step by step.
+
+    Args:
+        models: all mapped classes.
+        loading: the query, and the path from its entity.
+    """
+    way = []
+    model = models[loading.model]
+    for name in loading.path:
+        way.append((model.name, name))
+        model = models.get(model.relationships[name].target or "", model)
+    return tuple(way)
+
+
 def eager_loads(models: dict[str, Model], reach: Reach) -> list[Load]:
     """Return every relationship that the mapping loads in a router's reach, with who reads it.
 

@@ -39,10 +39,6 @@ class Sites:
     def __init__(self, analysis: Analysis, named: Callable[[str], str]) -> None:
         self._analysis = analysis
         self.named = named
-        self._asked: dict[Site, set[str]] = {}
-        for reach in analysis.reaches:
-            for execution in reach.executions:
-                self._asked.setdefault(execution.site, set()).update(execution.models)
 
     @property
     def models(self) -> dict[str, Model]:
@@ -68,18 +64,6 @@ class Sites:
             ``defaultload(Project.artifacts).selectinload(Artifact.tags)``; where one line of code runs queries for
             several classes, which of them take the option is said.
         """
-        found = list(loadings)
-        text = ", ".join(sorted({self._option(loader, loading) for loading in found}))
-        asking = {loading.model for loading in found}
-        if self._asked[found[0].execution.site] == asking:
-            return text
-        return f"{text}, where it asks for {', '.join(sorted(self.models[model].name for model in asking))}"
-
-    def _option(self, loader: str, loading: Loading) -> str:
-        calls = []
-        model = loading.model
-        for number, name in enumerate(loading.path, 1):
-            called = loader if number == len(loading.path) else "defaultload"
-            calls.append(f"{called}({self.models[model].name}.{name})")
-            model = self.models[model].relationships[name].target or ""
-        return ".".join(calls)
+        (query,) = self._analysis.loading_queries(loadings)
+        text = query.options(loader)
+        return f"{text}, where it asks for {', '.join(query.asking_for)}" if query.asking_for else text

@@ -176,8 +176,8 @@ def run(session: Session):
                 relationship.name,
                 relationship.lazy_written or relationship.lazy,
                 reach.path,
-                tuple(step for r, one in readers for step in _reader_steps(analysis, r, one)),
-                wasters,
+                analysis.loading_queries(loading for _, one in readers for loading in one.loadings if loading.read),
+                analysis.loading_queries(load.loadings),
             ),
             also_in=(reach.path,),
             discriminator=reach.path,
@@ -200,11 +200,3 @@ def _query_steps(analysis: Analysis, load: Load, message: str) -> Iterator[Step]
         seen.add(where)
         way = f" by way of {'.'.join(path[:-1])}" if len(path) > 1 else ""
         yield Step(*where, f"{message}{way}")
-
-
-def _reader_steps(analysis: Analysis, reach: Reach, load: Load) -> Iterator[Step]:
-    for execution in dict.fromkeys(load.read):
-        yield Step(
-            analysis.path_of(execution.site), execution.site.place[0],
-            f"{load.relationship.name} is read on the rows of this query in {reach.path}",
-        )  # fmt: skip
