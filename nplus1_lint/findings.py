@@ -33,7 +33,12 @@ class Confidence(enum.IntEnum):
 
 
 class Applicability(enum.Enum):
-    """What may be done with a suggestion: the words are Ruff's."""
+    """What may be done with a suggestion: the words are Ruff's.
+
+    SAFE: applied by ``--fix``; the program does the same afterwards, with fewer or cheaper statements.
+    UNSAFE: applied with ``--unsafe-fixes`` only; the suggestion names what may differ.
+    DISPLAY: shown, never applied.
+    """
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -232,20 +237,56 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Text to put in the place of some characters of a file.
+
+    Attributes:
+        start: where the replaced characters begin in the file's decoded text (a byte order mark left out, line ends as
+            they stand), counting from 0.
+        end: one past the last of them; equal to *start* for an insertion.
+        text: what stands there afterwards.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a rewrite changes in one file.
+
+    Attributes:
+        path: project path, forward slashes; never renamed for the reader.
+        edits: none of which overlaps another.
+        imports: what the new code needs, as ``from MODULE import NAME[, NAME]``, one line per module. They are apart
+            from the edits, so that two rewrites of a file that need the same name import it once.
+    """
+
+    path: str
+    edits: tuple[Edit, ...]
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A rewrite as the reader sees it.
+    """A rewrite as the reader sees it, and as it is applied.
 
     Attributes:
         title: one line, imperative.
         code: the rewritten code, or an empty string when only the title speaks.
         applicability: whether a machine may apply it.
-        diff: a unified diff, or an empty string when there is none.
+        diff: a unified diff for ``git apply`` in the project's root, or an empty string when there is none.
+        behaviour: what the program may do differently afterwards; empty unless *applicability* is ``UNSAFE``.
+        changes: what *diff* shows, by file in the order of the paths; empty when only words speak.
     """
 
     title: str
     code: str
     applicability: Applicability
     diff: str = ""
+    behaviour: str = ""
+    changes: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from nplus1_lint.findings import BatchPlan
 from nplus1_lint.flag import aggregate, batch
 from nplus1_lint.flag.apply import confirm
-from nplus1_lint.flag.source import SourceText
+from nplus1_lint.flag.source import SourceFiles
 from nplus1_lint.rules.example_models import SOURCE
 from tests.flag_support import Case
 
@@ -449,13 +449,13 @@ class Awaited:
 
 
 def rewritten(case: Case) -> str:
-    source = SourceText("app/x.py", case.text)
-    (context,) = confirm(source, [case.suspect()])
+    files = SourceFiles(lambda _: case.text)
+    (context,) = confirm(files, "app/x.py", [case.suspect()])
     plan = context.suspect.plan
     assert isinstance(plan, BatchPlan)
     made = aggregate.plan_rewrite(context, plan) if case.aggregate else batch.plan_rewrite(context, plan)
     assert made is not None, "no rewrite"
-    return made.applied(source)
+    return made.applied(files["app/x.py"])
 
 
 def measure(code: str, size: int, monkeypatch: pytest.MonkeyPatch) -> tuple[object, int]:

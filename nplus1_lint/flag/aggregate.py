@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from nplus1_lint.flag.names import import_of
+from nplus1_lint.flag.imports import import_of
 from nplus1_lint.flag.rewrite import Context, Rewrite, advise, chain, flat, wrap
 from nplus1_lint.flag.site import Site, read_site
 
@@ -32,7 +32,7 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
     """
     made = plan_rewrite(context, plan)
     if made is not None:
-        return made.suggestion(context.region)
+        return made.suggestion(context)
     columns = ", ".join(f"{plan.model}.{key.column}" for key in plan.keys)
     if plan.aggregate == "exists":
         return advise(
@@ -99,7 +99,7 @@ def _statement(site: Site, entities: list[str], within: str, group_by: list[str]
         root = f"{site.entity}.query" if flask else f"{site.session}.query({', '.join(entities)})"
         first = [("with_entities", tuple(entities))] if flask else []
         return chain(root, [*first, *steps, condition, *tail, ("all", ())]), []
-    select, line = import_of(site.region.source, "sqlalchemy", "select")
+    select, line = import_of(site.region.source, "sqlalchemy", "select", site.anchor)
     statement = chain(f"{select}({', '.join(entities)})", [*steps, condition, *tail])
     method = "exec" if site.query.executor == "exec" else "execute"
     executed = wrap(f"{site.session}.{method}(", statement, ")")
@@ -114,7 +114,7 @@ def _statement(site: Site, entities: list[str], within: str, group_by: list[str]
 def _function(site: Site) -> tuple[str | None, str, list[str]]:
     """The aggregate's code, what a missing key gets, and imports."""
     plan, query = site.plan, site.query
-    func, line = import_of(site.region.source, "sqlalchemy", "func")
+    func, line = import_of(site.region.source, "sqlalchemy", "func", site.anchor)
     if query.entities and len(query.entities) == 1:
         entity = query.entities[0]
         called = _called(entity)

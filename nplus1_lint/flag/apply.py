@@ -20,7 +20,7 @@ from nplus1_lint.findings import (
 from nplus1_lint.flag import aggregate, batch, loader_option
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
-from nplus1_lint.flag.source import SourceText
+from nplus1_lint.flag.source import SourceFiles
 from nplus1_lint.flag.visitor import KINDS, REPEATERS, Located, Region
 
 if TYPE_CHECKING:
@@ -47,19 +47,21 @@ def flag_all(
     for suspect in suspects:
         by_path[suspect.path].append(suspect)
     contexts: list[Context] = []
+    files = SourceFiles(read_source)
     for path, group in by_path.items():
-        contexts += confirm(SourceText(path, read_source(path)), group)
+        contexts += confirm(files, path, group)
     contexts.sort(key=lambda context: (context.suspect.path, context.found.place, context.suspect.code))
     seen: Counter[str] = Counter()
     findings = [_finding(context, rule_names, seen) for context in contexts]
     return tuple(sorted(findings, key=lambda finding: finding.sort_key))
 
 
-def confirm(source: SourceText, suspects: Iterable[Suspect]) -> list[Context]:
+def confirm(files: SourceFiles, path: str, suspects: Iterable[Suspect]) -> list[Context]:
     """Find the suspects of one file again, with one parse for all that share a statement.
 
     Args:
-        source: the file.
+        files: the texts of the project.
+        path: project path of the file.
         suspects: what the rules said about it.
 
     Returns:
@@ -68,6 +70,7 @@ def confirm(source: SourceText, suspects: Iterable[Suspect]) -> list[Context]:
     Raises:
         InternalError: a node is not where it was said to be, or does not carry the rule's pattern.
     """
+    source = files[path]
     runs: list[tuple[tuple[int, int], Suspect]] = []
     for suspect in suspects:
         first, last = _lines(suspect)
@@ -81,7 +84,7 @@ def confirm(source: SourceText, suspects: Iterable[Suspect]) -> list[Context]:
     for run, suspect in runs:
         if region is None or run[1] > region.last:
             region = Region(source, *run)
-        contexts.append(Context(suspect, _located(region, suspect), region))
+        contexts.append(Context(suspect, _located(region, suspect), region, files))
     return contexts
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from nplus1_lint.flag.names import import_of
+from nplus1_lint.flag.imports import import_of
 from nplus1_lint.flag.rewrite import Context, Rewrite, advise, chain, wrap
 from nplus1_lint.flag.site import Site, read_site
 from nplus1_lint.flag.visitor import REPEATERS
@@ -35,7 +35,7 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
     """
     made = plan_rewrite(context, plan)
     if made is not None:
-        return made.suggestion(context.region)
+        return made.suggestion(context)
     columns = ", ".join(f"{plan.model}.{key.column}" for key in plan.keys)
     if isinstance(context.at(plan.loop, "a loop", REPEATERS).node, (cst.While, cst.FunctionDef)):
         return advise(
@@ -115,7 +115,7 @@ def _statement(site: Site, within: str) -> tuple[list[str], list[str]]:
         root = f"{site.entity}.query" if flask else f"{site.session}.query({', '.join(entities)})"
         extra = [("with_entities", tuple(entities))] if flask and len(entities) > 1 else []
         return chain(root, [*extra, *steps, condition, *order]), []
-    select, line = import_of(site.region.source, "sqlalchemy", "select")
+    select, line = import_of(site.region.source, "sqlalchemy", "select", site.anchor)
     statement = chain(f"{select}({', '.join(entities)})", [*steps, condition, *order])
     method = "exec" if site.query.executor == "exec" else "execute" if len(entities) > 1 else "scalars"
     executed = wrap(f"{'await ' if site.plan.is_async else ''}{site.session}.{method}(", statement, ")")
@@ -179,7 +179,7 @@ def _single(site: Site, query: list[str], target: str, key: str, shape: str, imp
 
 def _many(site: Site, query: list[str], target: str, key: str, imports: list[str]) -> Rewrite:
     name = site.names.fresh(_held(site, "_rows"))
-    written, line = import_of(site.region.source, "collections", "defaultdict")
+    written, line = import_of(site.region.source, "collections", "defaultdict", site.anchor)
     row = target.partition(",")[0]
     before = [f"{name} = {written}(list)", *_loop(target, query), f"    {name}[{key}].append({row})"]
     new = f"{name}.get({site.key()}, [])"

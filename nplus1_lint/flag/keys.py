@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
+from nplus1_lint.findings import Edit
 from nplus1_lint.flag.names import bindings, reads, targets, walk
-from nplus1_lint.flag.rewrite import Edit, flat, wrap
+from nplus1_lint.flag.rewrite import flat, wrap
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from nplus1_lint.findings import Applicability, InternalError, LoaderPlan, LoadingQuery, Suggestion
+from nplus1_lint.findings import Edit, InternalError, LoaderPlan, LoadingQuery, Suggestion
 from nplus1_lint.flag.pattern import lazy_value
-from nplus1_lint.flag.rewrite import Context, Edit, Rewrite
+from nplus1_lint.flag.rewrite import Context, Rewrite
 
 _OPTIONS: Final = {"joined": "joinedload", "False": "joinedload", "subquery": "subqueryload"}
 
@@ -25,7 +26,7 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
         InternalError: the relationship sets no ``lazy=``.
     """
     made = plan_rewrite(context, plan)
-    shown = made.suggestion(context.region)
+    shown = made.suggestion(context)
     relationship = f"{plan.model}.{plan.relationship}"
     option = _OPTIONS.get(plan.lazy, "selectinload")
     code = [shown.code]
@@ -34,7 +35,7 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
     if plan.readers and wasters:
         code.append("# or keep the mapping and override it where the rows are not read:")
         code += [_comment(query, "lazyload", "") for query in wasters]
-    return Suggestion(made.title, "\n".join(code), Applicability.DISPLAY)
+    return replace(shown, code="\n".join(code))
 
 
 def _comment(query: LoadingQuery, loader: str, otherwise: str) -> str:

@@ -11,8 +11,6 @@ import libcst as cst
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nplus1_lint.flag.source import SourceText
-
 
 _TRIVIA: Final = frozenset(
     {"attr", "comma", "dot", "equal", "footer", "header", "keyword", "leading_lines", "lines_after_decorators"}
@@ -99,29 +97,3 @@ class Names:
         name = next(name for name in (*wanted, *numbered) if name not in self._taken)
         self._taken.add(name)
         return name
-
-
-def import_of(source: SourceText, module: str, name: str) -> tuple[str, str | None]:
-    """How a file may write a name of a library.
-
-    Args:
-        source: the file.
-        module: the module that exports the name.
-        name: the name.
-
-    Returns:
-        The expression to write, and the import line that it needs (None when the file already imports it).
-    """
-    for line in source.logical:
-        if line.word not in ("from", "import"):
-            continue
-        words = source.lines(line.first, line.last).replace("(", " ").replace(")", " ").replace(",", " ").split()
-        if line.word == "from" and "import" in words:
-            imported = words[words.index("import") + 1 :]
-            if name in imported and words[1].partition(".")[0] in (module.partition(".")[0], "sqlmodel"):
-                at = imported.index(name)
-                return (imported[at + 2] if imported[at + 1 : at + 2] == ["as"] else name), None
-        elif words[1:2] == [module]:
-            alias = words[3] if words[2:3] == ["as"] else module
-            return f"{alias}.{name}", None
-    return name, f"from {module} import {name}"

@@ -1,6 +1,6 @@
 """What every rewriter gets and gives: the flagged node in its region, and edits that are shown or applied.
 
-A rewrite is kept as edits of the file, so that what is printed and what could be applied are the same thing.
+A rewrite is kept as edits of files, so that what is printed and what is applied are the same thing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from nplus1_lint.findings import Applicability, InternalError, Pos, Suggestion, Suspect
+from nplus1_lint.findings import Applicability, Edit, FileChange, InternalError, Pos, Suggestion, Suspect
+from nplus1_lint.flag.diff import edited, unified
+from nplus1_lint.flag.imports import add_imports, merged, unusable
 from nplus1_lint.flag.names import Names
+from nplus1_lint.flag.visitor import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nplus1_lint.flag.source import SourceText
-    from nplus1_lint.flag.visitor import Located, Region
+    from nplus1_lint.flag.source import SourceFiles, SourceText
+    from nplus1_lint.flag.visitor import Located
 
 WIDTH: Final = 96
 
@@ -30,11 +33,13 @@ class Context:
         suspect: what the rule said.
         found: the flagged node.
         region: the parsed statements that hold the node and all places of its plan.
+        files: the texts of all files of the project, for rewrites that change several.
     """
 
     suspect: Suspect
     found: Located
     region: Region
+    files: SourceFiles
 
     def at(self, pos: Pos, what: str, kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseExpression,)) -> Located:
         """The node at a place of the plan.
@@ -50,13 +55,44 @@ class Context:
         Raises:
             InternalError: no such node stands there.
         """
-        found = self.region.find(pos, kinds)
+        return self._found(self.region, pos, what, kinds)
+
+    def elsewhere(
+        self, path: str, pos: Pos, what: str, kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseExpression,)
+    ) -> tuple[Region, Located]:
+        """The node at a place of another file (or of the same, outside the region), and the statement around it.
+
+        Args:
+            path: project path of the file.
+            pos: the place.
+            what: what should stand there, for the message.
+            kinds: the types allowed.
+
+        Returns:
+            The parsed statement and the node.
+
+        Raises:
+            InternalError: no such node stands there.
+            OSError: the file can no longer be read.
+        """
+        source = self.files[path]
+        run = source.statements(pos.line, pos.end_line) if 0 < pos.line <= len(source.starts) else None
+        if run is None:
+            raise self._missing(path, pos, what)
+        region = Region(source, *run)
+        return region, self._found(region, pos, what, kinds)
+
+    def _found(self, region: Region, pos: Pos, what: str, kinds: tuple[type[cst.CSTNode], ...]) -> Located:
+        found = region.find(pos, kinds)
         if found is None:
-            raise InternalError(
-                f"{self.suspect.path}:{pos.line}: the plan of {self.suspect.code} names {what} at column "
-                f"{pos.column + 1}, but none stands there; please report this as a bug of nplus1-lint"
-            )
+            raise self._missing(region.source.path, pos, what)
         return found
+
+    def _missing(self, path: str, pos: Pos, what: str) -> InternalError:
+        return InternalError(
+            f"{path}:{pos.line}: the plan of {self.suspect.code} names {what} at column {pos.column + 1}, but none "
+            "stands there; please report this as a bug of nplus1-lint"
+        )
 
     def names(self) -> Names:
         """Fresh names for the function around the node."""
@@ -65,24 +101,24 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """Text to put in the place of some characters of the file."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A change of one file.
+    """A change of the suspect's file, and of others where it takes more.
+
+    It is applied as a whole or not at all. What it does to the flagged code must silence the finding: a rewrite that
+    does not, or that brings another finding, is dropped when it is applied.
 
     Attributes:
         title: one line, imperative.
-        anchor: logical line before which the new statements go.
+        anchor: index of the logical line of the suspect's file before which the new statements go; the excerpt that the
+            reader sees begins there.
         before: the new statements, not indented.
-        edits: changes of what is there.
-        imports: import lines that the new code needs.
+        edits: changes of what is there, in the suspect's file.
+        imports: import lines that the new code of the suspect's file needs, as `imports.import_of` gives them.
+        applicability: ``SAFE`` where the program provably does the same afterwards, ``UNSAFE`` where it may do
+            something else in a way that can be named, ``DISPLAY`` where it is an example rather than a change.
+        behaviour: for ``UNSAFE``, one clause in the present tense without a full stop that names what may differ
+            (``a key of None finds no rows``); empty otherwise.
+        elsewhere: changes of other files, each path once. Their imports are given and placed as those of this file.
     """
 
     title: str
@@ -90,35 +126,74 @@ class Rewrite:
     before: tuple[str, ...]
     edits: tuple[Edit, ...]
     imports: tuple[str, ...] = ()
+    applicability: Applicability = Applicability.DISPLAY
+    behaviour: str = ""
+    elsewhere: tuple[FileChange, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.applicability is Applicability.UNSAFE) != bool(self.behaviour):
+            raise ValueError(f"{self.title!r}: an unsafe rewrite names what may differ, and no other does")
 
     def applied(self, source: SourceText) -> str:
-        """The file's text with the change made, imports left out."""
+        """The suspect's file with the change made, imports included."""
+        change = self._here(source)
+        return edited(source.text, [*change.edits, *add_imports(source, change.imports)])
+
+    def _here(self, source: SourceText) -> FileChange:
+        """The change of the suspect's own file."""
         line = source.logical[self.anchor]
         start = source.starts[line.first - 1]
         text = source.line(line.first)
         indent = text[: len(text) - len(text.lstrip())]
         ending = source.lines(line.first, line.last)[len(source.lines(line.first, line.last).rstrip("\r\n")) :] or "\n"
         new = "".join(f"{indent}{statement}{ending}" for statement in self.before)
-        return edited(source.text, [Edit(start, start, new), *self.edits])
+        inserted = (Edit(start, start, new),) if new else ()
+        return FileChange(source.path, (*inserted, *self.edits), merged(self.imports))
 
-    def suggestion(self, region: Region) -> Suggestion:
+    def suggestion(self, context: Context) -> Suggestion:
         """The change as the reader sees it: the new statements, the loop's header and each changed statement.
 
         Args:
-            region: the parsed statements around the loop.
+            context: the suspect, and the files that change.
 
         Returns:
-            A suggestion to display.
+            The suggestion with its edits and their diff. It is for display only when a name that it must import is
+            taken, or when the import could be circular.
         """
-        code = [*self.imports, *([""] if self.imports else []), *self.before, *_excerpt(self, region)]
-        return Suggestion(self.title, "\n".join(code), Applicability.DISPLAY)
+        source = context.region.source
+        code = [*self.imports, *([""] if self.imports else []), *self.before, *_excerpt(self, context.region)]
+        here = self._here(source)
+        changes = tuple(sorted((here, *self.elsewhere), key=lambda change: change.path))
+        hindered = unusable(source, here.imports, self.anchor) or any(
+            unusable(context.files[change.path], change.imports, _first_line(context.files[change.path], change))
+            for change in self.elsewhere
+        )
+        return Suggestion(
+            title=self.title,
+            code="\n".join(code),
+            applicability=Applicability.DISPLAY if hindered else self.applicability,
+            diff="".join(diff_of(context.files[change.path], change) for change in changes),
+            behaviour="" if hindered else self.behaviour,
+            changes=changes,
+        )
 
 
-def edited(text: str, edits: Sequence[Edit]) -> str:
-    """Make some edits, none of which overlaps another."""
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
+def diff_of(source: SourceText, change: FileChange) -> str:
+    """The unified diff of one file's change.
+
+    Args:
+        source: the file.
+        change: its edits and imports.
+
+    Returns:
+        The diff.
+    """
+    return unified(source.path, source.text, [*change.edits, *add_imports(source, change.imports)])
+
+
+def _first_line(source: SourceText, change: FileChange) -> int | None:
+    """The logical line of a change's first edit; None where no statement stands."""
+    return source.index(source.line_of(change.edits[0].start)) if change.edits else None
 
 
 def advise(title: str) -> Suggestion:

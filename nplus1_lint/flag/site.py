@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import libcst as cst
 
+from nplus1_lint.findings import Edit
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
+from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
-from nplus1_lint.flag.names import Names, bindings, import_of, reads, walk
-from nplus1_lint.flag.rewrite import Context, Edit, Rewrite, flat
+from nplus1_lint.flag.names import Names, bindings, reads, walk
+from nplus1_lint.flag.rewrite import Context, Rewrite, flat
 from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
@@ -80,6 +82,13 @@ class Site:
             self.query.style == "get" and self.plan.style == "query"
         )
 
+    @property
+    def anchor(self) -> int:
+        """The logical line before which new statements go."""
+        start = self.region.place(self.keys.start)
+        run = self.region.source.statements(start[0], start[2])
+        return run[0] if run else self.region.first
+
     def key(self) -> str:
         """The key of the current iteration, as it stands in the loop."""
         values = [flat(self.region, term.value) for term in self.terms]
@@ -89,7 +98,7 @@ class Site:
         """The ``IN`` condition over all keys, and the import lines that it needs."""
         if len(self.terms) == 1:
             return f"{self.columns[0]}.in_({self.keys.expression})", ()
-        written, line = import_of(self.region.source, "sqlalchemy", "tuple_")
+        written, line = import_of(self.region.source, "sqlalchemy", "tuple_", self.anchor)
         return f"{written}({', '.join(self.columns)}).in_({self.keys.expression})", (line,) if line else ()
 
     def rewrite(self, title: str, before: Sequence[str], new: str, imports: Sequence[str]) -> Rewrite:
@@ -104,12 +113,8 @@ class Site:
         Returns:
             The whole change.
         """
-        source = self.region.source
-        start = self.region.place(self.keys.start)
-        run = source.statements(start[0], start[2])
-        anchor = run[0] if run else self.region.first
         edits = [Edit(*self.region.outer_offsets(self.outer), new), *self.keys.edits, *self._removed()]
-        return Rewrite(title, anchor, (*self.keys.before, *before), tuple(edits), _merged(imports))
+        return Rewrite(title, self.anchor, (*self.keys.before, *before), tuple(edits), merged(imports))
 
     def _removed(self) -> list[Edit]:
         """Take out assignments of the old statement that nothing else reads."""
@@ -138,15 +143,6 @@ class Site:
 
     def _reads(self, node: cst.CSTNode, name: str) -> int:
         return _count(self.region.code(node), name)
-
-
-def _merged(imports: Sequence[str]) -> tuple[str, ...]:
-    """One import line per module."""
-    names: dict[str, set[str]] = {}
-    for line in imports:
-        module, _, name = line.removeprefix("from ").partition(" import ")
-        names.setdefault(module, set()).add(name)
-    return tuple(f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names))
 
 
 def _count(text: str, word: str) -> int:

@@ -10,7 +10,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _TOKEN: Final = re.compile(
@@ -30,6 +33,7 @@ _BODY: Final = {
 _FIELD: Final = re.compile(r"""(?P<prefix>(?<!\w)[a-zA-Z]{1,2}|)(?P<quote>\"\"\"|'''|"|')|[()\[\]{}:]""")
 _WORD: Final = re.compile(r"@|\w+|")
 _IDENTIFIER: Final = re.compile(r"[^\W\d]\w*")
+_ASYNC_DEF: Final = re.compile(r"\s*async\s+def\b")
 _CLAUSES: Final = frozenset({"else", "elif", "except", "finally"})
 
 
@@ -96,6 +100,21 @@ class SourceText:
             return len(data[:byte_column].decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError:
             return None
+
+    @cached_property
+    def code(self) -> str:
+        """The text with every string and comment made of spaces; offsets and lines are those of the text."""
+        blank, position = list(self.text), 0
+        while match := _TOKEN.search(self.text, position):
+            position = match.end()
+            if match.lastgroup == "quote":
+                position = _string_end(self.text, position, match["prefix"], match["quote"])
+            elif match.lastgroup != "comment":
+                continue
+            for at in range(match.start(), position):
+                if blank[at] not in "\r\n":
+                    blank[at] = " "
+        return "".join(blank)
 
     @cached_property
     def logical(self) -> tuple[LogicalLine, ...]:
@@ -174,13 +193,22 @@ class SourceText:
 
     def function(self, at: int) -> tuple[int, int]:
         """Physical lines of the innermost function around a logical line; of the file outside functions."""
+        return next(iter(self.functions(at)), (1, len(self.starts)))
+
+    def is_def(self, at: int) -> bool:
+        """True for the header of a function."""
+        line = self.logical[at]
+        return line.word == "def" or (line.word == "async" and _ASYNC_DEF.match(self.line(line.first)) is not None)
+
+    def functions(self, at: int) -> list[tuple[int, int]]:
+        """Physical lines of the functions around a logical line, innermost first; a header is inside its own."""
+        found: list[tuple[int, int]] = []
         header: int | None = at
         while header is not None:
-            line = self.logical[header]
-            if line.word == "def" or re.match(r"\s*async\s+def\b", self.line(line.first)):
-                return line.first, self.logical[self._end(header)].last
+            if self.is_def(header):
+                found.append((self.logical[header].first, self.logical[self._end(header)].last))
             header = self.parent(header)
-        return 1, len(self.starts)
+        return found
 
     def identifiers(self, first: int, last: int) -> set[str]:
         """Every word in some lines that could be a name (also inside strings and comments)."""
@@ -210,6 +238,29 @@ class SourceText:
                 break
             end += 1
         return end
+
+
+class SourceFiles:
+    """The texts of a run, each read once.
+
+    Args:
+        read: gives a file's decoded text by its project path.
+    """
+
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
+        self._known: dict[str, SourceText] = {}
+
+    def __getitem__(self, path: str) -> SourceText:
+        """Return a file's text.
+
+        Raises:
+            OSError: the file can no longer be read.
+        """
+        source = self._known.get(path)
+        if source is None:
+            source = self._known[path] = SourceText(path, self._read(path))
+        return source
 
 
 def _string_end(text: str, start: int, prefix: str, quote: str) -> int:

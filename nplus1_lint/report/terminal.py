@@ -105,7 +105,8 @@ class _Page:
         if suggestion is None:
             return
         applied = suggestion.applicability
-        note = "" if applied is Applicability.DISPLAY else f" ({applied.value})"
+        why = f": {suggestion.behaviour}" if suggestion.behaviour else ""
+        note = "" if applied is Applicability.DISPLAY else f" ({applied.value}{why})"
         self._prose(f"help: {suggestion.title}{note}", 2, "bold green")
         for line in self._python(suggestion.code.strip("\n")) if suggestion.code else ():
             self._line("      ", line)

@@ -1,0 +1,126 @@
+"""Unified diffs made from edits, which say where the changes are: no file is compared with another."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from nplus1_lint.findings import Edit
+
+_CONTEXT: Final = 3
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Lines *first* to *last* (exclusive, from 0) of the old text give way to new ones."""
+
+    first: int
+    last: int
+    new: tuple[str, ...]
+
+
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """Make some edits, none of which overlaps another; of insertions at one place the first given stands first."""
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end))[::-1]:
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text
+
+
+def unified(path: str, text: str, edits: Sequence[Edit]) -> str:
+    """Return a unified diff that ``git apply`` takes in the folder to which *path* is relative.
+
+    Args:
+        path: forward slashes.
+        text: the file's text before.
+        edits: none of which overlaps another.
+
+    Returns:
+        The diff; an empty string when the edits change nothing.
+    """
+    lines = text.split("\n")
+    starts = [0]
+    for line in lines[:-1]:
+        starts.append(starts[-1] + len(line) + 1)
+    old = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    changes = [change for block in _blocks(edits, starts, old) for change in _changes(*block, text, starts, old)]
+    if not changes:
+        return ""
+    return f"--- {_name('a/', path)}\n+++ {_name('b/', path)}\n" + "".join(_hunks(changes, old))
+
+
+def _blocks(edits: Sequence[Edit], starts: list[int], old: list[str]) -> Iterator[tuple[int, int, list[Edit]]]:
+    """Runs of whole lines, first and last (exclusive), with the edits in them."""
+    runs: list[tuple[int, int, list[Edit]]] = []
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        first, last = bisect_right(starts, edit.start) - 1, min(bisect_right(starts, edit.end), len(old))
+        if runs and first < runs[-1][1]:
+            begin, end, inside = runs.pop()
+            runs.append((begin, max(end, last), [*inside, edit]))
+        else:
+            runs.append((first, last, [edit]))
+    yield from runs
+
+
+def _changes(
+    first: int, last: int, edits: list[Edit], text: str, starts: list[int], old: list[str]
+) -> Iterator[_Change]:
+    begin = starts[first]
+    end = starts[last] if last < len(starts) else len(text)
+    moved = [type(edit)(edit.start - begin, edit.end - begin, edit.text) for edit in edits]
+    new = edited(text[begin:end], moved).split("\n")
+    after = [f"{line}\n" for line in new[:-1]] + ([new[-1]] if new[-1] else [])
+    matcher = SequenceMatcher(None, old[first:last], after, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            yield _Change(first + i1, first + i2, tuple(after[j1:j2]))
+
+
+def _hunks(changes: list[_Change], old: list[str]) -> Iterator[str]:
+    group: list[_Change] = []
+    shift = 0
+    for change in changes:
+        if group and change.first - group[-1].last > 2 * _CONTEXT:
+            text, shift = _hunk(group, old, shift)
+            yield text
+            group = []
+        group.append(change)
+    yield _hunk(group, old, shift)[0]
+
+
+def _hunk(group: list[_Change], old: list[str], shift: int) -> tuple[str, int]:
+    """A hunk's text, and by how many lines what follows it has moved."""
+    first, last = max(group[0].first - _CONTEXT, 0), min(group[-1].last + _CONTEXT, len(old))
+    body: list[str] = []
+    at = first
+    for change in group:
+        body += [f" {line}" for line in old[at : change.first]]
+        body += [f"-{line}" for line in old[change.first : change.last]]
+        body += [f"+{line}" for line in change.new]
+        at = change.last
+    body += [f" {line}" for line in old[at:last]]
+    grown = sum(len(change.new) - (change.last - change.first) for change in group)
+    count, after = last - first, last - first + grown
+    head = f"@@ -{_range(first, count)} +{_range(first + shift, after)} @@\n"
+    text = "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in body)
+    return head + text, shift + grown
+
+
+def _range(first: int, count: int) -> str:
+    start = first + 1 if count else first
+    return f"{start}" if count == 1 else f"{start},{count}"
+
+
+def _name(prefix: str, path: str) -> str:
+    """A file's name as git writes it: quoted where it must be; a tab ends one with spaces."""
+    name = prefix + path
+    if any(char in _ESCAPES or ord(char) < 32 for char in name):
+        return (
+            '"' + "".join(_ESCAPES.get(char, char if ord(char) >= 32 else f"\\{ord(char):03o}") for char in name) + '"'
+        )
+    return f"{name}\t" if " " in name else name

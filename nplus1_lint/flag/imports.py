@@ -1,0 +1,388 @@
+"""The imports of a file: which names they give, how a rewrite may write a name, and where a new import goes.
+
+Only what runs whenever the module does counts: an import under ``if TYPE_CHECKING`` or in a ``try`` gives no name.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from nplus1_lint.findings import Edit
+from nplus1_lint.flag.names import walk
+from nplus1_lint.flag.visitor import Region
+from nplus1_lint.index.modules import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nplus1_lint.flag.source import SourceText
+
+_LINE: Final = re.compile(r"from (?P<module>[\w.]+) import (?P<names>\w+(?:, \w+)*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One name that an import statement binds.
+
+    Attributes:
+        line: index of its logical line.
+        module: the module named, relative ones resolved; None beyond the top.
+        name: what is taken out of it; None for ``import MODULE``, ``*`` for all.
+        bound: the name that the file gets.
+    """
+
+    line: int
+    module: str | None
+    name: str | None
+    bound: str
+
+
+def imports_of(source: SourceText) -> tuple[Import, ...]:
+    """Return what the import statements of a file bind, in its order, those inside blocks and functions too."""
+    found: list[Import] = []
+    for at, line in enumerate(source.logical):
+        if line.word not in ("from", "import"):
+            continue
+        for statement in _statements(source, at):
+            found += _bound(source, at, statement)
+    return tuple(found)
+
+
+def _statements(source: SourceText, at: int) -> Sequence[cst.BaseSmallStatement]:
+    line = source.logical[at]
+    parsed = cst.parse_statement(source.lines(line.first, line.last).strip() + "\n")
+    return parsed.body if isinstance(parsed, cst.SimpleStatementLine) else ()
+
+
+def _bound(source: SourceText, at: int, statement: cst.BaseSmallStatement) -> Iterable[Import]:
+    if isinstance(statement, cst.Import):
+        for alias in statement.names:
+            whole = _dotted(alias.name)
+            yield Import(at, whole, None, _asname(alias) or whole.partition(".")[0])
+    elif isinstance(statement, cst.ImportFrom):
+        module = absolute(source.path, _dotted(statement.module), len(statement.relative))
+        if isinstance(statement.names, cst.ImportStar):
+            yield Import(at, module, "*", "*")
+            return
+        for alias in statement.names:
+            name = _dotted(alias.name)
+            yield Import(at, module, name, _asname(alias) or name)
+
+
+def _dotted(node: cst.BaseExpression | None) -> str:
+    if isinstance(node, cst.Attribute):
+        return f"{_dotted(node.value)}.{node.attr.value}"
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def _asname(alias: cst.ImportAlias) -> str | None:
+    return _dotted(alias.asname.name) if alias.asname else None
+
+
+def import_of(source: SourceText, module: str, name: str, at: int | None = None) -> tuple[str, str | None]:
+    """How a file may write a name of a library or of the project.
+
+    Args:
+        source: the file.
+        module: the absolute name of the module that exports it.
+        name: the name.
+        at: the logical line before or in which it is written; without it, imports inside functions do not count.
+
+    Returns:
+        The expression to write, and the import line that it needs (None when the name is already imported there).
+    """
+    visible = [found for found in imports_of(source) if _visible(source, found, at)]
+    package, _, last = module.rpartition(".")
+    for found in visible:
+        if found.name == name and _exports(found.module, module):
+            return found.bound, None
+    for found in visible:
+        if found.name is None and found.module == module:
+            return f"{module if found.bound == module.partition('.')[0] else found.bound}.{name}", None
+        if found.name == last and found.module == package:
+            return f"{found.bound}.{name}", None
+    return name, f"from {module} import {name}"
+
+
+def _exports(imported: str | None, module: str) -> bool:
+    """True if a name that one module gives is that of another: a package hands on what its parts define."""
+    top = (imported or "").partition(".")[0]
+    return top == module.partition(".")[0] or (top == "sqlmodel" and module.startswith("sqlalchemy"))
+
+
+def _visible(source: SourceText, found: Import, at: int | None) -> bool:
+    """True if an import has run whenever the code at a logical line does."""
+    if not source.logical[found.line].indent:
+        return True
+    if at is None or found.line >= at:
+        return False
+    parent = source.parent(found.line)
+    return parent is not None and source.is_def(parent) and source.function(parent) in source.functions(at)
+
+
+def merged(lines: Iterable[str]) -> tuple[str, ...]:
+    """One import line per module, modules and names sorted.
+
+    Args:
+        lines: of the form ``from MODULE import NAME[, NAME]``.
+
+    Returns:
+        The lines, each name once.
+    """
+    names: dict[str, set[str]] = {}
+    for module, wanted in map(_parsed, lines):
+        names.setdefault(module, set()).update(wanted)
+    return tuple(f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names))
+
+
+def _parsed(line: str) -> tuple[str, list[str]]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{line!r} is not of the form 'from MODULE import NAME[, NAME]'")
+    return match["module"], match["names"].split(", ")
+
+
+def unusable(source: SourceText, lines: Iterable[str], at: int | None) -> str | None:
+    """Say why some names cannot be imported at the top of a file for the code at a logical line.
+
+    Args:
+        source: the file.
+        lines: the import lines.
+        at: the logical line; None when it is unknown, which makes every function's own names count.
+
+    Returns:
+        A clause, or None when nothing speaks against it.
+    """
+    for module, names in map(_parsed, lines):
+        here = any(
+            _same(found.module, module) and not source.logical[found.line].indent for found in imports_of(source)
+        )
+        if not here and module.partition(".")[0] not in _LIBRARIES:
+            return f"an import of {module} could be circular"
+        for name in names:
+            if _taken(source, module, name, at):
+                return f"the name {name} means something else there"
+    return None
+
+
+_LIBRARIES: Final = sys.stdlib_module_names | {"sqlalchemy", "sqlmodel"}
+
+
+def _same(imported: str | None, module: str) -> bool:
+    """True if an import's module is the one wanted; a project's own may be named from a folder below its root."""
+    return imported is not None and (imported == module or imported.endswith(f".{module}"))
+
+
+def _taken(source: SourceText, module: str, name: str, at: int | None) -> bool:
+    """True if something in reach binds a name; what only might bind it counts as well."""
+    around = None if at is None else source.functions(at)
+    own = {found.line: found for found in imports_of(source) if found.bound == name}
+    for match in re.finditer(rf"(?<![\w.]){re.escape(name)}(?!\w)", source.code):
+        line = source.index(source.line_of(match.start()))
+        if line is None:
+            continue
+        defined = source.code[: match.start()].rstrip().endswith(("def", "class"))
+        # The name that a header defines belongs to what is around it.
+        scope = source.functions(line)[int(defined and source.is_def(line)) :][:1]
+        inside = not scope or around is None or scope[0] in around
+        if line in own:
+            same = own[line].name == name and _exports(own[line].module, module)
+            if inside and (scope or not same):
+                return True
+        elif inside or source.logical[line].word == "global":
+            used = re.match(r"\s*[.(\[]", source.code[match.end() :]) and not defined
+            if not used and source.logical[line].word not in ("from", "import"):
+                return True
+    return False
+
+
+def add_imports(source: SourceText, lines: Iterable[str]) -> tuple[Edit, ...]:
+    """Import names at the top of a file, in the file's own style.
+
+    A name joins the statement that already imports from its module; another line goes into the group of imports where
+    it belongs, behind the docstring and ``from __future__`` in any case.
+
+    Args:
+        source: the file.
+        lines: of the form ``from MODULE import NAME[, NAME]``; names that the file imports already are left out.
+
+    Returns:
+        The edits, none of which overlaps another.
+    """
+    edits: list[Edit] = []
+    fresh: list[str] = []
+    top = [found for found in imports_of(source) if not source.logical[found.line].indent]
+    for module, names in map(_parsed, merged(lines)):
+        present = [found for found in top if _same(found.module, module)]
+        missing = [name for name in names if not any(f.name == name == f.bound for f in present)]
+        home = next((f.line for f in present if f.name not in (None, "*") and _alone(source, f.line)), None)
+        if missing and home is not None:
+            edits += _joined(source, home, missing)
+        elif missing:
+            fresh.append(f"from {module} import {', '.join(missing)}")
+    return (*edits, *_lines(source, top, fresh))
+
+
+def _alone(source: SourceText, at: int) -> bool:
+    return len(_statements(source, at)) == 1
+
+
+def _joined(source: SourceText, at: int, names: Sequence[str]) -> list[Edit]:
+    """Put names into a ``from`` statement: sorted where its own are, else behind the last."""
+    region = Region(source, at, at)
+    statement = next(node for node in walk(region.module) if isinstance(node, cst.ImportFrom))
+    aliases = () if isinstance(statement.names, cst.ImportStar) else statement.names
+    written = [_dotted(alias.name) for alias in aliases]
+    key = next((key for key in _ORDERS if written == sorted(written, key=key)), None)
+    texts: dict[int, str] = {}
+    for name in names:
+        following = next((i for i, other in enumerate(written) if key and key(name) < key(other)), None)
+        offset, text = _slot(region, aliases[-1 if following is None else following], name, last=following is None)
+        texts[offset] = texts.get(offset, "") + text
+    return [Edit(offset, offset, text) for offset, text in texts.items()]
+
+
+def _by_kind(name: str) -> tuple[int, str]:
+    """Constants, classes, functions: the order of isort and Ruff."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2), name.casefold()
+
+
+def _by_case(name: str) -> tuple[int, str]:
+    return 0, name
+
+
+def _by_letters(name: str) -> tuple[int, str]:
+    return 0, name.casefold()
+
+
+_ORDERS: Final = (_by_kind, _by_letters, _by_case)
+
+
+def _slot(region: Region, alias: cst.ImportAlias, name: str, *, last: bool) -> tuple[int, str]:
+    """Where a name goes beside another, and with which white space."""
+    source = region.source
+    start, end = region.offsets(alias)
+    number = source.line_of(start)
+    line, begin = source.line(number), source.starts[number - 1]
+    lead = source.text[begin:start]
+    gap = " " if lead.strip() else _ending(source, number) + lead
+    commented = "#" in line[end - begin :]
+    if last and not (commented and not lead.strip()):
+        return end, f",{gap}{name}"
+    return start, f"{name},{gap}"
+
+
+def _ending(source: SourceText, number: int) -> str:
+    """The line end of a physical line, or the file's first where it has none."""
+    text = source.lines(number, number)
+    first = source.lines(1, 1)
+    return text[len(text.rstrip("\r\n")) :] or first[len(first.rstrip("\r\n")) :] or "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Import lines without a blank line between them.
+
+    Attributes:
+        lines: indexes of the logical lines.
+        modules: what each imports from, with a mark for ``import`` before ``from``.
+        section: 0 for ``__future__``, 1 for the standard library, 2 for libraries, 3 for the project.
+    """
+
+    lines: list[int]
+    modules: list[tuple[int, str]]
+    section: int
+
+
+def _lines(source: SourceText, top: Sequence[Import], fresh: Sequence[str]) -> list[Edit]:
+    """Put whole import lines where they belong."""
+    groups = _groups(source, top)
+    return [_line(source, groups, line) for line in fresh]
+
+
+def _line(source: SourceText, groups: Sequence[_Group], line: str) -> Edit:
+    module = line.split()[1]
+    package, section = module.partition(".")[0], _section(source, module)
+    kin = [g for g in groups if g.section and any(m.partition(".")[0] == package for _, m in g.modules)]
+    group = next(iter(kin), None) or next((g for g in groups if g.section == section), None)
+    if group is not None:
+        return _in_group(source, group, line, module)
+    later = next((g for g in groups if g.section > section), None)
+    if later is not None:
+        number = source.logical[later.lines[0]].first
+        while number > 1 and source.line(number - 1).lstrip().startswith("#"):
+            number -= 1
+        ending = _ending(source, number)
+        offset = source.starts[number - 1]
+        return Edit(offset, offset, f"{line}{ending}{ending}")
+    return _behind(source, groups[-1].lines[-1] if groups else None, line)
+
+
+def _behind(source: SourceText, at: int | None, line: str) -> Edit:
+    """A line of its own, behind the last import or the docstring, else before the first statement."""
+    first = source.logical[0]
+    docstring = not first.word and source.line(first.first).lstrip()[:1] in ('"', "'")
+    if at is None and not docstring and first.word not in ("r", "R", "u", "U"):
+        ending = _ending(source, first.first)
+        offset = source.starts[first.first - 1]
+        return Edit(offset, offset, f"{line}{ending}{ending}")
+    last = source.logical[at or 0].last
+    ending = _ending(source, last)
+    offset = source.starts[last] if last < len(source.starts) else len(source.text)
+    return Edit(offset, offset, f"{ending}{line}{ending}")
+
+
+def _in_group(source: SourceText, group: _Group, line: str, module: str) -> Edit:
+    new = (1, module)
+    before = len(group.lines)
+    for order in (lambda pair: (pair[0], pair[1].casefold()), lambda pair: (0, pair[1].casefold())):
+        if group.modules == sorted(group.modules, key=order):
+            before = next((i for i, pair in enumerate(group.modules) if order(new) < order(pair)), before)
+            break
+    if before:
+        last = source.logical[group.lines[before - 1]].last
+        offset = source.starts[last] if last < len(source.starts) else len(source.text)
+        return Edit(offset, offset, line + _ending(source, last))
+    number = source.logical[group.lines[0]].first
+    return Edit(source.starts[number - 1], source.starts[number - 1], line + _ending(source, number))
+
+
+def _groups(source: SourceText, top: Sequence[Import]) -> list[_Group]:
+    """The imports before the first other statement."""
+    modules = {found.line: (int(found.name is not None), found.module or "") for found in top}
+    groups: list[_Group] = []
+    previous = None
+    for at, line in enumerate(source.logical):
+        if line.indent:
+            previous = None
+            continue
+        if at in modules:
+            section = _section(source, modules[at][1])
+            gap = previous is None or any(not source.line(n).strip() for n in range(previous + 1, line.first))
+            if gap or groups[-1].section == 0:
+                groups.append(_Group([], [], section))
+            groups[-1].lines.append(at)
+            groups[-1].modules.append(modules[at])
+            previous = line.last
+        elif at and line.word not in _AROUND_IMPORTS:
+            break
+        else:
+            previous = None
+    return groups
+
+
+_AROUND_IMPORTS: Final = frozenset({"if", "elif", "else", "try", "except", "finally"})
+
+
+def _section(source: SourceText, module: str) -> int:
+    package = module.partition(".")[0]
+    if package == "__future__":
+        return 0
+    if package in sys.stdlib_module_names:
+        return 1
+    return 3 if package in source.path.removesuffix(".py").split("/") else 2
