@@ -196,7 +196,101 @@ class LoaderPlan:
     wasters: tuple[LoadingQuery, ...]
 
 
-Plan = BatchPlan | LoaderPlan
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a chain of loader options: ``.joinedload(Hero.team)``.
+
+    Attributes:
+        strategy: the option's name.
+        model: the class as the query's file writes it, ``Hero`` or ``models.Hero``.
+        attribute: the relationship or column.
+        module: the absolute name of the module from which the file must import the class; empty when it knows it.
+    """
+
+    strategy: str
+    model: str
+    attribute: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionPlace:
+    """A query whose rows need loader options.
+
+    Attributes:
+        path: project path of the query's file.
+        pos: the executing call, or the query that a loop iterates.
+        chains: the options, each from the query's entity to what is read.
+    """
+
+    path: str
+    pos: Pos
+    chains: tuple[tuple[Hop, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsPlan:
+    """What the rewriter needs to add loader options to the queries that made some rows.
+
+    Attributes:
+        places: each query that feeds the reads.
+        shared: the query stands in another function than the loop, so that other callers load the same.
+        changes: the function changes or commits rows, so that a read per row may see what the query did not.
+    """
+
+    places: tuple[OptionPlace, ...]
+    shared: bool
+    changes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A function of the project that queries for its argument, itself or through others.
+
+    Attributes:
+        path: project path of its file.
+        pos: its definition, decorators left out.
+        name: its name.
+        steps: what in it queries, in the order of the code.
+    """
+
+    path: str
+    pos: Pos
+    name: str
+    steps: tuple[CalleeStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CalleeStep:
+    """A query in a function, or a call that leads to one.
+
+    Attributes:
+        pos: the call.
+        query: the query, its loop the function; None for a call.
+        callee: what is called; None for a query.
+    """
+
+    pos: Pos
+    query: BatchPlan | None
+    callee: Callee | None
+
+
+@dataclass(frozen=True, slots=True)
+class CalleePlan:
+    """What the rewriter needs to call a batch variant of a function before a loop.
+
+    Attributes:
+        loop: the loop statement or comprehension.
+        callee: the function that the loop calls.
+        changes: the loop changes rows of a class that the function queries.
+    """
+
+    loop: Pos
+    callee: Callee
+    changes: bool
+
+
+Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from nplus1_lint.findings import (
     Finding,
     InternalError,
     LoaderPlan,
+    OptionsPlan,
     Pos,
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, loader_option
+from nplus1_lint.flag import aggregate, batch, loader_option, options
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -154,6 +155,8 @@ def _suggestion(context: Context) -> Suggestion | None:
     made: Suggestion | None = None
     if isinstance(plan, LoaderPlan):
         made = loader_option.rewrite(context, plan)
+    elif isinstance(plan, OptionsPlan):
+        made = options.rewrite(context, plan)
     elif isinstance(plan, BatchPlan):
         made = aggregate.rewrite(context, plan) if plan.aggregate else batch.rewrite(context, plan)
     if made is None and advice:

@@ -25,6 +25,7 @@ from nplus1_lint.infer.effects import (
     Requery,
 )
 from nplus1_lint.infer.filters import filtered
+from nplus1_lint.infer.origins import Origins
 from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.uses import Uses
@@ -171,6 +172,16 @@ class Analysis:
     def uses(self) -> Uses:
         """What the whole project does with the rows of each query."""
         return Uses(self._engine, (definition.id for definition, _, is_handler in self._entries if is_handler))
+
+    @cached_property
+    def origins(self) -> Origins:
+        """The queries behind the reads of relationships."""
+        return Origins(self._engine)
+
+    @cached_property
+    def changing_functions(self) -> frozenset[str]:
+        """Ids of the functions that change, write, commit or reload rows, themselves or in what they call."""
+        return self._engine.that_run(CHANGES - {Kind.WORK})
 
     @cached_property
     def eager(self) -> tuple[tuple[Reach, Load], ...]:

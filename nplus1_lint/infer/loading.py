@@ -71,7 +71,7 @@ def column_deferred(loads: Loads | None, model: Model, column: str) -> bool:
         return True
     kept = {load[1:] for load in loads if load.startswith("=")}
     if kept:
-        return column not in kept
+        return column not in kept and f"+{column}" not in loads
     return declared.deferred and f"+{column}" not in loads
 
 

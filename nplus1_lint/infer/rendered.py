@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import NodeKind
+from nplus1_lint.infer.origins import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nplus1_lint.infer.analysis import Repetition
-    from nplus1_lint.infer.effects import Effect, Key, Read
+    from nplus1_lint.infer.effects import Effect, Key
     from nplus1_lint.infer.frame import Place
+    from nplus1_lint.infer.origins import Load
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.infer.values import Site
-
-_TRACED = 3  # lazy loads on the way from a query to a read
-
-
-class Load(NamedTuple):
-    """A relationship as it is read in the course of a rendering.
-
-    Attributes:
-        query: the execution that made the rows.
-        models: ids of the classes whose rows that execution gives.
-        path: relationships from these rows to the one read, itself included.
-    """
-
-    query: Site
-    models: tuple[str, ...]
-    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +27,7 @@ class Rendering:
         path: project path of the function's file.
         place: the call; in a loop of Python, the call that leads to it.
         function: qualified name of the function.
+        caller: id of the function that renders.
         node: the syntax that stands there.
         templates: project paths of the templates that are rendered there.
         repetitions: loops in templates first, then loops of Python around the call.
@@ -51,6 +38,7 @@ class Rendering:
     path: str
     place: Place
     function: str
+    caller: str
     node: NodeKind
     templates: tuple[str, ...]
     repetitions: tuple[Repetition, ...]
@@ -103,7 +91,7 @@ def renderings(
         call = templates.call(run[0])
         if call is not None:
             runs.setdefault(call, []).append(run)
-    origins = _Origins(engine)
+    origins = Origins(engine)
     return tuple(own), tuple(_rendering(engine, key, groups[key], runs, origins) for key in sorted(groups))
 
 
@@ -121,53 +109,12 @@ def _rendering(
     key: tuple[str, Place],
     group: _Group,
     runs: dict[Site, list[Key]],
-    origins: _Origins,
+    origins: Origins,
 ) -> Rendering:
     keys = [run for call in group.calls for run in runs.get(call, ())]
     rendered = {path for call in group.calls for path in engine.templates.rendered[call]}
     inside = sorted(group.inside, key=lambda one: (one.path, one.place, -one.loop.site.place[0]))
     repetitions = (*inside, *group.around)
-    return Rendering(*key, group.function, group.node, tuple(sorted(rendered)), repetitions, origins.loads(keys))
-
-
-class _Origins:
-    """Where rows come from."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._facts = engine.facts
-        self._models: dict[Site, dict[str, None]] = {}
-        self._reads: dict[Site, dict[Read, None]] = {}
-        for facts in engine.facts.values():
-            for execution in facts.executions:
-                self._models.setdefault(execution.site, {}).update(dict.fromkeys(execution.models))
-            for read in facts.reads:
-                self._reads.setdefault(read.place, {})[read] = None
-
-    def loads(self, keys: list[Key]) -> dict[tuple[Site, str], tuple[Load, ...]]:
-        """Return the reads of these runs and of all that they call, each with the queries behind it."""
-        found: dict[tuple[Site, str], dict[Load, None]] = {}
-        for read in self._reached(keys):
-            for load in self._traced(read, _TRACED):
-                found.setdefault((read.place, read.path[-1]), {})[load] = None
-        return {where: tuple(loads) for where, loads in found.items()}
-
-    def _reached(self, keys: list[Key]) -> dict[Read, None]:
-        reads: dict[Read, None] = {}
-        seen: set[Key] = set()
-        stack = list(reversed(keys))
-        while stack:
-            key = stack.pop()
-            facts = self._facts.get(key)
-            if key not in seen and facts is not None:
-                seen.add(key)
-                reads.update(dict.fromkeys(facts.reads))
-                stack += reversed(facts.calls)
-        return reads
-
-    def _traced(self, read: Read, depth: int) -> list[Load]:
-        """Rows that were loaded lazily come from the place of that read: what was read there goes before."""
-        before = self._reads.get(read.site, {}) if depth else {}
-        if not before:
-            return [Load(read.site, tuple(self._models.get(read.site, ())), read.path)]
-        traced = [load for one in before for load in self._traced(one, depth - 1)]
-        return [load._replace(path=(*load.path, *read.path)) for load in traced]
+    caller = next(iter(group.calls)).function
+    loads = origins.loads(keys)
+    return Rendering(*key, group.function, caller, group.node, tuple(sorted(rendered)), repetitions, loads)

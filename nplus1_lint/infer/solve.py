@@ -45,6 +45,8 @@ from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -173,6 +175,11 @@ class Engine(Globals):
         """Return what a function that has run returns."""
         found = self._summaries.get(key)
         return found.returns if found is not None else UNKNOWN
+
+    def that_run(self, kinds: Collection[Kind]) -> frozenset[str]:
+        """Return the ids of the functions that run an effect of some kinds in any context."""
+        done = self._summaries.items()
+        return frozenset(key[0] for key, summary in done if any(effect.kind in kinds for effect in summary.effects))
 
     def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
         """Return the summary of a method on a receiver, its other arguments known by name or by annotation."""

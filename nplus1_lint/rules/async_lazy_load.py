@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.rules.base import Example, Proof, Rule
+from nplus1_lint.rules.options import LazyRead, options_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.findings import OptionsPlan
     from nplus1_lint.infer.analysis import Analysis, AsyncRead
 
 
@@ -32,7 +34,10 @@ class AsyncLazyLoad(Rule):
         ``awaitable_attrs``; code that ``run_sync`` runs; rows of unknown making; sessions that keep rows at commit.
 
     Fix safety
-        Shown only: the option belongs to the query that made the rows, which others may share.
+        Safe where the query stands in the function of the read and that function changes no rows: the same rows,
+        loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
+        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not found,
+        is fetched in parts or has an option that contradicts.
     """
 
     code: ClassVar[str] = "NP501"
@@ -164,8 +169,18 @@ async def run(session):
                 severity=self.severity,
                 confidence=Confidence.HIGH if read.origin is not None or read.expired else Confidence.MEDIUM,
                 evidence=tuple(evidence(analysis, model.name, found)),
+                plan=plan(analysis, found),
                 advice=advice(model.name, read.attribute in model.relationships, found),
             )
+
+
+def plan(analysis: Analysis, found: AsyncRead) -> OptionsPlan | None:
+    """Return what the rewriter needs; nothing where a commit has expired the row, or a template reads."""
+    read = found.read
+    if read.expired or found.template is not None:
+        return None
+    lazy = LazyRead(read.place, read.model, read.attribute, read.origin)
+    return options_plan(analysis, read.place.function, [lazy])
 
 
 def message(model: str, found: AsyncRead) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import options_for
+from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
 from nplus1_lint.rules.repeated import per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.findings import OptionsPlan
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 
@@ -35,7 +36,10 @@ class LazyLoadInLoop(Rule):
         making is unknown.
 
     Fix safety
-        Shown only: the option belongs to the query that made the rows, which others may share.
+        Safe where the query stands in the function of the loop and that function changes no rows: the same rows,
+        loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
+        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not found,
+        is fetched in parts or has an option that contradicts.
     """
 
     code: ClassVar[str] = "NP104"
@@ -146,7 +150,10 @@ def run(session: Session):
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             return f"Add .options({options_for(analysis, effects[:3])}) to the query that made the rows"
 
-        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load)
+        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | None:
+            return options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
+
+        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load, plan=plan)
 
 
 def _load(effect: Effect) -> tuple[str, str]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import options_for
+from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
 from nplus1_lint.rules.repeated import per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.findings import OptionsPlan
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 
@@ -36,7 +37,10 @@ class LazyLoadInSerializer(Rule):
         that makes something else of the row; rows of unknown making.
 
     Fix safety
-        Shown only: the option belongs to the query that made the rows, which others may share.
+        Safe where the query stands in the function of the serialiser and that function changes no rows: the same rows,
+        loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
+        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not found,
+        is fetched in parts or has an option that contradicts.
     """
 
     code: ClassVar[str] = "NP109"
@@ -272,7 +276,10 @@ def run(session: Session):
             needed = options_for(analysis, effects)
             return f"{_schema(effects[0])} needs .options({needed}) on the query that made the rows"
 
-        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice)
+        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | None:
+            return options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
+
+        return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, plan=plan)
 
 
 def _schema(effect: Effect) -> str:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.options import planned
 from nplus1_lint.rules.repeated import confidence, quiet, severity, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nplus1_lint.findings import OptionsPlan
     from nplus1_lint.infer.analysis import Analysis, Repetition
-    from nplus1_lint.infer.rendered import Load, Rendering
+    from nplus1_lint.infer.origins import Load
+    from nplus1_lint.infer.rendered import Rendering
     from nplus1_lint.infer.values import Site
 
 _NAMED = 3
@@ -44,7 +47,10 @@ class LazyLoadInTemplate(Rule):
         what it is extended with or includes cannot be told; context processors and globals of the application.
 
     Fix safety
-        Shown only: the option belongs to the query that made the rows, which others may share.
+        Safe where the query stands in the function of the rendering and that function changes no rows: the same rows,
+        loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
+        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not found,
+        is fetched in parts or has an option that contradicts.
     """
 
     code: ClassVar[str] = "NP110"
@@ -239,6 +245,7 @@ def run(session: Session):
             severity=max(severity(analysis, one.repetition, self.severity) for one in found),
             confidence=max(_confidence(one) for one in found),
             evidence=tuple(itertools.islice(dict.fromkeys(evidence(analysis, rendering, found)), _MAX_STEPS)),
+            plan=plan(analysis, rendering, found),
             advice=advice(analysis, rendering, found),
         )
 
@@ -342,6 +349,14 @@ def _enters(analysis: Analysis, inside: Site) -> str:
 
 
 # -- advice ------------------------------------------------------------------------------------------------------------
+
+
+def plan(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> OptionsPlan | None:
+    """Return what the rewriter needs; nothing where the template does more than load lazily."""
+    if any(repeat.effect.kind is not Kind.LAZY_LOAD for repeat in found):
+        return None
+    behind = [rendering.loads.get((repeat.effect.site, repeat.effect.attribute), ()) for repeat in found]
+    return planned(analysis, rendering.caller, behind)
 
 
 def advice(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> str:

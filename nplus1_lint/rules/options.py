@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos
+from nplus1_lint.infer.class_names import written
+from nplus1_lint.infer.loading import below as loads_below
+from nplus1_lint.infer.loading import state_of
+from nplus1_lint.infer.origins import Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nplus1_lint.infer.analysis import Analysis
-    from nplus1_lint.infer.effects import Effect
+    from nplus1_lint.infer.effects import Effect, Execution
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link import Project
-    from nplus1_lint.link.models import Model
+    from nplus1_lint.link.models import Model, Relationship
 
 _MAX_STEPS: Final = 6
 
@@ -81,3 +87,130 @@ def options_for(analysis: Analysis, effects: Iterable[Effect]) -> str:
     written = list(dict.fromkeys(option_for(analysis, effect) for effect in effects))
     kept = [one for one in written if not any(other.startswith(f"{one}.") for other in written)]
     return ", ".join(kept)
+
+
+# -- as a plan for the rewriter --------------------------------------------------------------------------------------
+
+
+class LazyRead(NamedTuple):
+    """A read that loads lazily.
+
+    Attributes:
+        site: where it stands.
+        model: id of the class whose relationship or column it reads.
+        attribute: the relationship or column.
+        origin: the query that made the row, or None.
+    """
+
+    site: Site
+    model: str
+    attribute: str
+    origin: Site | None
+
+
+def lazy_reads(effects: Iterable[Effect]) -> list[LazyRead]:
+    """Return the reads that some effects are."""
+    return [LazyRead(effect.site, effect.subject, effect.attribute, effect.origin) for effect in effects]
+
+
+def options_plan(analysis: Analysis, function: str, reads: Iterable[LazyRead]) -> OptionsPlan | None:
+    """Return what the rewriter needs to load eagerly what some reads load lazily.
+
+    Args:
+        analysis: the reads and the queries behind them.
+        function: id of the function in which the loop stands, or the read where no loop is.
+        reads: of relationships and deferred columns.
+
+    Returns:
+        The queries with the options that each lacks; None when not every query behind the effects is known, or when
+        one of them takes no options.
+    """
+    behind = analysis.origins.behind(function)
+    found: list[tuple[Load, ...]] = []
+    for read in reads:
+        found.append(behind.get((read.site, read.attribute), ()) or _of_column(analysis, read))
+    return planned(analysis, function, found)
+
+
+def planned(analysis: Analysis, function: str, found: Iterable[tuple[Load, ...]]) -> OptionsPlan | None:
+    """Return the plan for some reads.
+
+    Args:
+        analysis: the queries.
+        function: as for `options_plan`.
+        found: for each read the queries behind it; none for a read whose rows come from elsewhere.
+    """
+    needed: dict[Site, dict[tuple[Hop, ...], None]] = {}
+    for loads in found:
+        if not loads:
+            return None
+        for load in loads:
+            run = analysis.origins.executions(load.query)
+            if not run or not all(execution.takes_options for execution in run):
+                return None
+            if all(_is_loaded(analysis, execution, load.path) for execution in run):
+                continue
+            hops = _hops(analysis, load)
+            if hops is None:
+                return None
+            needed.setdefault(load.query, {})[hops] = None
+    places = [
+        OptionPlace(analysis.path_of(query), Pos(*query.place), _longest(list(chains)))
+        for query, chains in sorted(needed.items())
+    ]
+    shared = any(query.function != function for query in needed)
+    return OptionsPlan(tuple(places), shared, function in analysis.changing_functions) if places else None
+
+
+def _of_column(analysis: Analysis, read: LazyRead) -> tuple[Load, ...]:
+    """A deferred column: no read of it is noted, but the query of its row is."""
+    model = analysis.project.models[read.model]
+    if read.origin is None or read.attribute not in model.columns:
+        return ()
+    models = {name for execution in analysis.origins.executions(read.origin) for name in execution.models}
+    return (Load(read.origin, (model.id,), (read.attribute,)),) if model.id in models else ()
+
+
+def _is_loaded(analysis: Analysis, execution: Execution, path: tuple[str, ...]) -> bool:
+    """True if a query loads a relationship already."""
+    here = analysis.project.models.get(execution.models[0])
+    loads = execution.loads
+    for name in path:
+        relationship = here.relationships.get(name) if here is not None else None
+        if relationship is None or state_of(loads, relationship) is not True:
+            return False
+        loads = loads_below(loads, name) or frozenset()
+        here = analysis.project.models.get(relationship.target or "")
+    return True
+
+
+def _hops(analysis: Analysis, load: Load) -> tuple[Hop, ...] | None:
+    """The options along a path, each class as the query's file writes it; the first is the query's own entity."""
+    path = analysis.path_of(load.query)
+    for model in load.models:
+        hops: list[Hop] = []
+        here = analysis.project.models.get(model)
+        for name in load.path:
+            relationship = here.relationships.get(name) if here is not None else None
+            known = written(analysis.project.symbols, path, here.id) if here is not None else None
+            if here is None or known is None or (relationship is None and name not in here.columns):
+                break
+            hops.append(Hop(_strategy(relationship), known[0], name, known[1]))
+            here = analysis.project.models.get(relationship.target or "") if relationship is not None else None
+        else:
+            return tuple(hops)
+    return None
+
+
+def _strategy(relationship: Relationship | None) -> str:
+    if relationship is None:
+        return "undefer"
+    by_mapping = {"joined": "joinedload", "subquery": "subqueryload"}.get(relationship.lazy)
+    return by_mapping or ("selectinload" if relationship.uselist else "joinedload")
+
+
+def _longest(chains: list[tuple[Hop, ...]]) -> tuple[tuple[Hop, ...], ...]:
+    """Leave out a chain that another one goes on from."""
+    return tuple(
+        one for one in chains if not any(other[: len(one)] == one and len(other) > len(one) for other in chains)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from nplus1_lint.findings import BatchPlan, Confidence, Key, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import BatchPlan, Confidence, Key, Plan, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 from nplus1_lint.rules.options import made_by
 
@@ -80,7 +80,7 @@ def suspect(
     effects: tuple[Effect, ...],
     message: str,
     most: Severity,
-    plan: BatchPlan | None = None,
+    plan: Plan | None = None,
     advice: str = "",
 ) -> Suspect:
     """Build the suspect of one site."""
@@ -215,6 +215,7 @@ def repeated(
     message: Callable[[Repetition, tuple[Effect, ...]], str],
     advice: Callable[[Repetition, tuple[Effect, ...]], str],
     once: Callable[[Effect], object] | None = None,
+    plan: Callable[[Repetition, tuple[Effect, ...]], Plan | None] | None = None,
 ) -> Iterator[Suspect]:
     """Yield a suspect for each site with effects of the wanted kind, its own or a callee's.
 
@@ -226,6 +227,7 @@ def repeated(
         message: words the finding.
         advice: words the remedy.
         once: names what a single remedy in the loop mends: only its first site is reported.
+        plan: gives the rewriter what it needs.
     """
     mended: set[tuple[object, ...]] = set()
     for repetition in analysis.repetitions:
@@ -239,7 +241,8 @@ def repeated(
             mended |= {(repetition.path, repetition.loop.site, once(e)) for e in effects}
         if effects and repetition.loop.site not in analysis.claiming_loops:
             text, hint = message(repetition, effects), advice(repetition, effects)
-            yield suspect(code, analysis, repetition, effects, text, most, advice=hint)
+            made = plan(repetition, effects) if plan is not None else None
+            yield suspect(code, analysis, repetition, effects, text, most, made, hint)
 
 
 def is_aggregate(effect: Effect) -> bool:
