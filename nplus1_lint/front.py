@@ -32,6 +32,7 @@ class Front:
         reported: project paths of the files that are asked about.
         index: their facts.
         project: the same, linked.
+        templates: the files that may be templates.
         names: between project paths and those of the working directory.
     """
 
@@ -39,6 +40,7 @@ class Front:
     reported: frozenset[str]
     index: Index
     project: Project
+    templates: tuple[TemplateFile, ...]
     names: Names
 
     def errors(self, *, everywhere: bool = False) -> tuple[ScanError, ...]:
@@ -53,6 +55,13 @@ class Front:
             if module.parse_error and (everywhere or module.path in self.reported)
         )
         return self.names.errors((*self.found.errors, *unparsed))
+
+    def over(self, changed: Mapping[str, bytes]) -> Front:
+        """Return the project with other contents of some files, by project path, linked anew."""
+        from nplus1_lint.link import link
+
+        index = self.index.over(changed)
+        return replace(self, index=index, project=link(index.modules, self.templates, index.migrations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,7 @@ def read(
     cwd: str,
     clock: Clock,
     overlay: Mapping[str, bytes] | None = None,
+    keep: bool = False,
 ) -> Front:
     """Read the files of a run and tie them together.
 
@@ -130,6 +140,7 @@ def read(
         cwd: the absolute working directory.
         clock: times the stages.
         overlay: contents that stand for those on disk, by absolute path.
+        keep: each file is read once in the whole run.
 
     Returns:
         The linked project; the number of processes changes nothing in it.
@@ -140,12 +151,12 @@ def read(
 
     with clock("index"):
         jobs = config.jobs or _processors()
-        index = index_files(found.files, found.context, jobs, clock.progress, Sources(overlay))
+        index = index_files(found.files, found.context, jobs, clock.progress, Sources(overlay, keep=keep))
         templates = _templates(index, found, workspace)
     with clock("link"):
         project = link(index.modules, templates, index.migrations)
     reported = frozenset(file.path for file in found.files if file.reported)
-    return Front(found, reported, index, project, Names(workspace.root, cwd))
+    return Front(found, reported, index, project, templates, Names(workspace.root, cwd))
 
 
 def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:

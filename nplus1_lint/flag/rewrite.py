@@ -137,7 +137,7 @@ class Rewrite:
     def applied(self, source: SourceText) -> str:
         """The suspect's file with the change made, imports included."""
         change = self._here(source)
-        return edited(source.text, [*change.edits, *add_imports(source, change.imports)])
+        return edited(source.text, [*add_imports(source, change.imports), *change.edits])
 
     def _here(self, source: SourceText) -> FileChange:
         """The change of the suspect's own file."""
@@ -188,7 +188,7 @@ def diff_of(source: SourceText, change: FileChange) -> str:
     Returns:
         The diff.
     """
-    return unified(source.path, source.text, [*change.edits, *add_imports(source, change.imports)])
+    return unified(source.path, source.text, [*add_imports(source, change.imports), *change.edits])
 
 
 def _first_line(source: SourceText, change: FileChange) -> int | None:

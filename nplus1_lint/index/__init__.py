@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from nplus1_lint.index.facts import ModuleFacts, ParseError
@@ -52,6 +52,16 @@ class Index:
         from nplus1_lint.index.comments import decode
 
         return decode(self.contents.read(self.locations[path]))
+
+    def over(self, changed: Mapping[str, bytes]) -> Index:
+        """Return the index of the same files with other contents.
+
+        Args:
+            changed: new contents by project path. What they import beyond the old ones must be indexed already.
+        """
+        modules = tuple(_extract(m.path, changed[m.path]) if m.path in changed else m for m in self.modules)
+        contents = self.contents.over({self.locations[path]: content for path, content in changed.items()})
+        return replace(self, modules=modules, contents=contents)
 
 
 def index_files(

@@ -48,6 +48,22 @@ def decode(source: bytes) -> str:
     return source.decode(_encoding(source))
 
 
+def encode(text: str, like: bytes) -> bytes:
+    """Encode a file's new text as its old content was, with its BOM if it had one.
+
+    Args:
+        text: the text, without BOM.
+        like: the file's content so far; nothing is ever put before its cookie.
+
+    Returns:
+        The new content.
+
+    Raises:
+        UnicodeEncodeError: the text holds a character that the encoding has not.
+    """
+    return text.encode(_encoding(like))
+
+
 def suppressions_in(source: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
     """Find the comments that silence findings; strings that look like them are told apart by the tokenizer."""
     if b"noqa" not in source.lower() and b"nplus1" not in source.lower():

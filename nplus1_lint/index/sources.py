@@ -13,10 +13,16 @@ class Sources:
 
     Args:
         overlay: contents that stand for those on disk, by absolute path: a scan of what a fix would write.
+        keep: a file is read once, and has that content from then on.
     """
 
-    def __init__(self, overlay: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, overlay: Mapping[str, bytes] | None = None, *, keep: bool = False) -> None:
         self._overlay = dict(overlay or {})
+        self._keep = keep
+
+    def over(self, changed: Mapping[str, bytes]) -> Sources:
+        """Return the same with further contents, by absolute path, laid over it."""
+        return Sources({**self._overlay, **changed}, keep=self._keep)
 
     def read(self, absolute: str) -> bytes:
         """Return a file's content.
@@ -28,4 +34,7 @@ class Sources:
         if laid is not None:
             return laid
         with open(absolute, "rb") as handle:
-            return handle.read()
+            content = handle.read()
+        if self._keep:
+            self._overlay[absolute] = content
+        return content

@@ -49,8 +49,8 @@ class LazyLoadInTemplate(Rule):
     Fix safety
         Safe where the query stands in the function of the rendering and that function changes no rows: the same rows,
         loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
-        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not found,
-        is fetched in parts or has an option that contradicts.
+        where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not
+        found, is fetched in parts or has an option that contradicts.
     """
 
     code: ClassVar[str] = "NP110"
