@@ -219,3 +219,49 @@ def test_rows_read_twice_are_reported_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (finding,) = (f for f in nplus1_lint.check(["."]).findings if f.code.startswith("NP1"))
     assert "first = " in (tmp_path / "app.py").read_text().split("\n")[finding.span.line - 1]
+
+
+TRANSACTIONS = """\
+# file: app.py
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from models import Team
+
+factory = sessionmaker(create_engine("sqlite://"))
+
+
+def in_own(slug):
+    with factory() as own:
+        own.add(Team(slug=slug))
+        own.commit()
+
+
+def in_own_closed(slug):
+    own = factory()
+    try:
+        own.add(Team(slug=slug))
+        own.commit()
+    finally:
+        own.close()
+
+
+def in_given(session, slug):
+    session.add(Team(slug=slug))
+    session.commit()
+
+
+def run(session: Session, slugs):
+    for slug in slugs:
+        CALL
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "found"), [("in_own(slug)", []), ("in_own_closed(slug)", []), ("in_given(session, slug)", ["NP108"])]
+)
+def test_a_callee_that_opens_a_session_has_its_own_transaction(
+    call: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    materialise(files_of(Example("own sessions", TRANSACTIONS.replace("CALL", call))), tmp_path)
+    assert codes(tmp_path, monkeypatch) == found

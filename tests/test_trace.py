@@ -470,3 +470,12 @@ def run(session: Session, keys: list[int]):
     made = only(told(folder, program, "Store.__init__"))
     assert [(value["name"], value["value"]) for value in made["sets"]] == [("session", "session")]
     assert made["returns"] == "nothing"
+
+
+def test_a_call_that_may_do_anything_is_no_effect(folder: Path) -> None:
+    program = """
+def run(session: Session, elsewhere):
+    elsewhere(session)
+    session.commit()
+"""
+    assert [one["kind"] for one in only(told(folder, program))["effects"]] == ["COMMIT"]

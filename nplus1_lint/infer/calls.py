@@ -26,6 +26,7 @@ from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.looping_helpers import looped
 from nplus1_lint.infer.values import (
     NONE,
+    OWN_BIT,
     SCALAR,
     UNKNOWN,
     Adapter,
@@ -251,7 +252,8 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     if kind is External:
         return _external_call(frame, atom, mask, arguments, place)
     if kind is SessionFactory:
-        return of(Session("session", "session", atom.is_async, atom.expires)), mask | arguments.mask
+        opened = of(Session("session", "session", atom.is_async, atom.expires))
+        return opened, mask | arguments.mask | frame.current_bits() | OWN_BIT
     if kind is Session:
         return of(atom), mask  # scoped_session() gives the session itself
     if kind in (Scalar, ScalarOf):
@@ -330,7 +332,7 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
     if made is not None:
         return made
     if last in lib.SLEEPS:
-        frame.state.asked.clear()  # who waits and asks again wants to know what has changed
+        frame.emit(Kind.OPAQUE, place)  # who waits and asks again wants to know what has changed
     found = call_builtin(frame, atom.name, root, last, arguments, place)
     if found is not None:
         return found

@@ -139,6 +139,7 @@ class Frame(abc.ABC):
         self.left: list[State] = []
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()
+        self.raising: set[int] = set()  # effects after which the function always raises
         self.passes: dict[Place, Pass] = {}  # generators that nothing has run to their end yet
         self.criterion_masks: dict[Place, int] = {}
         self.displays: dict[int | Place, dict[str, Val]] = {}  # see `nplus1_lint.infer.records`
@@ -383,8 +384,8 @@ class Frame(abc.ABC):
     def summary(self, returns: Value, mask: int, fields: tuple[tuple[str, Value], ...]) -> Summary:
         """Return what callers need of this run."""
         merged: dict[tuple[object, ...], Effect] = {}
-        for emission in self.emissions:
-            if any(self._outlives(memo) for memo in emission.memos):
+        for index, emission in enumerate(self.emissions):
+            if index in self.raising or any(self._outlives(memo) for memo in emission.memos):
                 continue
             effect = emission.effect
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
@@ -410,7 +411,8 @@ class Frame(abc.ABC):
         if memo.startswith(FIRST_TIME):
             return False
         root = memo.partition(".")[0]
-        return "." in memo or root in params or root in self.captured_names or root not in self.state.env
+        older = root in params or root in self.captured_names or root in self.globals
+        return older or "." in memo or root not in self.state.env
 
     def facts(self) -> Facts:
         """Return what this run contributes to the analysis."""

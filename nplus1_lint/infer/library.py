@@ -122,7 +122,7 @@ DEFERS: Final = frozenset({
     "add_task", "add_job", "schedule", "scheduled_job", "signature", "connect", "subscribe", "register",
     "add_listener", "listen", "listens_for", "add_event_handler", "add_url_rule", "add_route", "add_api_route",
     "include_router", "add_command", "register_blueprint", "add_middleware", "add_periodic_task", "task", "on",
-    "call_later", "call_soon", "atexit",
+    "call_later", "call_soon", "atexit", "append", "appendleft", "add", "insert", "put", "put_nowait",
 })  # fmt: skip
 """Methods that keep a function for later, for another process, or for ever: what it costs is not the caller's."""
 SLEEPS: Final = frozenset({"sleep"})

@@ -43,7 +43,7 @@ def _container(expr: f.Expr) -> str | None:
 def guards_body(frame: Frame, statement: f.If) -> str | None:
     """Return the memo that an ``if`` finds empty before its body fills it, or None."""
     for container, missing in _asked(frame, statement.test):
-        if missing and _stores(statement.body, container):
+        if missing and _stores(frame, statement.body, container):
             return container
     if frame.loops:
         for name in sorted(found_missing(statement.test)):
@@ -55,7 +55,7 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
 def guards_else(frame: Frame, statement: f.If) -> str | None:
     """Return the memo whose hit an ``if`` uses, so that its ``else`` runs on a miss and fills it."""
     for container, missing in _asked(frame, statement.test):
-        if not missing and _stores(statement.orelse, container):
+        if not missing and _stores(frame, statement.orelse, container):
             return container
     return None
 
@@ -103,17 +103,20 @@ EVERY_SO_OFTEN = "<every so often>"
 """Stands for a memo that is always older than the loop: what it guards runs in some iterations only."""
 
 
-def is_periodic(test: f.Expr, counted: frozenset[str]) -> bool:
-    """True for ``if count % 100 == 0`` and ``if len(batch) >= 100``: every k-th iteration, a batch at a time.
+def is_periodic(test: f.Expr, body: tuple[f.Stmt, ...], counted: frozenset[str]) -> bool:
+    """True for conditions that hold in every k-th iteration, or once per span of time.
+
+    ``if count % 100 == 0``, ``if len(batch) >= 100``, ``if now - last >= INTERVAL`` where the body moves ``last``.
 
     Args:
         test: the condition.
+        body: what it guards.
         counted: names that the loop changes: ``if pending >= BATCH`` compares a counter.
     """
     if isinstance(test, f.BoolOp):
-        return any(is_periodic(operand, counted) for operand in test.operands)
+        return any(is_periodic(operand, body, counted) for operand in test.operands)
     if isinstance(test, f.Not):
-        return is_periodic(test.operand, counted)
+        return is_periodic(test.operand, body, counted)
     if isinstance(test, f.Binary):
         return test.op == "Mod"
     if not isinstance(test, f.Compare):
@@ -122,8 +125,15 @@ def is_periodic(test: f.Expr, counted: frozenset[str]) -> bool:
     length = isinstance(test.left, f.Call) and dotted(test.left.func) == "len"
     counter = isinstance(test.left, f.Name) and test.left.id in counted and _is_number(test.right[0])
     literal_zero = any(isinstance(side, f.Const) and side.value in (0, 1) for side in test.right)
-    reached = (length or counter) and test.ops[0] in ("GtE", "Gt", "Eq") and not literal_zero
+    elapsed = isinstance(test.left, f.Binary) and test.left.op == "Sub" and _moves(body, test.left.right)
+    reached = (length or counter or elapsed) and test.ops[0] in ("GtE", "Gt", "Eq") and not literal_zero
     return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or reached
+
+
+def _moves(body: tuple[f.Stmt, ...], start: f.Expr) -> bool:
+    """True if a suite assigns what a span of time or of a count is measured from."""
+    path = dotted(start)
+    return path is not None and any(dotted(target) == path for one in statements(body) for target in targets(one))
 
 
 def _is_number(expr: f.Expr) -> bool:
@@ -142,7 +152,7 @@ def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> st
         return None
     for inner in _exits(frame, statement):
         for container, missing in _asked(frame, inner.test):
-            if not missing and _stores(rest, container):
+            if not missing and _stores(frame, rest, container):
                 return container
     return None
 
@@ -187,22 +197,29 @@ def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
             return [(asked, test.ops[0] == "Is")]
         if test.ops[0] in ("Is", "IsNot") and isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
             return [(frame.memo_names[test.left.id], test.ops[0] == "Is")]
-        if test.ops[0] in ("Is", "IsNot") and (path := dotted(test.left)) and path.startswith("self."):
+        if test.ops[0] in ("Is", "IsNot") and (path := dotted(test.left)) and _outlasts(frame, path):
             return [(path, test.ops[0] == "Is")]
     if isinstance(test, f.Walrus) and (asked := asked_container(test.value)):
         return [(asked, False)]
     if isinstance(test, f.Name) and test.id in frame.memo_names:
         return [(frame.memo_names[test.id], False)]
+    if isinstance(test, f.Name) and test.id in frame.globals:
+        return [(test.id, False)]
     return []
 
 
-def _stores(body: tuple[f.Stmt, ...], container: str) -> bool:
+def _outlasts(frame: Frame, path: str) -> bool:
+    """True for an attribute of the receiver or of its class, and for a name that the function declares global."""
+    return path.startswith(("self.", "cls.")) or path in frame.globals
+
+
+def _stores(frame: Frame, body: tuple[f.Stmt, ...], container: str) -> bool:
     for statement in statements(body):
         if isinstance(statement, f.Assign):
             for target in statement.targets:
                 if isinstance(target, f.Subscript) and dotted(target.value) == container:
                     return True
-                if dotted(target) == container and container.startswith("self."):
+                if dotted(target) == container and _outlasts(frame, container):
                     return True
         value = getattr(statement, "value", None)
         if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name in _STORES:

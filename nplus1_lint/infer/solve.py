@@ -21,7 +21,7 @@ from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
 from nplus1_lint.infer.values import (
     CAPTURE_BIT,
-    PARAM_BITS,
+    LAST_PARAM,
     SCALAR,
     UNKNOWN,
     Const,
@@ -146,7 +146,7 @@ class Engine(Globals):
             passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
             for effect in summary.effects:
                 frame.callback += passed_on and effect.callback
-                frame.record(instantiate(effect, bound, captured, frame.site(place)), place)
+                frame.record(instantiate(effect, bound, captured, frame.site(place), frame.current_bits()), place)
                 frame.callback -= passed_on and effect.callback
                 if effect.callback and not passed_on:
                     frame.repeat_at(place, definition.facts.name)
@@ -278,7 +278,7 @@ class Engine(Globals):
         frame = Run(self, definition, depth, captured)
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
             known = value if value.atoms else unknown(f"nothing is known of the parameter {param.name}")
-            frame.bind(param.name, (known, 1 << min(position, PARAM_BITS - 2)))
+            frame.bind(param.name, (known, 1 << min(position, LAST_PARAM)))
         for name, value in captured:
             if frame.lookup(name) is None:
                 frame.bind(name, (value, CAPTURE_BIT))

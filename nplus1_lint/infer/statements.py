@@ -14,6 +14,7 @@ from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
 from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.values import (
     NONE,
+    OWN_BIT,
     UNKNOWN,
     ClassRef,
     Function,
@@ -60,7 +61,7 @@ class Run(Frame):
 
     def block(self, body: tuple[f.Stmt, ...]) -> None:
         """Run a suite until its end or until no path goes on."""
-        held = len(self.memos)
+        held, start, ways = len(self.memos), self.mark(), self._ways()
         for position, statement in enumerate(body):
             if not self.state.alive:
                 break
@@ -74,6 +75,13 @@ class Run(Frame):
             if memo is not None:
                 self.memos.append(memo)
         del self.memos[held:]
+        if body and isinstance(body[-1], f.Raise) and not self.state.alive and self._ways() == ways:
+            self.raising.update(range(start, self.mark()))
+
+    def _ways(self) -> int:
+        """How many paths have so far left a suite otherwise than by its end or an exception."""
+        jumps = sum(len(loop.continues) + len(loop.breaks) for loop in self.loops)
+        return jumps + len(self.left) + len(self.yields)
 
     def condition(self, expr: f.Expr) -> Test:
         """Evaluate a condition without narrowing."""
@@ -166,7 +174,7 @@ def _if(frame: Run, statement: f.If) -> None:
     frame.scopes.pop()
     evaluated = frame.since(mark)
     memo = memos.guards_body(frame, statement)
-    if memo is None and frame.loops and memos.is_periodic(statement.test, frame.loops[-1].assigned):
+    if memo is None and frame.loops and memos.is_periodic(statement.test, statement.body, frame.loops[-1].assigned):
         memo = memos.EVERY_SO_OFTEN
     if test.truth is not None:
         assume(frame, statement.test, test.truth)
@@ -267,6 +275,7 @@ def _with(frame: Run, statement: f.With) -> None:
         if target is not None:
             if any(type(a) is Session for a in entered.atoms):
                 mask |= frame.current_bits()  # one session per iteration
+                mask |= OWN_BIT if isinstance(context, f.Call) else 0
             loops.assign_target(frame, target, (entered, mask))
     frame.scopes.pop()
     frame.state.asked.clear()  # under a lock or in another transaction the answer may differ

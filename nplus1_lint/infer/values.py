@@ -16,8 +16,12 @@ MAX_ATOMS: Final = 6
 MAX_DEPTH: Final = 5
 
 # A mask says on what a value depends: one bit per parameter, then one bit per loop of the running function.
-PARAM_BITS: Final = 24
+PARAM_BITS: Final = 25
 CAPTURE_BIT: Final = 1 << (PARAM_BITS - 1)
+OWN_BIT: Final = 1 << (PARAM_BITS - 2)
+"""A session that the function has opened itself."""
+LAST_PARAM: Final = PARAM_BITS - 3
+"""The bit of a parameter, counting from 0, that it shares with all behind it."""
 PARAMS_MASK: Final = (1 << PARAM_BITS) - 1
 
 Loads: TypeAlias = frozenset[str]

@@ -29,8 +29,8 @@ class CommitInLoop(Rule):
         Commit after the loop, or after each batch of a few hundred.
 
     When it stays quiet
-        Every k-th item and full batches; ``while`` loops (queue workers); one session per iteration; a session without
-        changes; savepoints.
+        Every k-th item and full batches; ``while`` loops (queue workers); one session per iteration, also where
+        a callee opens it; a session without changes; savepoints.
 
     Fix safety
         Shown only: after an error, items before it are rolled back too.

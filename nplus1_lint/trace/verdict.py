@@ -10,7 +10,7 @@ from nplus1_lint.infer.analysis import in_chunks
 from nplus1_lint.infer.effects import Effect, Emission, Kind, Loop
 from nplus1_lint.infer.memos import EVERY_SO_OFTEN
 from nplus1_lint.infer.recorder import LAMBDA
-from nplus1_lint.infer.values import CAPTURE_BIT, PARAM_BITS
+from nplus1_lint.infer.values import CAPTURE_BIT, LAST_PARAM
 from nplus1_lint.rules.repeated import what, why_quiet
 from nplus1_lint.traces import LoopAround, TracedEffect
 
@@ -73,7 +73,7 @@ def depends_on(frame: Frame, mask: int) -> tuple[str, ...]:
     found = [
         f"parameter {param.name}"
         for position, param in enumerate(frame.function.facts.params)
-        if mask >> min(position, PARAM_BITS - 2) & 1
+        if mask >> min(position, LAST_PARAM) & 1
     ]
     if mask & CAPTURE_BIT:
         found.append("captured names")
@@ -87,6 +87,8 @@ def _met(frame: Frame) -> Iterable[_Met]:
     found: dict[tuple[object, ...], _Met] = {}
     for index, emission in enumerate(frame.emissions):
         effect = emission.effect
+        if effect.kind is Kind.OPAQUE:
+            continue  # no effect of its own: what was known before it may no longer hold
         around = tuple((loop.site, loop.bit) for loop in emission.loops)
         key = (effect.kind, effect.site, effect.subject, effect.attribute, effect.chain, emission.place, around)
         present = found.get(key)
