@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 _RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 
 
-def infer(project: Project, recorder: Recorder | None = None) -> Analysis:
+def infer(project: Project, recorder: Recorder | None = None, *, counts: bool = False) -> Analysis:
     """Run every function that may reach a query, on what its annotations say of its arguments.
 
     Args:
         project: the linked project.
         recorder: keeps notes of chosen functions; it changes nothing in the analysis.
+        counts: count what each function costs, for `Analysis.costs`; it changes nothing else.
 
     Returns:
         The analysis; it depends on the project alone.
     """
-    engine = Engine(project, recorder)
+    engine = Engine(project, recorder, counts=counts)
     if recorder is not None:
         recorder.engine = engine
     limit = sys.getrecursionlimit()
@@ -44,6 +45,7 @@ def infer(project: Project, recorder: Recorder | None = None) -> Analysis:
 
 def _infer(engine: Engine) -> Analysis:
     entries: list[tuple[Definition, Key, bool]] = []
+    idle: list[Definition] = []
     if not uses_sqlalchemy(engine.project):
         return Analysis(engine, entries)
     functions = engine.project.hierarchy.functions
@@ -51,6 +53,7 @@ def _infer(engine: Engine) -> Analysis:
         definition = functions[function_id]
         handles = is_handler(engine, definition)
         if not engine.reaches(definition.facts):
+            idle += [definition] if handles else []
             continue
         nested = engine.closures.get((definition.path, definition.facts.pos))
         if nested is not None:
@@ -61,7 +64,7 @@ def _infer(engine: Engine) -> Analysis:
         engine.run_entry(definition, values, handles, response)
         key: Key = (definition.id, tuple(widen(v) for v in values), ())
         entries.append((definition, key, handles))
-    return Analysis(engine, entries)
+    return Analysis(engine, entries, idle)
 
 
 __all__ = ["Analysis", "infer"]

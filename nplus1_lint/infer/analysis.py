@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from nplus1_lint.findings import LoadingQuery, NodeKind, Pos
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.consumers import Consumers
+from nplus1_lint.infer.costs import RunCost, run_costs
 from nplus1_lint.infer.eager import Load, Loading, eager_loads, way_of
 from nplus1_lint.infer.effects import (
     CHANGES,
@@ -134,8 +135,11 @@ class Reach:
 class Analysis:
     """The inferred facts of a project; rules read it and nothing else."""
 
-    def __init__(self, engine: Engine, entries: Iterable[tuple[Definition, Key, bool]]) -> None:
+    def __init__(
+        self, engine: Engine, entries: Iterable[tuple[Definition, Key, bool]], idle: Iterable[Definition] = ()
+    ) -> None:
         self._engine = engine
+        self._idle = tuple(idle)
         self.project: Project = engine.project
         self.function_count = engine.project.function_count
         self.model_count = len(engine.project.models)
@@ -184,6 +188,11 @@ class Analysis:
         return self._engine.that_run(CHANGES - {Kind.WORK})
 
     @cached_property
+    def costs(self) -> tuple[RunCost, ...]:
+        """What each function costs on declared arguments, by definition; nothing where costs were not asked for."""
+        return run_costs(self._engine, self._entries, self._idle)
+
+    @cached_property
     def eager(self) -> tuple[tuple[Reach, Load], ...]:
         """What the mapping loads in each reach."""
         return tuple((reach, load) for reach in self.reaches for load in eager_loads(self.project.models, reach))
@@ -225,6 +234,10 @@ class Analysis:
     def path_of(self, site: Site) -> str:
         """Return the file in which a site stands."""
         return self._engine.path_of(site)
+
+    def path_of_function(self, function_id: str) -> str:
+        """Return the file in which a function stands."""
+        return self._engine.definition(function_id).path
 
     def function_name(self, function_id: str) -> str:
         """Return a function's qualified name, lambdas counted to the function around them."""

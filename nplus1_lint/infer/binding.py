@@ -24,8 +24,10 @@ from nplus1_lint.infer.values import (
     of,
     row,
 )
+from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Arguments
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function as Definition
@@ -138,6 +140,22 @@ def _provided(engine: Engine, definition: Definition, param: f.Param) -> Value:
             provided = engine.annotations.instance(atom.id)
     items = [a.item for a in provided.atoms if type(a) is Many and a.kind in ("iterator", "context")]
     return join_all(items) if items else provided
+
+
+def provider(engine: Engine, definition: Definition, param: f.Param) -> list[tuple[Definition, Key]]:
+    """Return the functions that a framework calls for a parameter, each with the context in which it has run."""
+    annotation, path = param.annotation, definition.path
+    alias = engine.annotations.alias_of(path, annotation) if annotation is not None else None
+    if alias is not None:
+        path, annotation = alias
+    dependency = engine.annotations.dependency(path, annotation, param.default)
+    found: list[tuple[Definition, Key]] = []
+    for atom in engine.constant(path, dependency).atoms if dependency is not None else ():
+        if type(atom) is Function and atom.receiver is None:
+            target = engine.definition(atom.id)
+            values = entry_arguments(engine, target, None)
+            found.append((target, (target.id, tuple(widen(value) for value in values), ())))
+    return found
 
 
 def _default(engine: Engine, definition: Definition, param: f.Param, earlier: list[Value]) -> Value:

@@ -24,6 +24,7 @@ from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, fetched, s
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.looping_helpers import looped
+from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
     NONE,
     OWN_BIT,
@@ -229,10 +230,14 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
     frame.engine.last_loaded = ()
     found: list[Value] = []
     found_mask = 0
+    ways = Ways(frame.state.spent)
     for atom in value.atoms:
+        frame.state.spent = ways.before
         one, one_mask = _call_atom(frame, atom, mask, arguments, place)
+        ways.take(frame.state.spent)
         found.append(one)
         found_mask |= one_mask
+    frame.state.spent = ways.dearest
     if frame.engine.last_loaded:
         if len(value.atoms) > 1:
             frame.engine.last_loaded = ()
@@ -279,6 +284,8 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     if frame.notes is not None:
         frame.notes.doubt("callee", place, why)
+    if frame.meter is not None:
+        frame.meter.unknown(arguments, name, place, outside=False)
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
     if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
@@ -338,6 +345,8 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
         return found
     if frame.notes is not None:
         frame.notes.doubt("outside", place, atom.name)
+    if frame.meter is not None and root not in _QUIET_ROOTS:
+        frame.meter.unknown(arguments, atom.name, place, outside=True)
     if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
         frame.emit(Kind.WORK, place, subject=root)
     if root not in _QUIET_ROOTS:
@@ -423,7 +432,9 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
     """Return what iterating a value yields; an unexecuted query is executed here, once."""
     value, mask = val
     items: list[Value] = []
+    ways = Ways(frame.state.spent)
     for atom in value.atoms:
+        frame.state.spent = ways.before
         if type(atom) is Statement:
             item, _ = execution.iterate_statement(frame, atom, mask, place)
             items.append(item)
@@ -434,6 +445,8 @@ def iterate(frame: Frame, val: Val, place: Place) -> Val:
             if type(atom) is Many:
                 frame.tracker.take(atom, "__iter__")
             items.append(item_of(of(atom)))
+        ways.take(frame.state.spent)
+    frame.state.spent = ways.dearest
     item = join_all(items) if items else unknown(value.reason or "the iterable is unknown")
     if frame.notes is not None and not item.atoms:
         frame.notes.items_unknown(place, value, item)

@@ -114,6 +114,8 @@ def _keep(frame: Frame, path: str, truthy: bool) -> None:
     )  # fmt: skip
     if kept and len(kept) != len(binding.value.atoms):
         frame.state.env[path] = binding._replace(value=Value(kept))
+        if frame.meter is not None and not truthy:
+            frame.meter.missed(binding.born)
 
 
 def _keep_class(frame: Frame, expr: f.Call) -> None:

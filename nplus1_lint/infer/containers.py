@@ -40,6 +40,8 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     for atom in base.atoms:
         if type(atom) is Row:
             frame.emit(Kind.CHANGE, target.pos, subject=atom.model)
+            if frame.meter is not None:
+                frame.meter.stored(atom, target.name)
             _back_reference(frame, atom, target)
     trails.stored(frame, target, val[0])
     frame.bind(path, val)

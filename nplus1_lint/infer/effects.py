@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.loaders import Loaders
+    from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.infer.trails import Trail
     from nplus1_lint.infer.values import Criterion, Site, Value
+    from nplus1_lint.query_costs import Polynomial
 
 
 class Kind(enum.Enum):
@@ -123,6 +125,7 @@ class Loop(NamedTuple):
         waiting: it sleeps between iterations.
         targets: names that it binds.
         over: the value that it iterates.
+        times: how often it runs, where costs are asked for.
     """
 
     site: Site
@@ -135,6 +138,7 @@ class Loop(NamedTuple):
     waiting: bool
     targets: frozenset[str]
     over: Value
+    times: Polynomial | None = None
 
 
 class Emission(NamedTuple):
@@ -340,6 +344,7 @@ class Summary(NamedTuple):
         effects: statements on any path, each once.
         fields: attributes that it leaves on its receiver (``__init__`` only).
         loaded: what it has loaded of its arguments' rows.
+        cost: what it costs; None where costs are not asked for, or it runs inside itself.
     """
 
     returns: Value
@@ -347,6 +352,7 @@ class Summary(NamedTuple):
     effects: tuple[Effect, ...]
     fields: tuple[tuple[str, Value], ...]
     loaded: tuple[Loaded, ...] = ()
+    cost: FunctionCost | None = None
 
 
 class Facts(NamedTuple):

@@ -11,6 +11,7 @@ from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
+from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
 from nplus1_lint.infer.trails import Fetch
 from nplus1_lint.infer.values import (
@@ -94,6 +95,8 @@ def execute(
             frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
             fetch = Fetch(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
             frame.tracker.fetches[fetch] = None
+            one = unique or "single" in atom.flags or method in lib.RESULT_ONES
+            load_along(frame, place, name, for_model(atom.loads, name), loaders, one=one)
 
 
 def _effect_kind(atom: Statement, method: str) -> Kind:
@@ -330,6 +333,7 @@ def get(
     requeries.note_row(frame, place, entity, tuple(criterion for criterion, _ in criteria))
     frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
     frame.tracker.fetches[Fetch(frame.site(place), model, loaders, style, method, flags, True)] = None
+    load_along(frame, place, model, loads, loaders, one=True)
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))
     return (join(found, NONE) if query.nullable else found), deps
 

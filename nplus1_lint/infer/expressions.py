@@ -10,6 +10,7 @@ from nplus1_lint.infer import execution, expiry, greenlets, lookups, records, re
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.loops import comprehension_loop
+from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
     FALSE,
     NONE,
@@ -107,10 +108,14 @@ def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
             frame.notes.doubt("receiver", place, value.reason)
         return unknown(value.reason or f"{name} of an unknown value"), mask
     found: list[Value] = []
+    ways = Ways(frame.state.spent)
     for atom in value.atoms:
+        frame.state.spent = ways.before
         one, one_mask = _atom_attribute(frame, atom, mask, name, place)
+        ways.take(frame.state.spent)
         found.append(one)
         mask |= one_mask
+    frame.state.spent = ways.dearest
     return join_all(found), mask
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, statements, targets
 from nplus1_lint.infer.effects import Effect, Summary
+from nplus1_lint.infer.spent import dearest_run
 from nplus1_lint.infer.values import FALSE, TRUE, Const, Scalar, ScalarOf, Value, join, join_all
 
 if TYPE_CHECKING:
@@ -113,4 +114,6 @@ def together(summaries: list[Summary]) -> Summary:
             fields[name] = join(fields[name], value) if name in fields else value
     loaded = tuple(one for one in summaries[0].loaded if all(one in other.loaded for other in summaries[1:]))
     returns = join_all([summary.returns for summary in summaries])
-    return Summary(returns, mask, tuple(merged.values()), tuple(sorted(fields.items())), loaded)
+    costs = [summary.cost for summary in summaries if summary.cost is not None]
+    cost = dearest_run(costs) if costs else None
+    return Summary(returns, mask, tuple(merged.values()), tuple(sorted(fields.items())), loaded, cost)

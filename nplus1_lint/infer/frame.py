@@ -27,6 +27,8 @@ from nplus1_lint.infer.effects import (
     Summary,
 )
 from nplus1_lint.infer.memos import FIRST_TIME
+from nplus1_lint.infer.meter import Lap, Meter
+from nplus1_lint.infer.spent import NOTHING_SPENT
 from nplus1_lint.infer.state import Binding as Binding
 from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over, leaving, same
 from nplus1_lint.infer.state import Place as Place
@@ -109,7 +111,8 @@ class Frame(abc.ABC):
         self.cls = function.cls
         self.depth = depth
         self.receiver: Value | None = None
-        self.state = State({}, set())
+        self.meter = Meter(self) if engine.counts else None
+        self.state = State({}, set(), spent=NOTHING_SPENT if self.meter is not None else None)
         self.loops: list[LoopState] = []
         self.emissions: list[Emission] = []
         self.returns: list[Val] = []
@@ -241,6 +244,8 @@ class Frame(abc.ABC):
         made = origin.site if origin is not None else None
         effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query, origin=made)
         self.record(effect, place)
+        if self.meter is not None:
+            self.meter.effect(effect, place)
 
     def note_node(self, expr: f.Expr, mark: int) -> None:
         """Remember what syntax stands where effects have happened since a mark: a finding names the exact node."""
@@ -326,10 +331,13 @@ class Frame(abc.ABC):
         entry = self.state.copy()
         running = LoopState(loop, len(self.emissions), assigned, resets)
         self.loops.append(running)
+        lap = Lap(self, entry) if self.meter is not None else None
         self.state = carried(entry, entry, running)
         exits = State({}, set(), alive=False) if endless else entry
         for last in (False, True):
             asked = len(self.emissions)
+            if lap is not None:
+                lap.start(self.state)
             head()
             at_test = self.state.copy()
             if loop.kind == "while":
@@ -345,14 +353,20 @@ class Frame(abc.ABC):
                 running.repeated |= {i for i in back.pending if i >= running.start}
             following = carried(entry.join(back), entry, running)
             exits = exits.join(leaving(at_test, entry, back, endless))
-            if last or not back.alive or same(following.env, self._head_env(entry, running)):
+            if lap is not None:
+                lap.end(at_test, back)
+            settled = lap is None or lap.settled()
+            if last or not back.alive or (settled and same(following.env, self._head_env(entry, running))):
                 break
             following.pending = set(entry.pending)
             self.state = following
+        by_head = exits.alive
         for state in running.breaks:
             exits = exits.join(state)
         self.state = exits
         self.loops.pop()
+        if lap is not None:
+            self.state.spent = lap.close(running, endless=endless, by_head=by_head)
         self._finished.append((running, loop))
 
     def forget_loop(self, place: Place) -> None:
@@ -385,7 +399,7 @@ class Frame(abc.ABC):
         """Return what callers need of this run."""
         merged: dict[tuple[object, ...], Effect] = {}
         for index, emission in enumerate(self.emissions):
-            if index in self.raising or any(self._outlives(memo) for memo in emission.memos):
+            if index in self.raising or any(self.outlives(memo) for memo in emission.memos):
                 continue
             effect = emission.effect
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
@@ -405,7 +419,7 @@ class Frame(abc.ABC):
         kept = tuple(merged.values())[:MAX_EFFECTS]
         return Summary(returns, mask & PARAMS_MASK, kept, fields)
 
-    def _outlives(self, memo: str) -> bool:
+    def outlives(self, memo: str) -> bool:
         """True if a memo container is older than this call: on the receiver, a parameter, captured or global."""
         params = {p.name for p in self.function.facts.params}
         if memo.startswith(FIRST_TIME):

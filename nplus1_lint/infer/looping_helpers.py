@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Loop
 from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     UNKNOWN,
     BoundMethod,
@@ -26,6 +27,7 @@ from nplus1_lint.infer.values import (
 )
 
 if TYPE_CHECKING:
+    from nplus1_lint.index import facts as f
     from nplus1_lint.infer.effects import Loaded
     from nplus1_lint.infer.frame import Frame, Place, Val
 
@@ -53,7 +55,9 @@ def _map(frame: Frame, root: str, last: str, arguments: Arguments, place: Place)
     callback, *over = arguments.positional
     items = [iterate_argument(frame, arguments, i, val, place) for i, val in enumerate(over, start=1)]
     bounded, kind = _bounded(frame, arguments, 1), "pool" if root in lib.POOLS else ""
-    result, mask = looped(frame, callback, items, over[0][0], place, last, bounded, kind)
+    result, mask = looped(
+        frame, callback, items, over[0][0], place, last, bounded, kind, written=_written(arguments, 1)
+    )
     if last in lib.POOL_MAPS or last == "starmap":
         return many(result, "iterator"), mask
     return many(items[0][0]), mask | items[0][1]
@@ -85,7 +89,7 @@ def keyed(frame: Frame, last: str, arguments: Arguments, place: Place) -> Argume
     items = [iterate_argument(frame, arguments, 0, first, place)]
     bounded = _bounded(frame, arguments, 0)
     frame.engine.last_loaded = ()
-    looped(frame, arguments.keywords["key"], items, first[0], place, last, bounded)
+    looped(frame, arguments.keywords["key"], items, first[0], place, last, bounded, written=_written(arguments, 0))
     learnt: tuple[Loaded, ...] = frame.engine.last_loaded
     loaded = {one.model: one.marks for one in learnt if one.position == 0}
     if loaded:
@@ -98,6 +102,10 @@ def keyed(frame: Frame, last: str, arguments: Arguments, place: Place) -> Argume
     for expr in arguments.exprs[:1]:
         expiry.refreshed(frame, expr, mark)
     return arguments._replace(positional=((expiry.unexpired(first[0]), first[1]), *arguments.positional[1:]))
+
+
+def _written(arguments: Arguments, position: int) -> f.Expr | None:
+    return arguments.exprs[position] if position < len(arguments.exprs) else None
 
 
 def _bounded(frame: Frame, arguments: Arguments, position: int) -> bool:
@@ -131,6 +139,7 @@ def looped(
     helper: str,
     bounded: bool,
     kind: str = "",
+    written: f.Expr | None = None,
 ) -> Val:
     """Run a callback once per item.
 
@@ -143,6 +152,7 @@ def looped(
         helper: its name.
         bounded: the source fixes how often it runs.
         kind: the loop's kind where it is not the helper's name.
+        written: what is iterated as written, or None.
     """
     if not any(type(a) in _CALLABLES for a in callback[0].atoms):
         for value, _ in items:
@@ -150,7 +160,7 @@ def looped(
         return UNKNOWN, callback[1]
     loop = Loop(
         frame.site(place), kind or helper, frame.loop_bit(place), None, f"{helper}() over each item",
-        bounded, False, False, frozenset(), over,
+        bounded, False, False, frozenset(), over, times(frame, written, over, bounded, helper),
     )  # fmt: skip
     result: list[Val] = []
 

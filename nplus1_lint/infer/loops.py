@@ -11,6 +11,7 @@ from nplus1_lint.infer.bounds import call_name, is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.rereads import Pass
+from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     UNKNOWN,
     Row,
@@ -138,7 +139,7 @@ def make_loop(
         kind = "while" if name == "itertools.count" else kind  # it ends from inside alone
     return Loop(
         frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), shape.text, bounded,
-        shape.chunked, shape.sleeps, shape.targets, over[0],
+        shape.chunked, shape.sleeps, shape.targets, over[0], times(frame, iterable, over[0], bounded, kind),
     )  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def while_loop(frame: Frame, statement: f.While) -> Loop:
     shape = shape_of(frame, statement.test, None, statement.body)
     return Loop(
         frame.site(statement.pos), "while", frame.loop_bit(statement.pos), None, shape.text,
-        False, False, shape.sleeps, frozenset(), UNKNOWN,
+        False, False, shape.sleeps, frozenset(), UNKNOWN, times(frame, statement.test, UNKNOWN, False, "while"),
     )  # fmt: skip
 
 

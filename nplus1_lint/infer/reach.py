@@ -26,6 +26,11 @@ def sessions_expire(project: Project) -> bool:
     return all("expire_on_commit" not in module.facts.body.mentions for module in project.symbols.modules.values())
 
 
+def sessions_autoflush(project: Project) -> bool:
+    """False if any session factory of the project says so, or turns it off; one speaks for all as for expiry."""
+    return all("autoflush" not in module.facts.body.mentions for module in project.symbols.modules.values())
+
+
 def uses_sqlalchemy(project: Project) -> bool:
     """True if any module imports SQLAlchemy or a package on it: without one there is no query to find."""
     for module in project.symbols.modules.values():
@@ -58,6 +63,7 @@ class Reach:
             if self._gets(facts):
                 work += names
         work += self._names
+        self._functions = {function.facts.name for function in project.hierarchy.functions.values()}
         seen = set(work)
         while work:
             name = work.pop()
@@ -70,6 +76,10 @@ class Reach:
     def matters(self, facts: f.FunctionFacts) -> bool:
         """True if the function may reach a query."""
         return not facts.mentions.isdisjoint(self._names) or self._gets(facts)
+
+    def names_function(self, name: str) -> bool:
+        """True if a function of the project has this name and may reach a query."""
+        return name in self._functions and name in self._names and name not in _QUERY_NAMES
 
     def _gets(self, facts: f.FunctionFacts) -> bool:
         """``session.get(Model, key)``: `get` alone is every dictionary's."""

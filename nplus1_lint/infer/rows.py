@@ -8,6 +8,7 @@ from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ONE_PARENT,
@@ -53,6 +54,7 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
             return (UNKNOWN if name in model.relationships else SCALAR), mask
         if not frame.handling:
             frame.emit(Kind.REFRESH, place, subject=model.id, attribute="expired", deps=mask)
+            load_along(frame, place, model.id, NO_LOADS, one=True, new=atom.origin is None)
         atom = expiry.fresh(atom)
     relationship = model.relationships.get(name)
     if relationship is not None:
@@ -131,6 +133,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         if READ + rel.name not in (atom.loads or ()):
             deps = 0 if _few(frame, atom, rel) else mask
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
+            load_along(frame, place, rel.target, NO_LOADS, one=not rel.uselist)
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS, takes_options=False))
         origin = Origin(frame.site(place), ())

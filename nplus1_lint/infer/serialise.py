@@ -11,6 +11,7 @@ from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.schemas import Schema, classes_in
+from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     SCALAR,
     UNKNOWN,
@@ -178,7 +179,7 @@ def _read_each(frame: Frame, atom: Many, mask: int, schema: Schema, place: Place
     bit = frame.loop_bit(place)
     loop = Loop(
         frame.site(place), "schema", bit, None, f"each row that {name} reads", atom.size is not None, False, False,
-        frozenset(), of(atom),
+        frozenset(), of(atom), times(frame, None, of(atom), atom.size is not None, "schema"),
     )  # fmt: skip
 
     def body() -> None:

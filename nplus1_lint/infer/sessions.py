@@ -9,7 +9,9 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.meter import load_along, roll_back
 from nplus1_lint.infer.rows import rows_in
+from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.sql import statement
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -57,6 +59,7 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name in ("rollback", "expire_all"):
         frame.emit(Kind.CHANGE, place, session=mask)
         expiry.expire(frame)
+        roll_back(frame)
         return NONE, 0
     if name in ("add", "add_all"):
         return _add(frame, atom, mask, arguments, place)
@@ -89,6 +92,8 @@ def _run_sync(frame: Frame, atom: Session, mask: int, arguments: Arguments, plac
 def _add(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Place) -> Val:
     added = {r.model for value, _ in arguments.positional[:1] for r in rows_in(value)}
     frame.emit(Kind.CHANGE, place, subject=added.pop() if len(added) == 1 else "", session=mask)
+    if frame.meter is not None and arguments.positional:
+        frame.meter.added(arguments.positional[0][0], rows_in(arguments.positional[0][0]))
     for expr in arguments.exprs[:1]:
         expiry.add(frame, expr, atom.is_async)
     return NONE, arguments.mask
@@ -129,7 +134,9 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
     if not statements:
         return _execute_unknown(frame, first, mask, shape, arguments, place)
     results = []
+    ways = Ways(frame.state.spent)
     for made in statements[:2]:
+        frame.state.spent = ways.before
         made = _with_options(made, arguments)
         depends = arguments.mask
         if made.style == "text":
@@ -138,6 +145,7 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
         execute(
             frame, made, place, mask=depends, session=mask, method=name, receiver=arguments.receiver, is_async=is_async
         )
+        ways.take(frame.state.spent)
         one = row_value(frame, made, place, is_async, wrapped=shape == "result")
         if shape == "scalar":
             results.append(join(first_item(one), NONE))
@@ -147,6 +155,7 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
             results.append(many(one, "page"))
         else:
             results.append(many(one, "result", size_of(made)))
+    frame.state.spent = ways.dearest
     return join_all(results), arguments.mask
 
 
@@ -191,6 +200,9 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
     partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
     if not partial:
         frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS, takes_options=name == "merge"))
+        load_along(frame, place, subject, NO_LOADS, one=True, new=name == "refresh" and rows[0].origin is None)
+    if frame.meter is not None and name == "merge":
+        frame.meter.changed("UPDATE", subject)
     if name == "refresh":
         for expr in arguments.exprs[:1]:
             origin = None if partial else Origin(frame.site(place), ())
@@ -229,6 +241,8 @@ def _named(frame: Frame, arguments: Arguments, model: str) -> Loads:
 def _delete(frame: Frame, value: Value, place: Place) -> None:
     """A deletion reads the relationships that cascade and the collections to be detached, of the deleted rows alone."""
     for atom in value.only(Row):
+        if frame.meter is not None:
+            frame.meter.deleted(atom, place)
         for relationship in frame.engine.project.models[atom.model].relationships.values():
             detaches = relationship.uselist and not relationship.viewonly
             if detaches or "delete" in relationship.cascade or "all" in relationship.cascade:

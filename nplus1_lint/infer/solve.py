@@ -15,7 +15,7 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
-from nplus1_lint.infer.reach import Reach, sessions_expire
+from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.loops import Shape, Writes
     from nplus1_lint.infer.recorder import Recorder
+    from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
 MAX_CONTEXTS = 100  # contexts of one function; a generic repository's constructor was met with 177
@@ -64,8 +65,9 @@ _NOTHING = Summary(UNKNOWN, 0, (), ())
 class Engine(Globals):
     """Gives values of globals and summaries of functions, each computed once."""
 
-    def __init__(self, project: Project, recorder: Recorder | None = None) -> None:
+    def __init__(self, project: Project, recorder: Recorder | None = None, *, counts: bool = False) -> None:
         super().__init__()
+        self.counts = counts
         self.project = project
         self.recorder = recorder
         self.annotations = Annotations(self)
@@ -73,6 +75,7 @@ class Engine(Globals):
         self.reach = Reach(project)
         self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
+        self.sessions_autoflush = sessions_autoflush(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
@@ -142,6 +145,7 @@ class Engine(Globals):
         captured = self._captured_mask(frame, function)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields, self.last_loaded = summary.fields, summary.loaded
+        mark = frame.mark()
         if not self.free_of_cost(definition):
             passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
             for effect in summary.effects:
@@ -152,8 +156,13 @@ class Engine(Globals):
                     frame.repeat_at(place, definition.facts.name)
             if any(e.kind is Kind.COMMIT and passed_session(e, bound) for e in summary.effects):
                 expiry.expire(frame)
+            if frame.meter is not None:
+                manages = any("contextmanager" in name for name in decorator_names(definition.facts))
+                frame.meter.call(summary.cost, definition, function, arguments, place, mark, manages)
         elif frame.notes is not None and summary.effects:
             frame.notes.without_cost(place, definition.id, self.free_of_cost(definition))
+        elif frame.meter is not None:
+            frame.meter.free(definition, place, self.free_of_cost(definition), summary.cost)
         returned = translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
@@ -170,6 +179,11 @@ class Engine(Globals):
         if definition.id not in self._free:
             self._free[definition.id] = why_free(self, definition)
         return self._free[definition.id]
+
+    def cost(self, key: Key) -> FunctionCost | None:
+        """Return what a function that has run costs, or None where costs were not asked for."""
+        found = self._summaries.get(key)
+        return found.cost if found is not None else None
 
     def returns(self, key: Key) -> Value:
         """Return what a function that has run returns."""
@@ -263,10 +277,10 @@ class Engine(Globals):
         self._started.add(definition.id)
         self._active[definition.id].append(key)
         for _ in range(ROUNDS):
-            self._running[key] = summary
+            self._running[key] = summary._replace(cost=None)
             self._recursive.discard(key)
             previous, summary = summary, self._run(definition, key, depth)
-            if key not in self._recursive or summary == previous:
+            if key not in self._recursive or summary._replace(cost=None) == previous._replace(cost=None):
                 break
         del self._running[key]
         self._active[definition.id].pop()
@@ -297,6 +311,8 @@ class Engine(Globals):
         if any(effect.kind is Kind.LAZY_LOAD for effect in summary.effects) and not definition.facts.is_generator:
             loaded = rereads.by_run(frame.left, definition.facts.params, values, definition.facts.body)
             summary = summary._replace(loaded=tuple(loaded))
+        if frame.meter is not None:
+            summary = summary._replace(cost=frame.meter.finish())
         self.facts[key] = frame.facts()
         if self.recorder is not None and frame.notes is not None:
             self.recorder.close(key, frame.notes, summary)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.memos import FIRST_TIME
+from nplus1_lint.infer.spent import dearer
 from nplus1_lint.infer.values import Session, Value, join
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Effect, Loop
     from nplus1_lint.infer.repeats import Asked
+    from nplus1_lint.infer.spent import Spent
 
 Val: TypeAlias = tuple[Value, int]
 """A value and the mask of what it depends on."""
@@ -27,21 +29,30 @@ class Binding(NamedTuple):
 
 
 class State:
-    """What is true at a point of the function: names, and the effects on this path of the current iteration."""
+    """What is true at a point of the function: names, and the effects on this path of the current iteration.
 
-    __slots__ = ("alive", "asked", "env", "pending")
+    *spent* is None where costs are not asked for.
+    """
+
+    __slots__ = ("alive", "asked", "env", "pending", "spent")
 
     def __init__(
-        self, env: dict[str, Binding], pending: set[int], alive: bool = True, asked: dict[str, Asked] | None = None
+        self,
+        env: dict[str, Binding],
+        pending: set[int],
+        alive: bool = True,
+        asked: dict[str, Asked] | None = None,
+        spent: Spent | None = None,
     ) -> None:
         self.env = env
         self.pending = pending
         self.alive = alive
         self.asked = asked if asked is not None else {}
+        self.spent = spent
 
     def copy(self) -> State:
         """Return an independent state."""
-        return State(dict(self.env), set(self.pending), self.alive, dict(self.asked))
+        return State(dict(self.env), set(self.pending), self.alive, dict(self.asked), self.spent)
 
     def join(self, other: State) -> State:
         """Return what holds on either of two paths; a dead path adds nothing."""
@@ -57,7 +68,7 @@ class State:
             elif present is not binding:
                 env[name] = _joined(present, binding)
         asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
-        return State(env, self.pending | other.pending, asked=asked)
+        return State(env, self.pending | other.pending, asked=asked, spent=dearer(self.spent, other.spent))
 
 
 def _joined(left: Binding, right: Binding) -> Binding:
@@ -103,7 +114,7 @@ def carried(state: State, entry: State, running: LoopState) -> State:
             if binding.value.first(Session) is not None:
                 continue  # `session.add(row)` makes no other session of it
             env[name] = binding._replace(mask=binding.mask | running.loop.bit)
-    return State(env, set(state.pending), state.alive)
+    return State(env, set(state.pending), state.alive, spent=state.spent)
 
 
 def leaving(at_test: State, entry: State, back: State, endless: bool) -> State:

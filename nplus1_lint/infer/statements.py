@@ -188,6 +188,8 @@ def _if(frame: Run, statement: f.If) -> None:
     assume(frame, statement.test, False)
     _guarded(frame, statement.orelse, memos.guards_else(frame, statement))
     memos.end_search(frame, statement, taken, evaluated)
+    if frame.meter is not None:
+        frame.meter.branched(statement.pos, taken, frame.state)
     frame.state = taken.join(frame.state)
     if test.mask:
         _depend_on(frame, test.mask, entry)
@@ -260,6 +262,7 @@ def _while(frame: Run, statement: f.While) -> None:
 def _with(frame: Run, statement: f.With) -> None:
     commits: list[tuple[Place, int]] = []
     expires = False
+    meter, deferred = frame.meter, frame.meter.deferred if frame.meter is not None else 0
     frame.scopes.append(statement.pos)
     for context, target in statement.items:
         value, mask = frame.eval(context)
@@ -281,6 +284,8 @@ def _with(frame: Run, statement: f.With) -> None:
     frame.state.asked.clear()  # under a lock or in another transaction the answer may differ
     frame.block(statement.body)
     if frame.state.alive:
+        if meter is not None and meter.deferred > deferred:
+            meter.flush(statement.pos)
         for place, mask in commits:
             frame.emit(Kind.COMMIT, place, session=mask)
         if expires:
@@ -323,7 +328,7 @@ def _try(frame: Run, statement: f.Try) -> None:
     for handler in statement.handlers:
         # An exception may come before any effect of the body has happened.
         env = before.join(State(after.env, set(), True)).env if after.env else dict(before.env)
-        frame.state = State(env, set(before.pending), before.alive)
+        frame.state = State(env, set(before.pending), before.alive, spent=before.spent)
         memo = memos.guards_handler(frame, handler)
         if handler.name:
             frame.bind(handler.name, (UNKNOWN, 0))
@@ -341,14 +346,19 @@ def _try(frame: Run, statement: f.Try) -> None:
 def _finally(frame: Run, statement: f.Try, before: State) -> None:
     alive = frame.state.alive
     if not alive:
-        frame.state = State(dict(frame.state.env) or dict(before.env), set(), True)
+        frame.state = State(dict(frame.state.env) or dict(before.env), set(), True, spent=frame.state.spent)
     frame.block(statement.final)
     frame.state.alive = frame.state.alive and alive
 
 
 def _return(frame: Run, statement: f.Return) -> None:
+    mark = frame.mark()
     val = frame.eval(statement.value) if statement.value is not None else (NONE, 0)
     frame.returns.append(val)
+    if frame.meter is not None:
+        name = dotted(statement.value) if statement.value is not None else None
+        binding = frame.state.env.get(name) if name else None
+        frame.meter.returned(val[0], binding.born if binding is not None else frame.since(mark))
     if statement.value is not None and not rendering.returned(frame, val, statement.value):
         frame.engine.respond(frame, val, statement.value)
     frame.leave()
