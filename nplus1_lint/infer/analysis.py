@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -29,6 +30,7 @@ from nplus1_lint.infer.filters import filtered
 from nplus1_lint.infer.origins import Origins
 from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
+from nplus1_lint.infer.trails import HELD
 from nplus1_lint.infer.uses import Uses
 from nplus1_lint.infer.values import Site
 from nplus1_lint.link.symbols import ClassSymbol
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_PLACE = re.compile(r"@\d+:\d+")  # in the ids of lambdas and nested functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,18 @@ class Analysis:
     @cached_property
     def eager(self) -> tuple[tuple[Reach, Load], ...]:
         """What the mapping loads in each reach."""
-        return tuple((reach, load) for reach in self.reaches for load in eager_loads(self.project.models, reach))
+        models, held = self.project.models, self._held_for()
+        return tuple((reach, load) for reach in self.reaches for load in eager_loads(models, reach, held))
+
+    def _held_for(self) -> dict[Site, frozenset[Site]]:
+        """For queries whose rows a loop holds, the queries in the loop that may meet these rows in the identity map."""
+        found: dict[Site, frozenset[Site]] = {}
+        for repetition in self.repetitions:
+            for row in rows_in(repetition.loop.over):
+                if row.origin is not None and not row.origin.path:
+                    met = (e.site for e in repetition.effects if e.subject == row.model and e.query is not None)
+                    found[row.origin.site] = found.get(row.origin.site, frozenset()).union(met)
+        return found
 
     @cached_property
     def _asked(self) -> dict[Site, frozenset[str]]:
@@ -241,7 +255,7 @@ class Analysis:
 
     def function_name(self, function_id: str) -> str:
         """Return a function's qualified name, lambdas counted to the function around them."""
-        return function_id.partition(":")[2].partition("@")[0].replace(".<lambda>", "") or "<module>"
+        return _PLACE.sub("", function_id.partition(":")[2]).replace(".<lambda>", "") or "<module>"
 
     def local_name(self, path: str, class_id: str) -> str:
         """Return the name under which a module knows a class."""
@@ -391,6 +405,8 @@ class Analysis:
             executions.update(dict.fromkeys(facts.executions))
             reads.update(dict.fromkeys(facts.reads))
             escapes.update(dict.fromkeys(facts.escapes))
+            held = (leave for leave in facts.trail.leaves if leave.why == HELD)
+            escapes.update(dict.fromkeys(Escape(one.site, one.path, one.site, HELD) for one in held))
             stack += [called for called in reversed(facts.calls) if called not in seen]
         return Reach(path, is_router, tuple(executions), tuple(reads), tuple(escapes))
 

@@ -10,6 +10,7 @@ from nplus1_lint.infer.loading import Declaration, cascade, declaration_of, foll
 if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Reach
     from nplus1_lint.infer.effects import Execution
+    from nplus1_lint.infer.values import Site
     from nplus1_lint.link.models import Model, Relationship
 
 
@@ -69,12 +70,13 @@ def way_of(models: dict[str, Model], loading: Loading) -> tuple[tuple[str, str],
     return tuple(way)
 
 
-def eager_loads(models: dict[str, Model], reach: Reach) -> list[Load]:
+def eager_loads(models: dict[str, Model], reach: Reach, held: dict[Site, frozenset[Site]]) -> list[Load]:
     """Return every relationship that the mapping loads in a router's reach, with who reads it.
 
     Args:
         models: all mapped classes.
         reach: the router.
+        held: for a query, others that may find its rows in the identity map, so that reads of theirs are reads of its.
     """
     reads = {(read.site, read.path) for read in reach.reads if not read.by_delete}
     deleted = {(read.site, read.path) for read in reach.reads if read.by_delete}
@@ -90,5 +92,6 @@ def eager_loads(models: dict[str, Model], reach: Reach) -> list[Load]:
                     continue  # the cascade needs what this query loads, and says nothing of the others
                 load = loads.setdefault(declaration_of(relationship), Load(relationship))
                 escaped = any((execution.site, path[:length]) in escapes for length in range(len(path)))
+                escaped = escaped or any((site, path) in reads for site in held.get(execution.site, ()))
                 load.loadings.append(Loading(execution, model, path, (execution.site, path) in reads, escaped))
     return list(loads.values())

@@ -11,7 +11,6 @@ from nplus1_lint.infer.values import (
     ClassRef,
     Const,
     External,
-    Function,
     ModuleRef,
     Value,
     join_all,
@@ -48,6 +47,10 @@ class Globals(abc.ABC):
     def evaluate_global(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression in a module's namespace."""
 
+    @abc.abstractmethod
+    def function_value(self, function_id: str) -> Value:
+        """Return what a function's name stands for."""
+
     def global_value(self, path: str, name: str, scope: str = "") -> Value:
         """Return what a name that is not local stands for: a class, a function, a module, a variable, a builtin."""
         if scope:
@@ -75,7 +78,7 @@ class Globals(abc.ABC):
         if isinstance(symbol, ClassSymbol):
             return of(ClassRef("class", symbol.id))
         if isinstance(symbol, FunctionSymbol):
-            return of(Function("function", symbol.id, None, (), ()))
+            return self.function_value(symbol.id)
         if isinstance(symbol, ModuleSymbol):
             return of(ModuleRef("module", symbol.path))
         if isinstance(symbol, ExternalSymbol):

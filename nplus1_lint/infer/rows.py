@@ -135,7 +135,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
             load_along(frame, place, rel.target, NO_LOADS, one=not rel.uselist)
         # The rows come from a query of their own, with the target's mapping-level strategies.
-        frame.executions.append(Execution(frame.site(place), (rel.target,), NO_LOADS, takes_options=False))
+        frame.executions.append(Execution(frame.site(place), (rel.target,), _of_lazy(frame, rel), takes_options=False))
         origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded is not None else None
     if below is not None and loaded is False:
@@ -146,6 +146,16 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _of_lazy(frame: Frame, rel: Relationship) -> Loads:
+    """The options of a lazy load: the many-to-one back to the parent, which is in hand, is not loaded eagerly.
+
+    Source: SQLAlchemy, ``LazyLoader._emit_lazyload``.
+    """
+    back = frame.engine.project.models[rel.target or ""].relationships.get(rel.back_populates or "")
+    to_one = back is not None and not back.uselist and rel.uselist and not rel.secondary
+    return frozenset({f"!{rel.back_populates}"}) if to_one else NO_LOADS
 
 
 def _with_parent(frame: Frame, atom: Row, rel: Relationship, below: Loads) -> Loads:

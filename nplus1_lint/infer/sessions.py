@@ -243,10 +243,23 @@ def _delete(frame: Frame, value: Value, place: Place) -> None:
     for atom in value.only(Row):
         if frame.meter is not None:
             frame.meter.deleted(atom, place)
-        for relationship in frame.engine.project.models[atom.model].relationships.values():
-            detaches = relationship.uselist and not relationship.viewonly
-            if detaches or "delete" in relationship.cascade or "all" in relationship.cascade:
-                frame.read(atom.origin, relationship.name, place, by_delete=True)
+        if atom.origin is not None:
+            _delete_row(frame, atom.origin, atom.model, place, (atom.model,))
+
+
+def _delete_row(frame: Frame, origin: Origin, model: str, place: Place, seen: tuple[str, ...]) -> None:
+    """Read what is needed to delete a row, and the rows that are deleted with it."""
+    models = frame.engine.project.models
+    for relationship in models[model].relationships.values():
+        if relationship.viewonly:
+            continue
+        deletes = "delete" in relationship.cascade.replace("delete-orphan", "") or "all" in relationship.cascade
+        if deletes or relationship.uselist:
+            frame.read(origin, relationship.name, place, by_delete=True)
+        target = relationship.target
+        if deletes and target in models and target not in seen:
+            below = Origin(origin.site, (*origin.path, relationship.name))
+            _delete_row(frame, below, target, place, (*seen, target))
 
 
 def by_argument(frame: Frame, receiver: int, name: str, arguments: Arguments, place: Place) -> Val | None:

@@ -10,7 +10,9 @@ from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.conditions import truth
+from nplus1_lint.infer.decorated import decorated
 from nplus1_lint.infer.effects import Facts, Kind, Loaded, Summary
+from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
@@ -38,6 +40,7 @@ from nplus1_lint.infer.values import (
     join,
     join_all,
     many,
+    of,
     unknown,
 )
 from nplus1_lint.infer.widening import widen, without_session
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.effects import Key
-    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+    from nplus1_lint.infer.frame import Frame, Place, Val
     from nplus1_lint.infer.loops import Shape, Writes
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.infer.spent import FunctionCost
@@ -94,6 +97,7 @@ class Engine(Globals):
         self._nested: dict[str, Definition] = {}
         self._responses: dict[str, Value | None] = {}
         self._free: dict[str, str] = {}
+        self._functions: dict[str, Value] = {}
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
         for cls in project.hierarchy.classes.values():
@@ -378,12 +382,31 @@ class Engine(Globals):
         concrete = next((a.cls for a in values[0].atoms if hasattr(a, "cls")), definition.cls) if values else None
         return self.annotations.value(definition.path, annotation, concrete or definition.cls)
 
-    def evaluate_global(self, path: str, expr: f.Expr) -> Value:
-        """Return the value of an expression in a module's namespace."""
+    def _top_level(self, path: str) -> Run:
+        """Return a run in a module's namespace."""
         module = self.project.symbols.modules[path]
         holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
         self._nested[holder.id] = holder
-        return Run(self, holder, 1, ()).eval(expr)[0]
+        return Run(self, holder, 1, ())
+
+    def evaluate_global(self, path: str, expr: f.Expr) -> Value:
+        """Return the value of an expression in a module's namespace."""
+        return self._top_level(path).eval(expr)[0]
+
+    def apply(self, decorator: f.Expr, definition: Definition, value: Value) -> Value:
+        """Return what a decorator makes of a function."""
+        run = self._top_level(definition.path)
+        return run.call(run.eval(decorator), Arguments(((value, 0),), {}), definition.facts.pos)[0]
+
+    def function_value(self, function_id: str) -> Value:
+        """Return what a function's name stands for: itself, or what its decorators have made of it."""
+        found = self._functions.get(function_id)
+        if found is None:
+            found = self._functions[function_id] = of(Function("function", function_id, None, (), ()))
+            definition = self.project.hierarchy.functions.get(function_id)
+            if definition is not None and definition.facts.decorators:
+                found = self._functions[function_id] = decorated(self, definition)
+        return found
 
     def class_id(self, path: str, facts: f.ClassFacts) -> str:
         """Return the id of a class by its definition."""

@@ -164,7 +164,7 @@ def _aug_assign(frame: Run, statement: f.AugAssign) -> None:
 
 def _expr(frame: Run, statement: f.ExprStmt) -> None:
     value, _ = frame.eval(statement.value)
-    trails.dropped(frame, value)
+    trails.dropped(frame, value, statement.pos)
 
 
 def _if(frame: Run, statement: f.If) -> None:

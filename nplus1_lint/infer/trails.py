@@ -26,9 +26,11 @@ from nplus1_lint.infer.values import (
 
 if TYPE_CHECKING:
     from nplus1_lint.index import facts as f
-    from nplus1_lint.infer.frame import Arguments, Frame
+    from nplus1_lint.infer.frame import Arguments, Frame, Place
     from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.values import Site
+
+HELD = "fetched into the identity map"
 
 _DEPTH = 6
 _BLIND = (External, Scalar, BoundMethod)
@@ -185,11 +187,19 @@ def kept(frame: Frame, arguments: Arguments) -> None:
         frame.tracker.leave(value, "kept in an object")
 
 
-def dropped(frame: Frame, value: Value) -> None:
-    """Rows fetched for no name at all fill the identity map: whoever reads them meets them there."""
-    own = [origin for origin in origins_in(value) if origin.site.function == frame.function.id]
-    for origin in own:
-        frame.tracker.leaves[Leave(origin.site, origin.path, "fetched into the identity map")] = None
+def dropped(frame: Frame, value: Value, place: Place) -> None:
+    """Rows fetched for no name at all fill the identity map: whoever reads them meets them there.
+
+    Args:
+        frame: the running function.
+        value: what a statement gives that is nothing but an expression.
+        place: the statement.
+    """
+    for origin in origins_in(value):
+        line, column, end_line, end_column = origin.site.place
+        inside = place[:2] <= (line, column) and (end_line, end_column) <= place[2:]
+        if origin.site.function == frame.function.id and inside:
+            frame.tracker.leaves[Leave(origin.site, origin.path, HELD)] = None
 
 
 def lost(caller: Frame | None, values: tuple[Value, ...]) -> None:

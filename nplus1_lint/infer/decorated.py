@@ -1,0 +1,64 @@
+"""What decorators of the project make of a function, where their wrapper itself does something with what it is given.
+
+A wrapper that only hands its arguments on is left out: the function itself stands for it, with all that is known of
+its parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children, expressions
+from nplus1_lint.infer.values import Function, Value, of
+from nplus1_lint.link.symbols import FunctionSymbol
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.solve import Engine
+    from nplus1_lint.link.hierarchy import Function as Definition
+
+
+def decorated(engine: Engine, definition: Definition) -> Value:
+    """Return the value of a function's name.
+
+    Args:
+        engine: evaluates the decorators.
+        definition: a function at the top level of a module.
+
+    Returns:
+        The wrapper that the decorators return, or the function itself.
+    """
+    value = of(Function("function", definition.id, None, (), ()))
+    if definition.cls is not None or engine.free_of_cost(definition):
+        return value
+    for decorator in reversed(definition.facts.decorators):
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        if not isinstance(engine.project.hierarchy.resolve_expr(definition.path, target), FunctionSymbol):
+            continue
+        made = engine.apply(decorator, definition, value)
+        wrapper = made.atoms[0] if len(made.atoms) == 1 else None
+        if type(wrapper) is Function and wrapper.receiver is None and not wrapper.bound:
+            inner = {name for name, captured in wrapper.captured if captured == value}
+            if inner and _uses_what_it_is_given(engine.definition(wrapper.id).facts, inner):
+                value = made
+    return value
+
+
+def _uses_what_it_is_given(facts: f.FunctionFacts, inner: set[str]) -> bool:
+    """True if a wrapper names its positional parameters and reads one of them elsewhere than to hand it on.
+
+    Args:
+        facts: the wrapper.
+        inner: its names for the function that it wraps.
+    """
+    if any(param.kind == "args" for param in facts.params):
+        return False
+    params = {param.name for param in facts.params if param.kind == "positional"}
+    handed: set[int] = set()
+    read: list[f.Name] = []
+    for expr in expressions(facts.body):
+        if isinstance(expr, f.Call) and isinstance(expr.func, f.Name) and expr.func.id in inner:
+            handed |= {id(child) for child in children(expr)}
+        elif isinstance(expr, f.Name) and expr.id in params:
+            read.append(expr)
+    return any(id(name) not in handed for name in read)
