@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
-    from nplus1_lint.pipeline import Outcome
+    from nplus1_lint.pipeline import FixOutcome, Outcome
     from nplus1_lint.report import View
     from nplus1_lint.rules.base import Example
 
@@ -87,6 +87,11 @@ def main() -> None:
 @click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these rules.")
 @click.option("--show", type=click.Choice(["low"]), help="Show findings of low confidence too.")
 @click.option("--min-severity", type=click.Choice(["info", "warning", "error"]), help="Leave out what is less severe.")
+@click.option("--fix", is_flag=True, help="Apply the suggestions that change nothing but the number of statements.")
+@click.option(
+    "--unsafe-fixes", is_flag=True, help="With --fix or --diff: also those that may change behaviour, as they say."
+)
+@click.option("--diff", is_flag=True, help="Print what --fix would change as a unified diff, and change nothing.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option("--jobs", "-j", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for one per processor.")
 @click.option("--cache-dir", metavar="DIR", help="Where the cache is kept; without effect as yet.")
@@ -108,6 +113,9 @@ def check(
     ignore: tuple[str, ...],
     show: str | None,
     min_severity: str | None,
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
     exit_zero: bool,
     jobs: int | None,
     cache_dir: str | None,
@@ -120,13 +128,20 @@ def check(
     """Check files and folders; without PATHS, the working directory.
 
     Given a file, the whole project is read to understand it, but only the file is reported on. Exit code 0: nothing
-    found; 1: findings; 2: wrong usage, broken configuration, or a file that could not be read or parsed.
+    found; 1: findings (with --fix: that remain; with --diff: that it would change something); 2: wrong usage, broken
+    configuration, or a file that could not be read, parsed or written.
     """
     from nplus1_lint import pipeline
     from nplus1_lint.config import load
 
     if statistics and format_name == "json":
         raise click.UsageError("--statistics prints text; leave out --format json, whose findings can be counted.")
+    if unsafe_fixes and not (fix or diff):
+        raise click.UsageError(
+            "--unsafe-fixes says how far to go; add --diff to see the changes or --fix to make them."
+        )
+    if diff and (statistics or format_name != "text"):
+        raise click.UsageError("--diff prints a diff instead of a report; leave out --statistics and --format.")
     cwd = os.getcwd()
     paths = paths or (".",)
     codes = pipeline.rule_codes()
@@ -136,24 +151,36 @@ def check(
         config, show_low=config.show_low or show == "low", force_exclude=config.force_exclude or force_exclude
     )
     bar = _LateBar() if sys.stderr.isatty() else None
+    fixed: FixOutcome | None = None
     try:
-        outcome = pipeline.check(paths, config, settings.workspace, cwd=cwd, progress=bar)
+        if fix or diff:
+            fixed = pipeline.fix(
+                paths, config, settings.workspace, cwd=cwd, unsafe=unsafe_fixes, dry=diff, progress=bar
+            )
+            outcome = fixed.outcome
+        else:
+            outcome = pipeline.check(paths, config, settings.workspace, cwd=cwd, progress=bar)
     finally:
         if bar:
             bar.close()
     for warning in outcome.warnings:
         click.echo(f"warning: {warning}", err=True)
-    text = _statistics(outcome.report) if statistics else _written(outcome, format_name, output)
-    _emit(text, output)
-    if output or format_name == "json":
+    if fixed is not None:
+        _say_fixes(fixed, dry=diff)
+    if fixed is not None and diff:
+        _emit_bytes(fixed.diff, output)
+    else:
+        _emit(_statistics(outcome.report) if statistics else _written(outcome, format_name, output), output)
+    if output or diff or format_name == "json":
         _say_errors(outcome.report)
     if verbose:
         _say_timings(outcome.report, settings)
         for note in outcome.notes:
             click.echo(f"templates: {note}", err=True)
-    if outcome.report.errors:
+    if outcome.report.errors or (fixed is not None and fixed.failed):
         sys.exit(2)
-    sys.exit(1 if outcome.report.findings and not exit_zero else 0)
+    found = fixed.diff if fixed is not None and diff else outcome.report.findings
+    sys.exit(1 if found and not exit_zero else 0)
 
 
 @main.command()
@@ -324,19 +351,34 @@ def _statistics(report: Report) -> str:
 
 def _emit(text: str, output: str | None) -> None:
     """Write a report to where it belongs; away from a terminal it is UTF-8 whatever the locale."""
-    if output is not None:
-        try:
-            with open(output, "wb") as stream:
-                stream.write(text.encode("utf-8", "replace"))
-        except OSError as error:
-            raise _Failure(f"the report cannot be written to {output}: {error.strerror}") from error
-    elif sys.stdout.isatty():
+    if output is None and sys.stdout.isatty():
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         click.echo(text, nl=False)
     else:
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        _emit_bytes(text.encode("utf-8", "replace"), output)
+
+
+def _emit_bytes(content: bytes, output: str | None) -> None:
+    if output is not None:
+        try:
+            with open(output, "wb") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise _Failure(f"the report cannot be written to {output}: {error.strerror}") from error
+    else:
         sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+
+
+def _say_fixes(fixed: FixOutcome, *, dry: bool) -> None:
+    """Say on standard error what was fixed, and what was not and why."""
+    for sentence in fixed.refused:
+        click.echo(sentence, err=True)
+    findings = f"{fixed.fixed} finding{'' if fixed.fixed == 1 else 's'}"
+    files = f"{len(fixed.files)} file{'' if len(fixed.files) == 1 else 's'}"
+    click.echo(f"{'would fix' if dry else 'fixed'} {findings} in {files}", err=True)
 
 
 def _say_errors(report: Report) -> None:

@@ -112,7 +112,7 @@ class Clock:
             self.progress(stage, 0, 0)
         start = time.perf_counter()
         yield
-        self.timings[stage] = time.perf_counter() - start
+        self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - start
 
 
 def find(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, clock: Clock) -> Discovery:

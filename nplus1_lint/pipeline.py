@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nplus1_lint.config import Config, Workspace, selected_codes
-from nplus1_lint.findings import Confidence, Report, Summary
+from nplus1_lint.findings import Applicability, Confidence, Report, Summary
 from nplus1_lint.front import Clock, Names, find, no_collection, read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from nplus1_lint.findings import Finding, ScanError, Suspect
-    from nplus1_lint.front import Progress
+    from nplus1_lint.flag.source import SourceFiles
+    from nplus1_lint.front import Front, Progress
     from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
 
@@ -69,36 +71,173 @@ def check(
         InternalError: The linter contradicts itself.
         OSError: A file with a finding vanished during the scan.
     """
-    from nplus1_lint.flag import flag
-    from nplus1_lint.flag.suppress import apply_suppressions
-    from nplus1_lint.infer import infer
-    from nplus1_lint.rules import RULES, find_suspects
-
     clock = Clock(progress)
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
         if not any(file.reported for file in found.files):
             return _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
         front = read(found, config, workspace, cwd=cwd, clock=clock, overlay=overlay)
+        return _Scan(front, config, clock).outcome()
+
+
+class _Scan:
+    """What inference and the rules say of a project; flagging waits until it is asked for.
+
+    Args:
+        front: the project.
+        config: what to report.
+        clock: times the stages.
+
+    Attributes:
+        front: as given.
+        suspects: all of the project that are not hidden for their low confidence.
+    """
+
+    def __init__(self, front: Front, config: Config, clock: Clock) -> None:
+        from nplus1_lint.infer import infer
+        from nplus1_lint.rules import RULES, find_suspects
+
+        self.front = front
+        self._config = config
+        self._clock = clock
         with clock("infer"):
             analysis = infer(front.project)
         with clock("rules"):
-            suspects = find_suspects(analysis, RULES)
-        with clock("flag"):
-            asked = _asked_for(suspects, front.reported, selected_codes(config, [rule.code for rule in RULES]))
+            self._suspects = find_suspects(analysis, RULES)
+        self.suspects = tuple(s for s in self._suspects if config.show_low or s.confidence > Confidence.LOW)
+        self._counted = analysis.function_count, analysis.model_count
+
+    @cached_property
+    def _flagged(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...], int]:
+        """Findings shown and silenced, and how many are hidden for their low confidence."""
+        from nplus1_lint.flag import flag
+        from nplus1_lint.flag.suppress import apply_suppressions
+        from nplus1_lint.rules import RULES
+
+        front, config = self.front, self._config
+        with self._clock("flag"):
+            asked = _asked_for(self._suspects, front.reported, selected_codes(config, [rule.code for rule in RULES]))
             findings = flag(asked, front.index.sources, {rule.code: rule.name for rule in RULES})
             findings, hidden_low = _worth_showing(findings, config)
             shown, silenced = apply_suppressions(findings, {m.path: m.suppressions for m in front.index.modules})
-    summary = Summary(len(front.reported), analysis.function_count, analysis.model_count, len(shown), len(silenced))
-    report = Report(
-        findings=_seen(shown, front.names),
-        suppressed=_seen(silenced, front.names),
-        errors=front.errors(),
-        summary=summary,
-        sources={front.names.shown(path): front.index.sources(path) for path in sorted({f.path for f in shown})},
-        timings=clock.timings,
-    )
-    return Outcome(report, hidden_low, found.warnings, front.project.templates.notes())
+        return shown, silenced, hidden_low
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is shown, with project paths."""
+        return self._flagged[0]
+
+    @cached_property
+    def files(self) -> SourceFiles:
+        """The texts of the project."""
+        from nplus1_lint.flag.source import SourceFiles
+
+        return SourceFiles(self.front.index.sources)
+
+    def encoded(self, path: str, text: str) -> bytes:
+        """Return a new text as the content of a file."""
+        from nplus1_lint.index.comments import encode
+
+        return encode(text, self.front.index.content(path))
+
+    def over(self, changed: Mapping[str, bytes]) -> _Scan:
+        """Scan the same project with other contents."""
+        return _Scan(self.front.over(changed), self._config, self._clock)
+
+    def outcome(self) -> Outcome:
+        """Report it."""
+        front = self.front
+        shown, silenced, hidden_low = self._flagged
+        report = Report(
+            findings=_seen(shown, front.names),
+            suppressed=_seen(silenced, front.names),
+            errors=front.errors(),
+            summary=Summary(len(front.reported), *self._counted, len(shown), len(silenced)),
+            sources={front.names.shown(path): front.index.sources(path) for path in sorted({f.path for f in shown})},
+            timings=self._clock.timings,
+        )
+        return Outcome(report, hidden_low, front.found.warnings, front.project.templates.notes())
+
+
+@dataclass(frozen=True, slots=True)
+class FixOutcome:
+    """What a run of fixes came to.
+
+    Attributes:
+        outcome: what is found afterwards; with nothing written, what would be.
+        diff: the changes as one unified diff for ``git apply`` in the project's root.
+        fixed: how many findings are gone.
+        files: what was written, or would be, as seen from the working directory.
+        refused: sentences about fixes that were not made, and about files that were left alone.
+        failed: a file could not be written, or was changed meanwhile.
+    """
+
+    outcome: Outcome
+    diff: bytes
+    fixed: int
+    files: tuple[str, ...]
+    refused: tuple[str, ...]
+    failed: bool
+
+
+def fix(
+    paths: Sequence[str],
+    config: Config,
+    workspace: Workspace,
+    *,
+    cwd: str,
+    unsafe: bool,
+    dry: bool,
+    progress: Progress | None = None,
+) -> FixOutcome:
+    """Scan files and folders and apply what their findings suggest.
+
+    Args:
+        paths: files and folders, absolute or relative to *cwd*; no other file is changed.
+        config: what to report, and so what to fix.
+        workspace: the project around the paths.
+        cwd: the absolute working directory.
+        unsafe: apply also what changes behaviour in a named way.
+        dry: write nothing.
+        progress: as for `check`.
+
+    Returns:
+        What was fixed, and the report of what remains.
+
+    Raises:
+        ConfigError: A pattern of the exclusions is invalid.
+        InternalError: The linter contradicts itself.
+        OSError: A file with a finding vanished during the scan.
+    """
+    from nplus1_lint import fix as stage
+
+    clock = Clock(progress)
+    wanted = {Applicability.SAFE, Applicability.UNSAFE} if unsafe else {Applicability.SAFE}
+    with no_collection():
+        found = find(paths, config, workspace, cwd=cwd, clock=clock)
+        if not any(file.reported for file in found.files):
+            nothing = _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
+            return FixOutcome(nothing, b"", 0, (), (), False)
+        first = _Scan(read(found, config, workspace, cwd=cwd, clock=clock, keep=True), config, clock)
+        last, settled = stage.settle(first, wanted, first.front.reported)
+        shown = first.front.names.shown
+        before = {path: first.front.index.content(path) for path in settled.contents}
+        written, failed = dict(settled.contents), dict[str, str]()
+        if not dry:
+            written, failed = stage.write(settled, before, first.front.index.locations)
+        if failed:
+            last = first.over(written)
+        return FixOutcome(
+            outcome=last.outcome(),
+            diff=stage.diff(before, written),
+            fixed=sum(not {change.path for change in stage.changes_of(one)} & set(failed) for one in settled.fixed),
+            files=tuple(shown(path) for path in written),
+            refused=(
+                *(stage.sentence(refusal, shown) for refusal in settled.refused),
+                *(f"{shown(path)} was not changed: {reason}" for path, reason in failed.items()),
+            ),
+            failed=bool(failed),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,13 @@ def test_the_quoted_matrix_is_real() -> None:
     assert (printed.startswith(quoted[0]), rest) == (True, "")
 
 
+def test_the_quoted_diff_is_real() -> None:
+    (block,) = [block for block in blocks() if " --diff " in block]
+    first, quoted, printed = printed_by(block, 1)
+    for part in "\n".join([*quoted, ""]).split(f"{ELLIPSIS}\n"):
+        assert part in printed, f"README.md quotes what {first!r} does not print (any more):\n{part}"
+
+
 def test_the_rules_are_all_listed() -> None:
     assert rows("Rules") == [[rule.code, rule.name, str(rule.severity), rule.summary] for rule in RULES]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -43,18 +44,58 @@ def unified(path: str, text: str, edits: Sequence[Edit]) -> str:
     Returns:
         The diff; an empty string when the edits change nothing.
     """
-    lines = text.split("\n")
-    starts = [0]
-    for line in lines[:-1]:
-        starts.append(starts[-1] + len(line) + 1)
-    old = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    old = _split(text)
+    starts = [0, *accumulate(map(len, old))]
+    if text and not text.endswith("\n"):
+        starts.pop()  # nothing begins behind a line that does not end
     changes = [change for block in _blocks(edits, starts, old) for change in _changes(*block, text, starts, old)]
+    return _written(path, changes, old)
+
+
+def compared(path: str, before: bytes, after: bytes) -> bytes:
+    """Return a unified diff of two contents, byte by byte, for ``git apply`` in the folder of *path*.
+
+    Args:
+        path: forward slashes.
+        before: the old content.
+        after: the new one.
+
+    Returns:
+        The diff; empty when nothing differs.
+    """
+    # Latin-1 gives each byte a character of its own, whatever the file's encoding is.
+    old, new = (_split(content.decode("latin-1")) for content in (before, after))
+    changes = list(_differences(old, new, 0))
+    name = path.encode("utf-8", "surrogateescape").decode("latin-1")
+    return _written(name, changes, old).encode("latin-1")
+
+
+def _split(text: str) -> list[str]:
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _differences(old: Sequence[str], new: Sequence[str], first: int) -> Iterator[_Change]:
+    """The changes between runs of lines of which the old one begins at line *first*."""
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield _Change(first + head + i1, first + head + i2, tuple(new[j1:j2]))
+
+
+def _written(path: str, changes: list[_Change], old: Sequence[str]) -> str:
     if not changes:
         return ""
     return f"--- {_name('a/', path)}\n+++ {_name('b/', path)}\n" + "".join(_hunks(changes, old))
 
 
-def _blocks(edits: Sequence[Edit], starts: list[int], old: list[str]) -> Iterator[tuple[int, int, list[Edit]]]:
+def _blocks(edits: Sequence[Edit], starts: list[int], old: Sequence[str]) -> Iterator[tuple[int, int, list[Edit]]]:
     """Runs of whole lines, first and last (exclusive), with the edits in them."""
     runs: list[tuple[int, int, list[Edit]]] = []
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
@@ -68,20 +109,15 @@ def _blocks(edits: Sequence[Edit], starts: list[int], old: list[str]) -> Iterato
 
 
 def _changes(
-    first: int, last: int, edits: list[Edit], text: str, starts: list[int], old: list[str]
+    first: int, last: int, edits: list[Edit], text: str, starts: list[int], old: Sequence[str]
 ) -> Iterator[_Change]:
     begin = starts[first]
     end = starts[last] if last < len(starts) else len(text)
-    moved = [type(edit)(edit.start - begin, edit.end - begin, edit.text) for edit in edits]
-    new = edited(text[begin:end], moved).split("\n")
-    after = [f"{line}\n" for line in new[:-1]] + ([new[-1]] if new[-1] else [])
-    matcher = SequenceMatcher(None, old[first:last], after, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag != "equal":
-            yield _Change(first + i1, first + i2, tuple(after[j1:j2]))
+    moved = [replace(edit, start=edit.start - begin, end=edit.end - begin) for edit in edits]
+    yield from _differences(old[first:last], _split(edited(text[begin:end], moved)), first)
 
 
-def _hunks(changes: list[_Change], old: list[str]) -> Iterator[str]:
+def _hunks(changes: list[_Change], old: Sequence[str]) -> Iterator[str]:
     group: list[_Change] = []
     shift = 0
     for change in changes:
@@ -93,7 +129,7 @@ def _hunks(changes: list[_Change], old: list[str]) -> Iterator[str]:
     yield _hunk(group, old, shift)[0]
 
 
-def _hunk(group: list[_Change], old: list[str], shift: int) -> tuple[str, int]:
+def _hunk(group: list[_Change], old: Sequence[str], shift: int) -> tuple[str, int]:
     """A hunk's text, and by how many lines what follows it has moved."""
     first, last = max(group[0].first - _CONTEXT, 0), min(group[-1].last + _CONTEXT, len(old))
     body: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from nplus1_lint.findings import Edit, InternalError, LoaderPlan, LoadingQuery, Suggestion
+from nplus1_lint.findings import Applicability, Edit, InternalError, LoaderPlan, LoadingQuery, Suggestion
 from nplus1_lint.flag.pattern import lazy_value
 from nplus1_lint.flag.rewrite import Context, Rewrite
 
@@ -35,7 +35,11 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
     if plan.readers and wasters:
         code.append("# or keep the mapping and override it where the rows are not read:")
         code += [_comment(query, "lazyload", "") for query in wasters]
-    return replace(shown, code="\n".join(code))
+    # The line of the mapping alone would leave its readers without their rows.
+    whole = not plan.readers
+    return replace(
+        shown, code="\n".join(code), diff=shown.diff if whole else "", changes=shown.changes if whole else ()
+    )
 
 
 def _comment(query: LoadingQuery, loader: str, otherwise: str) -> str:
@@ -75,4 +79,11 @@ def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:
     else:
         title += "; no query needs its rows"
     edit = Edit(*context.region.offsets(value), f"{quote}select{quote}")
-    return Rewrite(title, context.region.first if line is None else line, (), (edit,))
+    return Rewrite(
+        title,
+        context.region.first if line is None else line,
+        (),
+        (edit,),
+        applicability=Applicability.DISPLAY if count else Applicability.UNSAFE,
+        behaviour="" if count else "a read that the analysis does not see loads it then, with one statement per row",
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import libcst as cst
 
-from nplus1_lint.findings import Edit
+from nplus1_lint.findings import Applicability, Edit
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
 from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from nplus1_lint.findings import BatchPlan
     from nplus1_lint.flag.visitor import Region
+
+_BEHAVIOUR: Final = (
+    "everything is read before the loop, so what the loop changes meanwhile is not seen; all keys go into one "
+    "statement, and Python compares them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,15 @@ class Site:
             The whole change.
         """
         edits = [Edit(*self.region.outer_offsets(self.outer), new), *self.keys.edits, *self._removed()]
-        return Rewrite(title, self.anchor, (*self.keys.before, *before), tuple(edits), merged(imports))
+        return Rewrite(
+            title,
+            self.anchor,
+            (*self.keys.before, *before),
+            tuple(edits),
+            merged(imports),
+            Applicability.UNSAFE,
+            _BEHAVIOUR,
+        )
 
     def _removed(self) -> list[Edit]:
         """Take out assignments of the old statement that nothing else reads."""

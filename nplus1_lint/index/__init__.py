@@ -51,7 +51,15 @@ class Index:
         """
         from nplus1_lint.index.comments import decode
 
-        return decode(self.contents.read(self.locations[path]))
+        return decode(self.content(path))
+
+    def content(self, path: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            OSError: the file can no longer be read.
+        """
+        return self.contents.read(self.locations[path])
 
     def over(self, changed: Mapping[str, bytes]) -> Index:
         """Return the index of the same files with other contents.

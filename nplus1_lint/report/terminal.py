@@ -105,9 +105,10 @@ class _Page:
         if suggestion is None:
             return
         applied = suggestion.applicability
-        why = f": {suggestion.behaviour}" if suggestion.behaviour else ""
-        note = "" if applied is Applicability.DISPLAY else f" ({applied.value}{why})"
+        note = "" if applied is Applicability.DISPLAY else f" ({applied.value})"
         self._prose(f"help: {suggestion.title}{note}", 2, "bold green")
+        if suggestion.behaviour:
+            self._prose(f"unsafe: {suggestion.behaviour}", 2)
         for line in self._python(suggestion.code.strip("\n")) if suggestion.code else ():
             self._line("      ", line)
 
