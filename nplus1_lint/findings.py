@@ -251,13 +251,15 @@ class Callee:
         path: project path of its file.
         pos: its definition, decorators left out.
         name: its name.
-        steps: what in it queries, in the order of the code.
+        steps: what in it queries for its argument, in the order of the code.
+        others: where else it sends a statement, itself or through a call, and what (``SELECT``, ``COMMIT``, …).
     """
 
     path: str
     pos: Pos
     name: str
     steps: tuple[CalleeStep, ...]
+    others: tuple[tuple[Pos, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +285,15 @@ class CalleePlan:
         loop: the loop statement or comprehension.
         callee: the function that the loop calls.
         changes: the loop changes rows of a class that the function queries.
+        cascades: to delete a row of such a class reads its relationships.
+        rows: the loop's items are rows that can be keys of a dictionary.
     """
 
     loop: Pos
     callee: Callee
     changes: bool
+    cascades: bool
+    rows: bool
 
 
 Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.findings import (
     Applicability,
     BatchPlan,
+    CalleePlan,
     Finding,
     InternalError,
     LoaderPlan,
@@ -18,7 +19,7 @@ from nplus1_lint.findings import (
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, loader_option, options
+from nplus1_lint.flag import aggregate, batch, callee, loader_option, options
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -96,6 +97,8 @@ def _lines(suspect: Suspect) -> tuple[int, int]:
         plan = suspect.plan
         places += [plan.loop, *(key.value for key in plan.keys)]
         places += [place for place in (plan.iterable, plan.session) if place is not None]
+    elif isinstance(suspect.plan, CalleePlan):
+        places.append(suspect.plan.loop)
     elif suspect.code == "NP101":
         places.append(suspect.scope)
     return min(place.line for place in places), max(place.end_line for place in places)
@@ -108,7 +111,7 @@ def _located(region: Region, suspect: Suspect) -> Located:
     missing = mismatch(region, found, suspect)
     if missing:
         raise _lost(suspect, missing)
-    if isinstance(suspect.plan, BatchPlan):
+    if isinstance(suspect.plan, (BatchPlan, CalleePlan)):
         loop = region.find(suspect.plan.loop, REPEATERS)
         if loop is None or not in_loop(found, loop.node):
             raise _lost(suspect, f"the loop of its plan (line {suspect.plan.loop.line}) does not repeat it")
@@ -157,6 +160,8 @@ def _suggestion(context: Context) -> Suggestion | None:
         made = loader_option.rewrite(context, plan)
     elif isinstance(plan, OptionsPlan):
         made = options.rewrite(context, plan)
+    elif isinstance(plan, CalleePlan):
+        made = callee.rewrite(context, plan)
     elif isinstance(plan, BatchPlan):
         made = aggregate.rewrite(context, plan) if plan.aggregate else batch.rewrite(context, plan)
     if made is None and advice:

@@ -49,7 +49,12 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
 def plan_rewrite(context: Context, plan: BatchPlan) -> Rewrite | None:
     """Work out the change; None when the query is not understood well enough."""
     site = read_site(context, plan)
-    if site is None or site.query.step("distinct", "select_from"):
+    return site_rewrite(site) if site is not None else None
+
+
+def site_rewrite(site: Site) -> Rewrite | None:
+    """Work out the change for a query that has been read; None when its shape is not understood well enough."""
+    if site.query.step("distinct", "select_from"):
         return None
     shape = _shape(site)
     if shape is None:

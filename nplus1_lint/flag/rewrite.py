@@ -308,5 +308,6 @@ def chain(root: str, steps: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
         return [line]
     lines = [root]
     for call, (name, args) in zip(calls, steps, strict=True):
-        lines += wrap(f".{name}(", [f"{arg}," for arg in args], ")") if len(call) > WIDTH - 8 and args else [call]
+        broken = [f"    {arg}," for arg in args]
+        lines += [f".{name}(", *broken, ")"] if len(call) > WIDTH - 8 and args else [call]
     return lines

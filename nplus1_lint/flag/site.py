@@ -17,7 +17,7 @@ from nplus1_lint.flag.rewrite import Context, Rewrite, flat
 from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nplus1_lint.findings import BatchPlan
     from nplus1_lint.flag.visitor import Region
@@ -175,6 +175,53 @@ def read_site(context: Context, plan: BatchPlan) -> Site | None:
     Raises:
         InternalError: the plan names places at which nothing fitting stands.
     """
+    names = context.names()
+
+    def collected(loop: cst.CSTNode, terms: Sequence[KeyTerm], session: str) -> KeyList | None:
+        collector = Collector(context.region, loop, context.found.node, session, names)
+        return collector.collect([term.value for term in terms])
+
+    return _site(context, plan, names, collected, lambda loop: set(bindings(loop)))
+
+
+def site_for(context: Context, plan: BatchPlan, param: str, many: str, local: set[str], names: Names) -> Site | None:
+    """Read all that a batch variant needs of a query in a function.
+
+    Args:
+        context: the executing call in its function.
+        plan: the query; its loop is the function.
+        param: the parameter that becomes many.
+        many: its new name.
+        local: names that have a value for one of the many only.
+        names: source of fresh names.
+
+    Returns:
+        The site, or None when part of the query or its key is not understood.
+
+    Raises:
+        InternalError: the plan names places at which nothing fitting stands.
+    """
+    values = [context.at(key.value, "a compared value").node for key in plan.keys]
+    keys = tuple(key for key, value in zip(plan.keys, values, strict=True) if param in reads(value))
+
+    def listed(loop: cst.CSTNode, terms: Sequence[KeyTerm], session: str) -> KeyList | None:
+        needed = {name for term in terms for name in reads(term.value)} | {session.partition(".")[0]}
+        codes = [flat(context.region, term.value) for term in terms]
+        if needed & local:
+            return None
+        value = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
+        return KeyList(many if value == param else f"[{value} for {param} in {many}]", (), (), loop)
+
+    return _site(context, replace(plan, keys=keys), names, listed, lambda _: {param, *local}) if keys else None
+
+
+def _site(
+    context: Context,
+    plan: BatchPlan,
+    names: Names,
+    collect: Callable[[cst.CSTNode, Sequence[KeyTerm], str], KeyList | None],
+    bound: Callable[[cst.CSTNode], set[str]],
+) -> Site | None:
     region = context.region
     loop = context.at(plan.loop, "a loop", REPEATERS).node
     reader = Reader(region, loop)
@@ -189,10 +236,8 @@ def read_site(context: Context, plan: BatchPlan) -> Site | None:
     terms = _terms(context, plan, query)
     if terms is None or session is None:
         return None
-    names = context.names()
-    collector = Collector(region, loop, context.found.node, session, names)
-    keys = collector.collect([term.value for term in terms])
-    rest = _rest(region, plan, query, terms, set(bindings(loop)))
+    keys = collect(loop, terms, session)
+    rest = _rest(region, plan, query, terms, bound(loop))
     if keys is None or rest is None:
         return None
     entity = flat(region, query.entities[0]) if query.entities else plan.model

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.rules.base import Example, Rule
+from nplus1_lint.rules.callees import callee_plan
 from nplus1_lint.rules.repeated import dependent_reads, per, suspect, what, where
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ class QueryInCallee(Rule):
         query off; the receiver cannot be resolved.
 
     Fix safety
-        Shown only: the batch variant is a new function.
+        Unsafe: the rows are read once before the loop, not anew in each iteration, and an exception for one key is
+        raised before the first; a callee that commits changes all rows in one transaction. The batch variant is a
+        new function, made from the callee's own text. Shown only where the loop changes rows of a class that the callee
+        queries. A sentence where the callee is overridden or decorated, several of its arguments vary, or its
+        queries need each other.
     """
 
     code: ClassVar[str] = "NP105"
@@ -213,7 +218,7 @@ def run(session: Session):
             if behind:
                 yield suspect(
                     self.code, analysis, repetition, behind, message(analysis, repetition, behind), self.severity,
-                    advice=advice(analysis, repetition, behind),
+                    plan=callee_plan(analysis, repetition, behind), advice=advice(analysis, repetition, behind),
                 )  # fmt: skip
 
 
