@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from nplus1_lint.cache.store import Store
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
     from nplus1_lint.pipeline import FixOutcome, Outcome
@@ -94,8 +95,10 @@ def main() -> None:
 @click.option("--diff", is_flag=True, help="Print what --fix would change as a unified diff, and change nothing.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option("--jobs", "-j", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for one per processor.")
-@click.option("--cache-dir", metavar="DIR", help="Where the cache is kept; without effect as yet.")
-@click.option("--no-cache", is_flag=True, help="Read every file anew; without effect as yet.")
+@click.option(
+    "--cache-dir", metavar="DIR", help="Where the cache is kept; .nplus1_cache at the project's root by default."
+)
+@click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing.")
 @click.option("--statistics", is_flag=True, help="Print how often each rule was found instead of the findings.")
 @click.option("--force-exclude", is_flag=True, help="Exclude even files that are named on the command line.")
 @click.option("--config", "config_file", metavar="FILE", help="Read [tool.nplus1-lint] from this TOML file.")
@@ -153,13 +156,21 @@ def check(
     bar = _LateBar() if sys.stderr.isatty() else None
     fixed: FixOutcome | None = None
     try:
+        store = None if no_cache else _store(settings, cache_dir)
         if fix or diff:
             fixed = pipeline.fix(
-                paths, config, settings.workspace, cwd=cwd, unsafe=unsafe_fixes, dry=diff, progress=bar
+                paths,
+                config,
+                settings.workspace,
+                cwd=cwd,
+                unsafe=unsafe_fixes,
+                dry=diff,
+                progress=bar,
+                store=store,
             )
             outcome = fixed.outcome
         else:
-            outcome = pipeline.check(paths, config, settings.workspace, cwd=cwd, progress=bar)
+            outcome = pipeline.check(paths, config, settings.workspace, cwd=cwd, progress=bar, store=store)
     finally:
         if bar:
             bar.close()
@@ -177,6 +188,8 @@ def check(
         _say_timings(outcome.report, settings)
         for note in outcome.notes:
             click.echo(f"templates: {note}", err=True)
+        if store is not None and store.failure:
+            click.echo(f"cache: not written: {store.failure}", err=True)
     if outcome.report.errors or (fixed is not None and fixed.failed):
         sys.exit(2)
     found = fixed.diff if fixed is not None and diff else outcome.report.findings
@@ -289,6 +302,12 @@ def rules() -> None:
     width = max(len(rule.name) for rule in RULES)
     lines = (f"{rule.code}  {rule.name:<{width}}  {rule.severity!s:<7}  {rule.summary}\n" for rule in RULES)
     _emit("".join(lines), None)
+
+
+def _store(settings: Settings, folder: str | None = None) -> Store:
+    from nplus1_lint.cache.store import FOLDER, Store
+
+    return Store(os.path.abspath(folder) if folder else os.path.join(settings.workspace.root, FOLDER))
 
 
 def _overridden(

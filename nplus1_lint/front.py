@@ -14,10 +14,12 @@ from nplus1_lint.discover import discover, find_templates, relative
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from nplus1_lint.cache.store import Store
     from nplus1_lint.config import Config, Workspace
     from nplus1_lint.discover import Discovery, TemplateFile
     from nplus1_lint.findings import ScanError
     from nplus1_lint.index import Index
+    from nplus1_lint.index.sources import Sources
     from nplus1_lint.link import Project
 
     Progress = Callable[[str, int, int], None]
@@ -128,8 +130,8 @@ def read(
     *,
     cwd: str,
     clock: Clock,
-    overlay: Mapping[str, bytes] | None = None,
-    keep: bool = False,
+    contents: Sources | None = None,
+    store: Store | None = None,
 ) -> Front:
     """Read the files of a run and tie them together.
 
@@ -139,19 +141,22 @@ def read(
         workspace: the project around them.
         cwd: the absolute working directory.
         clock: times the stages.
-        overlay: contents that stand for those on disk, by absolute path.
-        keep: each file is read once in the whole run.
+        contents: reads the files; those on disk by default.
+        store: what former runs have kept.
 
     Returns:
-        The linked project; the number of processes changes nothing in it.
+        The linked project; neither the number of processes nor the store changes anything in it.
     """
     from nplus1_lint.index import index_files
+    from nplus1_lint.index.cache import FactsCache
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.link import link
 
     with clock("index"):
         jobs = config.jobs or _processors()
-        index = index_files(found.files, found.context, jobs, clock.progress, Sources(overlay, keep=keep))
+        cache = FactsCache(store) if store is not None else None
+        contents = contents or Sources()
+        index = index_files(found.files, found.context, jobs, clock.progress, contents, cache)
         templates = _templates(index, found, workspace)
     with clock("link"):
         project = link(index.modules, templates, index.migrations)

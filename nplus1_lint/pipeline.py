@@ -13,9 +13,13 @@ from nplus1_lint.front import Clock, Names, find, no_collection, read
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from nplus1_lint.cache.store import Store
+    from nplus1_lint.discover import Discovery
     from nplus1_lint.findings import Finding, ScanError, Suspect
     from nplus1_lint.flag.source import SourceFiles
     from nplus1_lint.front import Front, Progress
+    from nplus1_lint.index.sources import Sources
+    from nplus1_lint.judged import Judged
     from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
 
@@ -52,6 +56,7 @@ def check(
     cwd: str,
     progress: Progress | None = None,
     overlay: Mapping[str, bytes] | None = None,
+    store: Store | None = None,
 ) -> Outcome:
     """Scan files and folders.
 
@@ -62,50 +67,100 @@ def check(
         cwd: the absolute working directory; the paths of the report are relative to it.
         progress: called with a stage's name, how much of it is done and how much there is.
         overlay: contents that stand for those on disk, by absolute path: what a scan would find after a fix.
+        store: what former runs have kept.
 
     Returns:
-        The report; the order of *paths* and the number of jobs change nothing in it.
+        The report; the order of *paths*, the number of jobs and the store change nothing in it.
 
     Raises:
         ConfigError: A pattern of the exclusions is invalid.
         InternalError: The linter contradicts itself.
         OSError: A file with a finding vanished during the scan.
     """
+    from nplus1_lint.index.sources import Sources
+    from nplus1_lint.judged import Memory
+
     clock = Clock(progress)
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
         if not any(file.reported for file in found.files):
             return _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
-        front = read(found, config, workspace, cwd=cwd, clock=clock, overlay=overlay)
-        return _Scan(front, config, clock).outcome()
+        contents = Sources(overlay, keep=True)
+        memory = judged = None
+        if store is not None:
+            with clock("recall"):
+                memory = Memory(store, found, workspace.root, contents)
+                judged = memory.recall()
+        if judged is None:
+            front = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
+            judged = _judge(front, clock)
+            if memory is not None:
+                with clock("keep"):
+                    memory.keep(judged)
+        return _Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
+
+
+def _judge(front: Front, clock: Clock) -> Judged:
+    """Infer, and apply the rules."""
+    from nplus1_lint.infer import infer
+    from nplus1_lint.judged import gather
+    from nplus1_lint.rules import RULES, find_suspects
+
+    with clock("infer"):
+        analysis = infer(front.project)
+    with clock("rules"):
+        return gather(front, analysis, find_suspects(analysis, RULES))
 
 
 class _Scan:
-    """What inference and the rules say of a project; flagging waits until it is asked for.
+    """What the rules say of a project; flagging waits until it is asked for.
 
     Args:
-        front: the project.
+        judged: all that they say.
+        found: the files.
+        contents: reads them.
+        names: between project paths and those of the working directory.
         config: what to report.
         clock: times the stages.
+        store: what former runs have kept.
 
     Attributes:
-        front: as given.
         suspects: all of the project that are not hidden for their low confidence.
     """
 
-    def __init__(self, front: Front, config: Config, clock: Clock) -> None:
-        from nplus1_lint.infer import infer
-        from nplus1_lint.rules import RULES, find_suspects
-
-        self.front = front
+    def __init__(
+        self,
+        judged: Judged,
+        found: Discovery,
+        contents: Sources,
+        names: Names,
+        config: Config,
+        clock: Clock,
+        store: Store | None = None,
+    ) -> None:
+        self.suspects = tuple(s for s in judged.suspects if config.show_low or s.confidence > Confidence.LOW)
+        self._judged = judged
+        self._found = found
+        self._contents = contents
+        self._names = names
         self._config = config
         self._clock = clock
-        with clock("infer"):
-            analysis = infer(front.project)
-        with clock("rules"):
-            self._suspects = find_suspects(analysis, RULES)
-        self.suspects = tuple(s for s in self._suspects if config.show_low or s.confidence > Confidence.LOW)
-        self._counted = analysis.function_count, analysis.model_count
+        self._store = store
+        self._reported = frozenset(file.path for file in found.files if file.reported)
+
+    @cached_property
+    def _locations(self) -> dict[str, str]:
+        return {file.path: file.absolute for file in (*self._found.files, *self._found.context)}
+
+    def content(self, path: str) -> bytes:
+        """Return a file's content by its project path."""
+        return self._contents.read(self._locations[path])
+
+    def text(self, path: str) -> str:
+        """Return a file's text by its project path."""
+        from nplus1_lint.index.comments import decode
+
+        return decode(self.content(path))
 
     @cached_property
     def _flagged(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...], int]:
@@ -114,12 +169,12 @@ class _Scan:
         from nplus1_lint.flag.suppress import apply_suppressions
         from nplus1_lint.rules import RULES
 
-        front, config = self.front, self._config
+        judged, config = self._judged, self._config
         with self._clock("flag"):
-            asked = _asked_for(self._suspects, front.reported, selected_codes(config, [rule.code for rule in RULES]))
-            findings = flag(asked, front.index.sources, {rule.code: rule.name for rule in RULES})
+            asked = _asked_for(judged.suspects, self._reported, selected_codes(config, [rule.code for rule in RULES]))
+            findings = flag(asked, self.text, {rule.code: rule.name for rule in RULES}, self._store)
             findings, hidden_low = _worth_showing(findings, config)
-            shown, silenced = apply_suppressions(findings, {m.path: m.suppressions for m in front.index.modules})
+            shown, silenced = apply_suppressions(findings, judged.suppressions)
         return shown, silenced, hidden_low
 
     @property
@@ -132,31 +187,47 @@ class _Scan:
         """The texts of the project."""
         from nplus1_lint.flag.source import SourceFiles
 
-        return SourceFiles(self.front.index.sources)
+        return SourceFiles(self.text)
 
     def encoded(self, path: str, text: str) -> bytes:
         """Return a new text as the content of a file."""
         from nplus1_lint.index.comments import encode
 
-        return encode(text, self.front.index.content(path))
-
-    def over(self, changed: Mapping[str, bytes]) -> _Scan:
-        """Scan the same project with other contents."""
-        return _Scan(self.front.over(changed), self._config, self._clock)
+        return encode(text, self.content(path))
 
     def outcome(self) -> Outcome:
         """Report it."""
-        front = self.front
+        judged, names = self._judged, self._names
         shown, silenced, hidden_low = self._flagged
+        unparsed = (error.scan_error(path) for path, error in judged.unparsed if path in self._reported)
+        counts = len(self._reported), judged.function_count, judged.model_count, len(shown), len(silenced)
         report = Report(
-            findings=_seen(shown, front.names),
-            suppressed=_seen(silenced, front.names),
-            errors=front.errors(),
-            summary=Summary(len(front.reported), *self._counted, len(shown), len(silenced)),
-            sources={front.names.shown(path): front.index.sources(path) for path in sorted({f.path for f in shown})},
+            findings=_seen(shown, names),
+            suppressed=_seen(silenced, names),
+            errors=names.errors((*self._found.errors, *unparsed)),
+            summary=Summary(*counts),
+            sources={names.shown(path): self.text(path) for path in sorted({f.path for f in shown})},
             timings=self._clock.timings,
         )
-        return Outcome(report, hidden_low, front.found.warnings, front.project.templates.notes())
+        return Outcome(report, hidden_low, self._found.warnings, judged.notes)
+
+
+class _FixableScan(_Scan):
+    """A scan that can be made again with other contents.
+
+    Args:
+        front: the project.
+        config: what to report.
+        clock: times the stages.
+    """
+
+    def __init__(self, front: Front, config: Config, clock: Clock) -> None:
+        super().__init__(_judge(front, clock), front.found, front.index.contents, front.names, config, clock)
+        self.front = front
+
+    def over(self, changed: Mapping[str, bytes]) -> _FixableScan:
+        """Scan the same project with other contents."""
+        return _FixableScan(self.front.over(changed), self._config, self._clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +260,7 @@ def fix(
     unsafe: bool,
     dry: bool,
     progress: Progress | None = None,
+    store: Store | None = None,
 ) -> FixOutcome:
     """Scan files and folders and apply what their findings suggest.
 
@@ -200,6 +272,7 @@ def fix(
         unsafe: apply also what changes behaviour in a named way.
         dry: write nothing.
         progress: as for `check`.
+        store: what former runs have kept.
 
     Returns:
         What was fixed, and the report of what remains.
@@ -210,6 +283,7 @@ def fix(
         OSError: A file with a finding vanished during the scan.
     """
     from nplus1_lint import fix as stage
+    from nplus1_lint.index.sources import Sources
 
     clock = Clock(progress)
     wanted = {Applicability.SAFE, Applicability.UNSAFE} if unsafe else {Applicability.SAFE}
@@ -218,7 +292,8 @@ def fix(
         if not any(file.reported for file in found.files):
             nothing = _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
             return FixOutcome(nothing, b"", 0, (), (), False)
-        first = _Scan(read(found, config, workspace, cwd=cwd, clock=clock, keep=True), config, clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True), store=store)
+        first = _FixableScan(front, config, clock)
         last, settled = stage.settle(first, wanted, first.front.reported)
         shown = first.front.names.shown
         before = {path: first.front.index.content(path) for path in settled.contents}

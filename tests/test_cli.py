@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 import nplus1_lint
+from nplus1_lint.cache.store import Store
 from nplus1_lint.cli import main
 from nplus1_lint.findings import (
     Confidence,
@@ -81,7 +82,7 @@ class Stages:
             )
         )
 
-    def flag(self, suspects: Sequence[Suspect], read_source: Any, rule_names: Any) -> tuple[Finding, ...]:
+    def flag(self, suspects: Sequence[Suspect], read_source: Any, rule_names: Any, store: Any) -> tuple[Finding, ...]:
         self.flagged = [suspect.path for suspect in suspects]
         return tuple(
             Finding(
@@ -117,6 +118,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
         module = importlib.import_module(f"nplus1_lint.{stage}")
         for name, member in members.items():
             monkeypatch.setattr(module, name, member, raising=False)
+    monkeypatch.setattr(Store, "read", lambda store, name: None)  # they play another analysis at each run
     return made
 
 
@@ -380,7 +382,7 @@ def test_a_file_that_vanishes_meanwhile_is_a_sentence(
 def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Path) -> None:
     result = run("app", "--verbose", "--format", "json")
     assert [line.split()[0] for line in result.stderr.splitlines()] == [
-        *("configuration:", "project", "discover", "index", "link", "infer", "rules", "flag", "all"),
+        *("configuration:", "project", "discover", "recall", "index", "link", "infer", "rules", "keep", "flag", "all"),
     ]
     assert "discover" not in result.stdout
 

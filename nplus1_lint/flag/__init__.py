@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from nplus1_lint.cache.store import Store
     from nplus1_lint.findings import Finding, Suspect
 
 __all__ = ["flag"]
 
 
 def flag(
-    suspects: Sequence[Suspect], read_source: Callable[[str], str], rule_names: Mapping[str, str]
+    suspects: Sequence[Suspect],
+    read_source: Callable[[str], str],
+    rule_names: Mapping[str, str],
+    store: Store | None = None,
 ) -> tuple[Finding, ...]:
     """Turn suspects into findings on exact nodes.
 
@@ -24,6 +28,7 @@ def flag(
         suspects: what the rules said, in any order.
         read_source: gives a file's decoded text by its project path.
         rule_names: each code's rule name.
+        store: what former runs have kept; nothing in the findings depends on it.
 
     Returns:
         One finding per suspect, in report order.
@@ -33,6 +38,10 @@ def flag(
     """
     if not suspects:
         return ()
+    if store is not None:
+        from nplus1_lint.flag.cache import flag_what_is_new
+
+        return flag_what_is_new(suspects, read_source, rule_names, store)
     from nplus1_lint.flag.apply import flag_all
 
     return flag_all(suspects, read_source, rule_names)

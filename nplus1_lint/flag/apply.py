@@ -48,14 +48,19 @@ def flag_all(
     by_path: dict[str, list[Suspect]] = defaultdict(list)
     for suspect in suspects:
         by_path[suspect.path].append(suspect)
-    contexts: list[Context] = []
     files = SourceFiles(read_source)
-    for path, group in by_path.items():
-        contexts += confirm(files, path, group)
-    contexts.sort(key=lambda context: (context.suspect.path, context.found.place, context.suspect.code))
-    seen: Counter[str] = Counter()
-    findings = [_finding(context, rule_names, seen) for context in contexts]
+    findings = [one for path, group in by_path.items() for one in flag_file(files, path, group, rule_names)]
     return tuple(sorted(findings, key=lambda finding: finding.sort_key))
+
+
+def flag_file(
+    files: SourceFiles, path: str, suspects: Iterable[Suspect], rule_names: Mapping[str, str]
+) -> list[Finding]:
+    """Turn the suspects of one file into findings, in the order of the file; for the rest see `flag_all`."""
+    contexts = confirm(files, path, suspects)
+    contexts.sort(key=lambda context: (context.found.place, context.suspect.code))
+    seen: Counter[str] = Counter()
+    return [_finding(context, rule_names, seen) for context in contexts]
 
 
 def confirm(files: SourceFiles, path: str, suspects: Iterable[Suspect]) -> list[Context]:

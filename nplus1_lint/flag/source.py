@@ -245,9 +245,13 @@ class SourceFiles:
 
     Args:
         read: gives a file's decoded text by its project path.
+
+    Attributes:
+        asked: project paths of the texts that were asked for.
     """
 
     def __init__(self, read: Callable[[str], str]) -> None:
+        self.asked: set[str] = set()
         self._read = read
         self._known: dict[str, SourceText] = {}
 
@@ -257,6 +261,7 @@ class SourceFiles:
         Raises:
             OSError: the file can no longer be read.
         """
+        self.asked.add(path)
         source = self._known.get(path)
         if source is None:
             source = self._known[path] = SourceText(path, self._read(path))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from nplus1_lint.index.facts import ModuleFacts, ParseError
 from nplus1_lint.index.modules import absolute, aliases, packages
 from nplus1_lint.index.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nplus1_lint.index.cache import FactsCache
 
 Progress = Callable[[str, int, int], None]
 _POOL_FROM = 400_000  # bytes of source from which a process pool pays for its start-up
@@ -78,6 +84,7 @@ def index_files(
     jobs: int = 1,
     progress: Progress | None = None,
     contents: Sources | None = None,
+    cache: FactsCache | None = None,
 ) -> Index:
     """Read files and lower them to facts.
 
@@ -88,12 +95,14 @@ def index_files(
         jobs: worker processes; 1 stays in this process. The result does not depend on it.
         progress: called with a stage's name, how many files are done and how many there are.
         contents: reads the files; those on disk by default.
+        cache: facts of former runs; what is new is added to it. The result does not depend on it.
 
     Returns:
         The index, sorted by path.
     """
     contents = contents or Sources()
-    modules = {m.path: m for m in _extract_all(files, jobs, progress, contents)}
+    reader = _Reader(jobs, contents, cache)
+    modules = {m.path: m for m in reader.read(files, progress)}
     located = {file.path: file.absolute for file in files}
     waiting = _by_alias(files, [c for c in context if c.path not in modules])
     frontier: Iterable[ModuleFacts] = modules.values()
@@ -101,11 +110,13 @@ def index_files(
         wanted = {c.path: c for module in frontier for c in _imported(module, waiting) if c.path not in modules}
         if not wanted:
             break
-        frontier = list(_extract_all([wanted[p] for p in sorted(wanted)], jobs, None, contents))
+        frontier = list(reader.read([wanted[p] for p in sorted(wanted)]))
         modules.update((m.path, m) for m in frontier)
         located.update((c.path, c.absolute) for c in wanted.values())
     aside = [c for c in context if c.path not in modules and _is_migration(c, contents)]
-    migrations = tuple(_extract_all(aside, jobs, None, contents))
+    migrations = tuple(reader.read(aside))
+    if cache is not None:
+        cache.save()
     return Index(tuple(modules[p] for p in sorted(modules)), located, contents, migrations)
 
 
@@ -118,65 +129,80 @@ def _is_migration(file: SourceFile, contents: Sources) -> bool:
     return b"down_revision" in source and b"def upgrade" in source
 
 
-def _extract_all(
-    files: Sequence[SourceFile], jobs: int, progress: Progress | None, contents: Sources
-) -> Iterable[ModuleFacts]:
-    if jobs <= 1 or sum(_size(f.absolute) for f in files) < _POOL_FROM:
-        yield from _in_process(files, progress, contents)
-        return
-    from concurrent.futures import ProcessPoolExecutor
+class _Reader:
+    """Reads files and lowers them to facts, what is not yet known in several processes if it is much.
 
-    import msgspec
+    Args:
+        jobs: worker processes; 1 stays in this process.
+        contents: reads the files.
+        cache: facts of former runs.
+    """
 
-    chunks = [files[i : i + 16] for i in range(0, len(files), 16)]
-    decode = msgspec.msgpack.Decoder(list[ModuleFacts]).decode
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
+    def __init__(self, jobs: int, contents: Sources, cache: FactsCache | None) -> None:
+        self._jobs = jobs
+        self._contents = contents
+        self._cache = cache
+
+    def read(self, files: Sequence[SourceFile], progress: Progress | None = None) -> Iterator[ModuleFacts]:
+        """Yield the facts of files, those that are known first."""
+        missing: list[tuple[str, bytes]] = []
         done = 0
-        read = ([(file.path, _content(file, contents)) for file in chunk] for chunk in chunks)
-        for encoded in pool.map(_extract_chunk, read):
-            modules = decode(encoded)
-            done += len(modules)
+        for file in files:
+            try:
+                content = self._contents.read(file.absolute)
+            except OSError as error:
+                yield _unread(file.path, error)
+                continue
+            known = self._cache.get(file.path, content) if self._cache is not None else None
+            if known is None:
+                missing.append((file.path, content))
+                continue
+            done += 1
+            yield known
+        for facts in self._extracted(missing):
+            done += 1
             if progress:
                 progress("index", done, len(files))
-            yield from modules
+            yield facts
+
+    def _extracted(self, files: list[tuple[str, bytes]]) -> Iterator[ModuleFacts]:
+        if self._jobs <= 1 or sum(len(content) for _, content in files) < _POOL_FROM:
+            for path, content in files:
+                facts = _extract(path, content)
+                if self._cache is not None:
+                    self._cache.put(path, content, msgspec.msgpack.encode(facts))
+                yield facts
+            return
+        from concurrent.futures import ProcessPoolExecutor
+
+        chunks = [files[i : i + 16] for i in range(0, len(files), 16)]
+        decode = msgspec.msgpack.Decoder(ModuleFacts).decode
+        with ProcessPoolExecutor(max_workers=self._jobs) as pool:
+            for chunk, found in zip(chunks, pool.map(_extract_chunk, chunks), strict=True):
+                for (path, content), encoded in zip(chunk, found, strict=True):
+                    if self._cache is not None:
+                        self._cache.put(path, content, encoded)
+                    yield decode(encoded)
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0  # it is reported when it is read
-
-
-def _in_process(files: Sequence[SourceFile], progress: Progress | None, contents: Sources) -> Iterable[ModuleFacts]:
-    for done, file in enumerate(files, 1):
-        yield _extract(file.path, _content(file, contents))
-        if progress:
-            progress("index", done, len(files))
-
-
-def _content(file: SourceFile, contents: Sources) -> bytes | ParseError:
-    try:
-        return contents.read(file.absolute)
-    except OSError as error:
-        return ParseError(1, f"cannot be read: {error.strerror or error}")
-
-
-def _extract_chunk(files: Sequence[tuple[str, bytes | ParseError]]) -> bytes:
+def _extract_chunk(files: Sequence[tuple[str, bytes]]) -> list[bytes]:
     import gc
 
-    import msgspec
-
     gc.disable()  # facts are trees of untracked structs: collecting finds nothing and costs a third of the time
-    return msgspec.msgpack.encode([_extract(path, content) for path, content in files])
+    return [msgspec.msgpack.encode(_extract(path, content)) for path, content in files]
 
 
-def _extract(path: str, content: bytes | ParseError) -> ModuleFacts:
-    from nplus1_lint.index.extract import EMPTY_BODY, extract
+def _extract(path: str, content: bytes) -> ModuleFacts:
+    from nplus1_lint.index.extract import extract
 
-    if isinstance(content, ParseError):
-        return ModuleFacts(path, path.endswith("__init__.py"), EMPTY_BODY, (), 0, content)
     return extract(path, content)
+
+
+def _unread(path: str, error: OSError) -> ModuleFacts:
+    from nplus1_lint.index.facts import EMPTY_BODY
+
+    why = ParseError(1, f"cannot be read: {error.strerror or error}")
+    return ModuleFacts(path, path.endswith("__init__.py"), EMPTY_BODY, (), 0, why)
 
 
 def _by_alias(files: Sequence[SourceFile], context: Sequence[SourceFile]) -> dict[str, list[SourceFile]]:

@@ -36,7 +36,7 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
         lowering = _Lowering({s.line for s in suppressions if s.kind == "no-query"})
         body = lowering.module(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f.ModuleFacts(path, is_package, EMPTY_BODY, (), 0, _parse_error(error))
+        return f.ModuleFacts(path, is_package, f.EMPTY_BODY, (), 0, _parse_error(error))
     ddl = _CREATES.search(source) is not None
     return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, ddl=ddl)
 
@@ -59,9 +59,6 @@ def _encodes(text: str) -> bool:
 
 def _place(node: Any) -> f.Place:
     return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
-
-
-EMPTY_BODY = f.FunctionFacts("<module>", "", (), None, (), False, False, (), (1, 0, 1, 0), frozenset(), frozenset())
 
 
 class _FunctionScope:

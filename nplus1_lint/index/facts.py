@@ -467,3 +467,6 @@ class ParseError(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def scan_error(self, path: str) -> ScanError:
         """Return the entry of a report for the file at *path*."""
         return ScanError(path, self.line, self.message)
+
+
+EMPTY_BODY = FunctionFacts("<module>", "", (), None, (), False, False, (), (1, 0, 1, 0), frozenset(), frozenset())

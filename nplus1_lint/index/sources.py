@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.cache.store import digest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,6 +21,7 @@ class Sources:
     def __init__(self, overlay: Mapping[str, bytes] | None = None, *, keep: bool = False) -> None:
         self._overlay = dict(overlay or {})
         self._keep = keep
+        self._digests: dict[str, bytes] = {}
 
     def over(self, changed: Mapping[str, bytes]) -> Sources:
         """Return the same with further contents, by absolute path, laid over it."""
@@ -38,3 +41,12 @@ class Sources:
         if self._keep:
             self._overlay[absolute] = content
         return content
+
+    def digest(self, absolute: str) -> bytes:
+        """Return what stands for a file's content; a few bytes less for one that cannot be read."""
+        if absolute not in self._digests:
+            try:
+                self._digests[absolute] = digest(self.read(absolute))
+            except OSError as error:
+                self._digests[absolute] = str(error.errno).encode()
+        return self._digests[absolute]

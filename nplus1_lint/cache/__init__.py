@@ -1,0 +1,1 @@
+"""What is kept between runs, under ``.nplus1_cache/`` at the project's root."""

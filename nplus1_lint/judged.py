@@ -1,0 +1,159 @@
+"""What the rules say of a whole project, kept until any file of it changes.
+
+It holds for every set of reported files, selected rules and formats: a hook that passes single files reads it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from nplus1_lint.cache.codec import flatten, restore
+from nplus1_lint.cache.store import digest
+from nplus1_lint.discover import find_templates
+from nplus1_lint.index.facts import ParseError, Suppression  # noqa: TC001  # msgspec reads the annotations
+
+if TYPE_CHECKING:
+    from nplus1_lint.cache.store import Store
+    from nplus1_lint.discover import Discovery
+    from nplus1_lint.findings import Suspect
+    from nplus1_lint.front import Front
+    from nplus1_lint.index.sources import Sources
+    from nplus1_lint.infer.analysis import Analysis
+
+_PREFIX: Final = "judged-"
+_KEPT: Final = 6  # states of the project: branches, and a folder checked by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The templates that were looked at, to see whether they are still the same.
+
+    Attributes:
+        named: as `nplus1_lint.index.templates.named_folders` gives them.
+        contents: project path and digest of each, an empty one if it could not be read; filled when it is kept.
+        sought: the modules render templates at all.
+    """
+
+    named: tuple[tuple[str, str], ...] = ()
+    contents: tuple[tuple[str, bytes], ...] = ()
+    sought: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All that the later stages read of the earlier ones.
+
+    Attributes:
+        suspects: those of all rules in all files.
+        function_count: definitions of functions in all files.
+        model_count: mapped classes.
+        suppressions: the comments of each file that has some, by project path.
+        unparsed: files that could not be read or parsed, by project path.
+        notes: sentences on templates.
+        templates: the templates it holds for.
+    """
+
+    suspects: tuple[Suspect, ...]
+    function_count: int
+    model_count: int
+    suppressions: dict[str, tuple[Suppression, ...]]
+    unparsed: tuple[tuple[str, ParseError], ...]
+    notes: tuple[str, ...]
+    templates: Templates
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """A judgement as it is written: suspects are flat."""
+
+    suspects: Any
+    function_count: int
+    model_count: int
+    suppressions: dict[str, tuple[Suppression, ...]]
+    unparsed: tuple[tuple[str, ParseError], ...]
+    notes: tuple[str, ...]
+    templates: Templates
+
+
+class Memory:
+    """Judgements of the states that a project was in.
+
+    Args:
+        store: where they are kept.
+        found: the files of this run.
+        root: the absolute project root.
+        contents: reads the files.
+    """
+
+    def __init__(self, store: Store, found: Discovery, root: str, contents: Sources) -> None:
+        self._store = store
+        self._folders = found.template_folders
+        self._root = root
+        parts = [b"files"]
+        for group in (found.files, found.context):
+            for file in group:
+                parts += [file.path.encode("utf-8", "surrogatepass"), contents.digest(file.absolute)]
+            parts.append(b"context")
+        self._name = f"{_PREFIX}{digest(*parts, *(f.encode('utf-8', 'surrogatepass') for f in self._folders)).hex()}"
+
+    def recall(self) -> Judged | None:
+        """Return what was said of the project in the state that it is in, or None."""
+        body = self._store.read(self._name)
+        if body is None:
+            return None
+        try:
+            judged = _decoded(body)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError):  # nothing that this edition has written
+            return None
+        return judged if judged.templates == self._templates(judged.templates) else None
+
+    def keep(self, judged: Judged) -> None:
+        """Keep what is said of the project in this state."""
+        judged = replace(judged, templates=self._templates(judged.templates))
+        old = self._store.names(_PREFIX)[_KEPT - 1 :]
+        self._store.write(self._name, _encoded(judged))
+        self._store.remove(name for name in old if name != self._name)
+
+    def _templates(self, before: Templates) -> Templates:
+        if not before.sought:
+            return before
+        found = find_templates(self._folders, before.named, self._root)
+        return replace(before, contents=tuple((file.path, _content(file.absolute)) for file in found))
+
+
+def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...]) -> Judged:
+    """Return what the later stages need."""
+    from nplus1_lint.index.templates import named_folders, renders
+
+    modules = front.index.modules
+    sought = renders(modules)
+    return Judged(
+        suspects=suspects,
+        function_count=analysis.function_count,
+        model_count=analysis.model_count,
+        suppressions={module.path: module.suppressions for module in modules if module.suppressions},
+        unparsed=tuple((module.path, module.parse_error) for module in modules if module.parse_error),
+        notes=front.project.templates.notes(),
+        templates=Templates(named_folders(modules) if sought else (), (), sought),
+    )
+
+
+def _content(location: str) -> bytes:
+    try:
+        with open(location, "rb") as handle:
+            return digest(handle.read())
+    except OSError:
+        return b""
+
+
+def _encoded(judged: Judged) -> bytes:
+    values = {field.name: getattr(judged, field.name) for field in fields(judged)}
+    return msgspec.msgpack.encode(_Stored(**{**values, "suspects": flatten(judged.suspects)}))
+
+
+def _decoded(body: memoryview) -> Judged:
+    stored = msgspec.msgpack.decode(body, type=_Stored)
+    values = {field: getattr(stored, field) for field in stored.__struct_fields__}
+    return Judged(**{**values, "suspects": restore(stored.suspects)})
