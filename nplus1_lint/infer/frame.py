@@ -127,6 +127,7 @@ class Frame(abc.ABC):
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
         self.requeries: list[Requery] = []
+        self.narrowed: set[Place] = set()  # executions of queries for less than all rows of a key
         self.key_texts: dict[Place, str] = {}  # how the values of criteria are written
         self.row_keys: dict[Place, str] = {}  # by which value each query has fetched its one row
         self.handed = 0  # depth of calls that unknown code makes of functions it was handed
@@ -453,7 +454,7 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.escapes)),
             tuple(dict.fromkeys(self.misreads)),
             tuple(dict.fromkeys(self.repeats)),
-            tuple(dict.fromkeys(self.requeries)),
+            tuple(dict.fromkeys(one for one in self.requeries if one.place.place not in self.narrowed)),
             tuple(self.calls),
             self.tracker.trail(),
             tuple(dict.fromkeys(self.fetches)),

@@ -55,6 +55,7 @@ def note(frame: Frame, atom: Statement, place: Place, kind: Kind, subject: str) 
     """
     plain = kind is Kind.COUNT or (kind is Kind.SELECT and len(atom.entities) == 1 and atom.entities[0][0] == "row")
     if not plain or len(atom.criteria) != 1 or atom.flags & _OTHER:
+        frame.narrowed.add(place)  # what is held does not do on this path
         return
     text = _text(frame, atom.criteria[0])
     if text is None or atom.criteria[0].op != "Eq" or _changed(frame, subject):
