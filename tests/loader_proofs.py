@@ -95,11 +95,7 @@ def _in_statements_of_their_own(name: str, text: str) -> str:
 def prove_result(example: Example, folder: Path, *, bad: bool) -> None:
     """All options are taken away at once: what the rows give then is right, only dearer."""
     files = files_of(example)
-    lazily = dict(files)
-    for name, text in files.items():
-        for option in sorted(options_in(name, text), key=lambda one: (one.line, one.start), reverse=True):
-            lazily[name] = without(lazily[name], option)
-    right = run(materialise(lazily, folder / "lazily"), lazily, LARGE).outcome
+    right = right_outcome(files, folder / "lazily")
     assert right, f"{example.name}: returns nothing to compare"
     materialise(files, folder / "written")
     if not bad:
@@ -109,3 +105,12 @@ def prove_result(example: Example, folder: Path, *, bad: bool) -> None:
     with contextlib.suppress(InvalidRequestError):
         wrong = run(folder / "written", files, LARGE).outcome
     assert wrong != right, f"{example.name}: returns {right!r} with its options and without"
+
+
+def right_outcome(files: dict[str, str], folder: Path) -> object:
+    """Run a program without any of its loader options."""
+    lazily = dict(files)
+    for name, text in files.items():
+        for option in sorted(options_in(name, text), key=lambda one: (one.line, one.start), reverse=True):
+            lazily[name] = without(lazily[name], option)
+    return run(materialise(lazily, folder), lazily, LARGE).outcome

@@ -90,6 +90,79 @@ def run(session: Session):
 """,
             Proof.WASTE,
         ),
+        Example(
+            "rows behind another relationship, read by one module of two",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class League(Base):
+    __tablename__ = "leagues"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    teams: Mapped[list["Team"]] = relationship()
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    league_id: Mapped[int] = mapped_column(ForeignKey("leagues.id"))
+    heroes: Mapped[list["Hero"]] = relationship(lazy="selectin")  # expect: NP201[overview.py]
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    for number in range(n):
+        session.add(League(teams=[Team(name=f"team-{number}", heroes=[Hero(), Hero()])]))
+    session.commit()
+    session.expunge_all()
+
+# file: overview.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import League, Team
+
+
+def names(session: Session):
+    query = select(League).options(selectinload(League.teams))
+    leagues = [[team.name for team in league.teams] for league in session.scalars(query)]
+    return leagues, session.scalars(select(Team.name)).all(), [team.name for team in session.query(Team)]
+
+# file: roster.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import League
+
+
+def roster(session: Session, key=1):
+    league = session.scalars(select(League).where(League.id == key).options(selectinload(League.teams))).one()
+    return [hero.id for team in league.teams for hero in team.heroes]
+
+# file: app.py
+from overview import names
+from roster import roster
+
+
+def run(session):
+    overview = names(session)
+    session.expunge_all()
+    return overview, roster(session)
+""",
+            Proof.WASTE,
+        ),
     )
     VALID: ClassVar[tuple[Example, ...]] = (
         Example(
