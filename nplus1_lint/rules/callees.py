@@ -35,6 +35,9 @@ def callee_plan(analysis: Analysis, repetition: Repetition, effects: Sequence[Ef
     """
     if any(not effect.chain or effect.loops for effect in effects):
         return None
+    loop = repetition.loop.site.place
+    if repetition.place == loop or not Pos(*loop).contains(Pos(*repetition.place)):
+        return None  # a function that is repeated by what it is handed to
     rest = [(e.chain[1:], e) for e in repetition.effects if e not in effects and e.kind not in _SILENT]
     if any(not effect.chain for _, effect in rest):
         return None
