@@ -8,14 +8,14 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from nplus1_lint.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.progress import Progress, TaskID
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
     from nplus1_lint.pipeline import FixOutcome, Outcome
+    from nplus1_lint.replay import Run, Told
     from nplus1_lint.report import View
     from nplus1_lint.rules.base import Example
 
@@ -134,9 +135,6 @@ def check(
     found; 1: findings (with --fix: that remain; with --diff: that it would change something); 2: wrong usage, broken
     configuration, or a file that could not be read, parsed or written.
     """
-    from nplus1_lint import pipeline
-    from nplus1_lint.config import load
-
     if statistics and format_name == "json":
         raise click.UsageError("--statistics prints text; leave out --format json, whose findings can be counted.")
     if unsafe_fixes and not (fix or diff):
@@ -145,6 +143,14 @@ def check(
         )
     if diff and (statistics or format_name != "text"):
         raise click.UsageError("--diff prints a diff instead of a report; leave out --statistics and --format.")
+    run = _replayable(click.get_current_context().params)
+    told = run.recall() if run is not None else None
+    if told is not None:
+        _tell(told, output)
+    from nplus1_lint import pipeline
+    from nplus1_lint.config import load
+    from nplus1_lint.replay import Told
+
     cwd = os.getcwd()
     paths = paths or (".",)
     codes = pipeline.rule_codes()
@@ -174,26 +180,24 @@ def check(
     finally:
         if bar:
             bar.close()
-    for warning in outcome.warnings:
-        click.echo(f"warning: {warning}", err=True)
     if fixed is not None:
         _say_fixes(fixed, dry=diff)
+    said = [f"warning: {warning}" for warning in outcome.warnings]
+    if output or diff or format_name == "json":  # what a report for machines says about files that were not checked
+        said += [f"error: {error.path}:{error.line}: {error.message}" for error in outcome.report.errors]
+    failed = outcome.report.errors or (fixed is not None and fixed.failed)
+    found = fixed.diff if fixed is not None and diff else outcome.report.findings
+    code = 2 if failed else 1 if found and not exit_zero else 0
+    if verbose:
+        said += _timings(outcome, settings, store)
     if fixed is not None and diff:
         _emit_bytes(fixed.diff, output)
-    else:
-        _emit(_statistics(outcome.report) if statistics else _written(outcome, format_name, output), output)
-    if output or diff or format_name == "json":
-        _say_errors(outcome.report)
-    if verbose:
-        _say_timings(outcome.report, settings)
-        for note in outcome.notes:
-            click.echo(f"templates: {note}", err=True)
-        if store is not None and store.failure:
-            click.echo(f"cache: not written: {store.failure}", err=True)
-    if outcome.report.errors or (fixed is not None and fixed.failed):
-        sys.exit(2)
-    found = fixed.diff if fixed is not None and diff else outcome.report.findings
-    sys.exit(1 if found and not exit_zero else 0)
+        _tell(Told(None, tuple(said), code), output)
+    text = _statistics(outcome.report) if statistics else _written(outcome, format_name, output)
+    told = Told(text, tuple(said), code)
+    if run is not None and store is not None and outcome.inputs is not None:
+        run.keep(store, told, outcome.inputs)
+    _tell(told, output)
 
 
 @main.command()
@@ -304,6 +308,25 @@ def rules() -> None:
     _emit("".join(lines), None)
 
 
+def _replayable(options: Mapping[str, Any]) -> Run | None:
+    """Return the run that some options ask for, if it does nothing but tell."""
+    if any(options[name] for name in ("no_cache", "verbose", "fix", "diff")):
+        return None
+    from nplus1_lint.replay import Run
+
+    folder = os.path.abspath(options["cache_dir"]) if options["cache_dir"] else None
+    return Run(options["paths"] or (".",), options, _look(options["output"]), cwd=os.getcwd(), folder=folder)
+
+
+def _tell(told: Told, output: str | None) -> NoReturn:
+    """Print what a run tells, and end."""
+    if told.text is not None:
+        _emit(told.text, output)
+    for line in told.said:
+        click.echo(line, err=True)
+    sys.exit(told.code)
+
+
 def _store(settings: Settings, folder: str | None = None) -> Store:
     from nplus1_lint.cache.store import FOLDER, Store
 
@@ -345,14 +368,18 @@ def _written(outcome: Outcome, format_name: str, output: str | None) -> str:
 
 
 def _view(output: str | None) -> View:
-    """Look at where the text goes: a terminal has colours and a width of its own."""
     from nplus1_lint.report import View
 
+    return View(*_look(output))
+
+
+def _look(output: str | None) -> tuple[bool, int]:
+    """Look at where the text goes: a terminal has colours and a width of its own."""
     terminal = output is None and sys.stdout.isatty()
     colour = bool(os.environ.get("FORCE_COLOR")) or terminal
-    return View(
-        colour=colour and output is None and "NO_COLOR" not in os.environ,
-        width=_terminal_width() if terminal else _WIDTH,
+    return (
+        colour and output is None and "NO_COLOR" not in os.environ,
+        _terminal_width() if terminal else _WIDTH,
     )
 
 
@@ -400,18 +427,15 @@ def _say_fixes(fixed: FixOutcome, *, dry: bool) -> None:
     click.echo(f"{'would fix' if dry else 'fixed'} {findings} in {files}", err=True)
 
 
-def _say_errors(report: Report) -> None:
-    """Repeat on standard error what a report for machines says about files that were not checked."""
-    for error in report.errors:
-        click.echo(f"error: {error.path}:{error.line}: {error.message}", err=True)
-
-
-def _say_timings(report: Report, settings: Settings) -> None:
-    click.echo(f"configuration: {settings.workspace.pyproject or 'none, the defaults apply'}", err=True)
-    click.echo(f"project root: {settings.workspace.root}", err=True)
-    for stage, seconds in report.timings.items():
-        click.echo(f"{stage:<10} {seconds:8.3f} s", err=True)
-    click.echo(f"{'all':<10} {sum(report.timings.values()):8.3f} s", err=True)
+def _timings(outcome: Outcome, settings: Settings, store: Store | None) -> list[str]:
+    timings = outcome.report.timings
+    lines = [f"configuration: {settings.workspace.pyproject or 'none, the defaults apply'}"]
+    lines.append(f"project root: {settings.workspace.root}")
+    lines += [f"{stage:<10} {seconds:8.3f} s" for stage, seconds in (*timings.items(), ("all", sum(timings.values())))]
+    lines += [f"templates: {note}" for note in outcome.notes]
+    if store is not None and store.failure:
+        lines.append(f"cache: not written: {store.failure}")
+    return lines
 
 
 def _example(kind: str, example: Example) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from nplus1_lint.cache.codec import flatten, restore
+from nplus1_lint.cache.stamps import Inputs, look
 from nplus1_lint.cache.store import digest
 from nplus1_lint.discover import find_templates
 from nplus1_lint.index.facts import ParseError, Suppression  # noqa: TC001  # msgspec reads the annotations
 
 if TYPE_CHECKING:
+    from nplus1_lint.cache.stamps import Seen
     from nplus1_lint.cache.store import Store
     from nplus1_lint.discover import Discovery
     from nplus1_lint.findings import Suspect
@@ -33,7 +35,7 @@ class Templates:
 
     Attributes:
         named: as `nplus1_lint.index.templates.named_folders` gives them.
-        contents: project path and digest of each, an empty one if it could not be read; filled when it is kept.
+        contents: project path and digest of each, an empty one if it could not be read.
         sought: the modules render templates at all.
     """
 
@@ -53,7 +55,7 @@ class Judged:
         suppressions: the comments of each file that has some, by project path.
         unparsed: files that could not be read or parsed, by project path.
         notes: sentences on templates.
-        templates: the templates it holds for.
+        templates: those it holds for; filled when it is kept.
     """
 
     suspects: tuple[Suspect, ...]
@@ -89,6 +91,10 @@ class Memory:
 
     def __init__(self, store: Store, found: Discovery, root: str, contents: Sources) -> None:
         self._store = store
+        self._found = found
+        self._contents = contents
+        self._templates = Templates()
+        self._seen: tuple[Seen | None, ...] = ()
         self._folders = found.template_folders
         self._root = root
         parts = [b"files"]
@@ -107,28 +113,46 @@ class Memory:
             judged = _decoded(body)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):  # nothing that this edition has written
             return None
-        return judged if judged.templates == self._templates(judged.templates) else None
+        return judged if judged.templates == self._looked_at(judged.templates) else None
+
+    def look_at_templates(self, front: Front) -> None:
+        """See in which state the templates are, before inference reads them."""
+        from nplus1_lint.index.templates import named_folders, renders
+
+        sought = renders(front.index.modules)
+        self._templates = self._looked_at(Templates(named_folders(front.index.modules) if sought else (), (), sought))
 
     def keep(self, judged: Judged) -> None:
         """Keep what is said of the project in this state."""
-        judged = replace(judged, templates=self._templates(judged.templates))
+        judged = replace(judged, templates=self._templates)
         old = self._store.names(_PREFIX)[_KEPT - 1 :]
         self._store.write(self._name, _encoded(judged))
         self._store.remove(name for name in old if name != self._name)
 
-    def _templates(self, before: Templates) -> Templates:
-        if not before.sought:
-            return before
-        found = find_templates(self._folders, before.named, self._root)
-        return replace(before, contents=tuple((file.path, _content(file.absolute)) for file in found))
+    def inputs(self) -> Inputs | None:
+        """Return all that the judgement depends on; None if that cannot be told from files and folders."""
+        files = self._contents.seen()
+        if self._found.errors or files is None or None in self._seen:
+            return None
+        templates = tuple(seen for seen in self._seen if seen is not None)
+        folders = self._folders if self._templates.sought else ()
+        named, ignore_files = self._templates.named, self._found.ignore_files
+        return Inputs((*files, *ignore_files), self._found.listed, folders, named, templates, self._root)
+
+    def _looked_at(self, before: Templates) -> Templates:
+        self._seen = ()
+        if before.sought:
+            found = find_templates(self._folders, before.named, self._root)
+            self._seen = tuple(_look(file.absolute) for file in found)
+            pairs = zip(found, self._seen, strict=True)
+            before = replace(before, contents=tuple((file.path, seen.digest if seen else b"") for file, seen in pairs))
+        self._templates = before
+        return before
 
 
 def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...]) -> Judged:
     """Return what the later stages need."""
-    from nplus1_lint.index.templates import named_folders, renders
-
     modules = front.index.modules
-    sought = renders(modules)
     return Judged(
         suspects=suspects,
         function_count=analysis.function_count,
@@ -136,16 +160,15 @@ def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...]) -> J
         suppressions={module.path: module.suppressions for module in modules if module.suppressions},
         unparsed=tuple((module.path, module.parse_error) for module in modules if module.parse_error),
         notes=front.project.templates.notes(),
-        templates=Templates(named_folders(modules) if sought else (), (), sought),
+        templates=Templates(),
     )
 
 
-def _content(location: str) -> bytes:
+def _look(location: str) -> Seen | None:
     try:
-        with open(location, "rb") as handle:
-            return digest(handle.read())
+        return look(location)
     except OSError:
-        return b""
+        return None
 
 
 def _encoded(judged: Judged) -> bytes:

@@ -13,6 +13,7 @@ from nplus1_lint.front import Clock, Names, find, no_collection, read
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from nplus1_lint.cache.stamps import Inputs
     from nplus1_lint.cache.store import Store
     from nplus1_lint.discover import Discovery
     from nplus1_lint.findings import Finding, ScanError, Suspect
@@ -33,12 +34,14 @@ class Outcome:
         hidden_low: how many findings are left out for their low confidence.
         warnings: sentences about paths that hold nothing to check.
         notes: sentences about templates, for the verbose.
+        inputs: what the outcome depends on, if it may be told again without a scan.
     """
 
     report: Report
     hidden_low: int
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    inputs: Inputs | None = None
 
 
 def rule_codes() -> tuple[str, ...]:
@@ -93,11 +96,14 @@ def check(
                 judged = memory.recall()
         if judged is None:
             front = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
+            if memory is not None:
+                memory.look_at_templates(front)
             judged = _judge(front, clock)
             if memory is not None:
                 with clock("keep"):
                     memory.keep(judged)
-        return _Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
+        outcome = _Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
+        return replace(outcome, inputs=memory.inputs() if memory is not None else None)
 
 
 def _judge(front: Front, clock: Clock) -> Judged:

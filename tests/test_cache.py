@@ -9,16 +9,23 @@ import subprocess
 import sys
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 import nplus1_lint.index
+from nplus1_lint import replay
+from nplus1_lint.cache import stamps
 from nplus1_lint.cache.codec import flatten, restore
 from nplus1_lint.cache.store import FOLDER, Store
 from nplus1_lint.cli import main
 from nplus1_lint.findings import Finding, Pos
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "skillmeat_mini"
 _APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
@@ -47,9 +54,13 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def run(*arguments: str) -> Result:
+    return CliRunner(**_APART).invoke(main, ["check", *arguments])
+
+
 def check(*arguments: str) -> bytes:
     """Return the report and the exit code."""
-    result = CliRunner(**_APART).invoke(main, ["check", "--format", "json", *arguments])
+    result = run("--format", "json", *arguments)
     assert result.exit_code in (0, 1, 2), result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.stdout_bytes + f"exit {result.exit_code}".encode()
@@ -174,6 +185,145 @@ def test_a_template_that_changes_is_noticed(project: Path) -> None:
     assert quiet != loud != gone
 
 
+# -- told again -----------------------------------------------------------------------------------------------------
+
+
+def settle(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what was written last count as written long ago."""
+    monkeypatch.setattr(stamps, "_SETTLED", -(10**12))
+
+
+@pytest.fixture
+def reread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files of which more than the metadata was looked at to see whether they have changed."""
+    seen: list[str] = []
+    look = stamps.look
+
+    def counted(path: str) -> Any:
+        seen.append(Path(path).name)
+        return look(path)
+
+    monkeypatch.setattr(replay, "look", counted)
+    return seen
+
+
+def test_an_unchanged_tree_is_told_of_by_metadata_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, reread: list[str]
+) -> None:
+    settle(project, monkeypatch)
+    first = check()
+    monkeypatch.setattr("nplus1_lint.pipeline.check", None)
+    assert check() == first
+    assert reread == []
+
+
+def test_what_was_written_just_before_a_run_is_read_again_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch, reread: list[str]
+) -> None:
+    first = check()
+    monkeypatch.setattr("nplus1_lint.pipeline.check", None)
+    settle(project, monkeypatch)
+    assert check() == first
+    assert "models.py" in reread
+    reread.clear()
+    assert check() == first
+    assert reread == []
+
+
+def test_a_file_that_was_only_touched_is_no_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    first = check()
+    os.utime(project / "skillmeat_mini" / "models.py")
+    monkeypatch.setattr("nplus1_lint.pipeline.check", None)
+    assert check() == first
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    file = project / "skillmeat_mini" / "jobs.py"
+    first = check()
+    before = file.stat()
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"for ", b"FOR ", 1))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert check() == check("--no-cache") != first
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "another selection": lambda p: (p / "pyproject.toml").write_text('[tool.nplus1-lint]\nselect = ["NP4"]\n'),
+    "ignored": lambda p: (p / ".gitignore").write_text("services/\n"),
+    "ignored further below": lambda p: (p / "skillmeat_mini" / ".gitignore").write_text("jobs.py\n"),
+    "a file more": lambda p: (p / "skillmeat_mini" / "another.py").write_text("import sqlalchemy\n"),
+    "a file less": lambda p: (p / "skillmeat_mini" / "jobs.py").unlink(),
+    "a skipped folder": lambda p: (p / "skillmeat_mini" / "services").rename(p / "skillmeat_mini" / "venv"),
+    "an environment": lambda p: (p / "skillmeat_mini" / "services" / "pyvenv.cfg").touch(),
+    "a package that was output": lambda p: (p / "build" / "__init__.py").touch(),
+    "a link that has found its file": lambda p: (p / "elsewhere").write_text("import sqlalchemy\n"),
+    "a template folder": lambda p: (p / "skillmeat_mini" / "services").rename(p / "skillmeat_mini" / "templates"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_of_what_is_scanned_or_reported_is_noticed(
+    project: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    settle(project, monkeypatch)
+    (project / "build").mkdir()
+    (project / "build" / "made.py").write_text("x = 1\n")
+    (project / "linked.py").symlink_to(project / "elsewhere")
+    first = check()
+    change(project)
+    expected = check("--no-cache")
+    assert check() == expected
+    assert check() == expected
+    assert expected != first
+
+
+def test_a_file_that_an_option_names_is_an_input(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    config = project.parent / "config.toml"
+    config.write_text('[tool.nplus1-lint]\nselect = ["NP4"]\n')
+    first = check("--config", str(config))
+    config.write_text('[tool.nplus1-lint]\nselect = ["NP1"]\n')
+    assert check("--config", str(config)) == check("--config", str(config), "--no-cache") != first
+
+
+def test_each_format_and_width_has_its_own_text(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    texts = [run("--format", name).stdout_bytes for name in ("text", "concise", "json") for _ in "12"]
+    assert texts[0::2] == texts[1::2]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert len({*texts, run("--format", "text").stdout_bytes}) == 4
+
+
+def test_what_is_told_on_standard_error_is_told_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    (project / "broken.py").write_text("def f(:\n")
+    (project / "empty").mkdir()
+    runs = [run("--format", "json", "empty", "broken.py") for _ in "123"]
+    assert {(one.stdout_bytes, one.stderr, one.exit_code) for one in runs} == {
+        (runs[0].stdout_bytes, runs[0].stderr, 2)
+    }
+    assert "error: broken.py:1:" in runs[0].stderr
+    assert "no Python files found under empty" in runs[0].stderr
+
+
+def test_a_run_that_is_told_again_imports_next_to_nothing(project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(nplus1_lint.__file__).parents[1])}
+    code = "import sys, nplus1_lint.cli as c\ntry: c.main(['.'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    modules: list[set[str]] = []
+    for _ in "12":
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        modules.append(set(done.stderr.split()))
+    heavy = {"libcst", "rich", "msgspec", "nplus1_lint.index.extract", "nplus1_lint.pipeline", "nplus1_lint.rules"}
+    assert heavy <= modules[0]
+    assert modules[1] & heavy == set()
+
+
 # -- the folder -----------------------------------------------------------------------------------------------------
 
 
@@ -181,7 +331,7 @@ def test_the_folder_is_ignored_by_git_and_by_backups(project: Path) -> None:
     check()
     assert (project / FOLDER / ".gitignore").read_text() == "*\n"
     assert (project / FOLDER / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
-    assert [file.name.partition("-")[0] for file in kept(project)] == ["facts", "flagged", "judged"]
+    assert [file.name.partition("-")[0] for file in kept(project)] == ["facts", "flagged", "judged", "told"]
     assert not list(project.rglob("*.tmp"))
 
 
@@ -222,7 +372,7 @@ def test_a_broken_entry_is_an_absent_one(project: Path, damage: str) -> None:
 def test_a_cache_that_cannot_be_written_is_done_without(project: Path) -> None:
     (project / FOLDER).write_text("a file where the folder should be")
     assert check() == check("--no-cache")
-    result = CliRunner(**_APART).invoke(main, ["check", "--verbose", "--format", "json"])
+    result = run("--verbose", "--format", "json")
     assert f"cache: not written: {project / FOLDER}" in result.stderr
 
 

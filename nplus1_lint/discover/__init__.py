@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from nplus1_lint.config import Config, ConfigError, Workspace
 from nplus1_lint.discover.gitignore import PatternError, Patterns
 from nplus1_lint.discover.templates import TemplateFile, find_templates
-from nplus1_lint.discover.walk import Walk, relative
+from nplus1_lint.discover.walk import Walk, list_folder, relative
 from nplus1_lint.findings import ScanError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = ["Discovery", "SourceFile", "TemplateFile", "discover", "find_templates", "relative"]
+    from nplus1_lint.cache.stamps import Seen
+
+__all__ = ["Discovery", "SourceFile", "TemplateFile", "discover", "find_templates", "list_folder", "relative"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Discovery:
         errors: paths that could not be read.
         warnings: sentences about paths that hold nothing to read.
         template_folders: absolute folders named ``templates``.
+        listed: the folders whose listing was read, in the state that they had then.
+        ignore_files: the ignore files that were read.
     """
 
     files: tuple[SourceFile, ...]
@@ -50,6 +54,8 @@ class Discovery:
     errors: tuple[ScanError, ...]
     warnings: tuple[str, ...]
     template_folders: tuple[str, ...] = ()
+    listed: tuple[Seen, ...] = ()
+    ignore_files: tuple[Seen, ...] = ()
 
 
 def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str) -> Discovery:
@@ -98,6 +104,8 @@ def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd:
         errors=tuple(sorted(errors, key=lambda error: error.path)),
         warnings=tuple(warnings),
         template_folders=tuple(sorted(walk.template_folders)),
+        listed=tuple(walk.listed[folder] for folder in sorted(walk.listed)),
+        ignore_files=tuple(walk.ignore_files[file] for file in sorted(walk.ignore_files)),
     )
 
 

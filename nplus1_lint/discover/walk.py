@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from typing import TYPE_CHECKING, Final
 
+from nplus1_lint.cache.stamps import Seen, stamp
+from nplus1_lint.cache.store import digest
 from nplus1_lint.discover.gitignore import Patterns
 from nplus1_lint.findings import ScanError
 
@@ -39,6 +42,9 @@ SKIPPED_FOLDERS: Final = frozenset(
         "venv",
     }
 )
+
+# Files whose presence decides over their folder.
+_MARKS: Final = frozenset({".gitignore", "pyvenv.cfg"})
 
 TEMPLATE_FOLDER: Final = "templates"
 
@@ -77,6 +83,8 @@ class Walk:
     Attributes:
         errors: what could not be read.
         template_folders: the folders named ``templates`` that were walked through.
+        listed: the folders whose listing was read.
+        ignore_files: the ignore files that were read in them.
     """
 
     def __init__(self, root: str, wanted: Callable[[str], bool] = lambda name: name.endswith(".py")) -> None:
@@ -87,6 +95,8 @@ class Walk:
         self._found: set[str] = set()
         self.errors: list[ScanError] = []
         self.template_folders: set[str] = set()
+        self.listed: dict[str, Seen] = {}
+        self.ignore_files: dict[str, Seen] = {}
 
     def enter(self, folder: str) -> None:
         """Find the files under *folder*, even if *folder* itself is ignored."""
@@ -119,8 +129,7 @@ class Walk:
 
     def _list(self, folder: str, rules: tuple[Patterns, ...]) -> Iterator[tuple[str, tuple[Patterns, ...]]]:
         try:
-            with os.scandir(folder) as listing:
-                entries = {entry.name: entry for entry in listing}
+            self.listed[folder], entries = list_folder(folder)
         except OSError as error:
             self._fail(folder, error)
             return
@@ -136,11 +145,21 @@ class Walk:
                         self._links.add(entry.path)
             elif (
                 name not in SKIPPED_FOLDERS
-                and not (name in _OUTPUT_FOLDERS and not _is_source(entry.path, entries))
+                and not (name in _OUTPUT_FOLDERS and not self._is_source(entry, entries))
                 and entry.is_dir(follow_symlinks=False)
                 and not _ignored(entry.path, True, rules)
             ):
                 yield entry.path, rules
+
+    def _is_source(self, entry: os.DirEntry[str], siblings: Collection[str]) -> bool:
+        """True if a folder is a package or part of one."""
+        if "__init__.py" in siblings or not entry.is_dir(follow_symlinks=False):
+            return True
+        try:
+            self.listed[entry.path], inside = list_folder(entry.path)
+        except OSError:
+            return False  # nobody asked for it
+        return "__init__.py" in inside
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
         try:
@@ -162,22 +181,46 @@ class Walk:
 
     def _rules_of(self, file: str, folder: str) -> tuple[Patterns, ...]:
         try:
-            with open(file, encoding="utf-8-sig", errors="surrogateescape") as stream:
-                lines = stream.read().splitlines()
+            with open(file, "rb") as stream:
+                taken = stamp(os.fstat(stream.fileno()))
+                content = stream.read()
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
             self._fail(file, error)
             return ()
-        return (Patterns(folder, lines),)
+        self.ignore_files[file] = Seen(file, taken, digest(content))
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape").read()
+        return (Patterns(folder, text.splitlines()),)
 
     def _fail(self, path: str, error: OSError) -> None:
         self.errors.append(ScanError(relative(path, self._root), 1, f"cannot be read: {error.strerror}"))
 
 
-def _is_source(folder: str, siblings: Collection[str]) -> bool:
-    """True if a folder is a package or part of one."""
-    return "__init__.py" in siblings or os.path.exists(os.path.join(folder, "__init__.py"))
+def list_folder(folder: str) -> tuple[Seen, dict[str, os.DirEntry[str]]]:
+    """Read a folder's listing.
+
+    Returns:
+        The folder's state, which stands for what a walk for Python files depends on, and the entries by name. A link is
+        known by where it leads, and as one that leads to a file or not; a folder with links is always listed anew.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    taken = stamp(os.stat(folder))
+    with os.scandir(folder) as listing:
+        entries = {entry.name: entry for entry in listing}
+    parts: list[str] = []
+    for entry in entries.values():
+        if entry.is_symlink():
+            parts.append(f"link {entry.name} {os.readlink(entry.path)} {os.path.isfile(entry.path)}")
+            taken = taken.doubted()
+        elif entry.is_dir(follow_symlinks=False):
+            if entry.name not in SKIPPED_FOLDERS:
+                parts.append(f"folder {entry.name}")
+        elif entry.name.endswith(".py") or entry.name in _MARKS:
+            parts.append(f"file {entry.name}")
+    return Seen(folder, taken, digest(*(part.encode("utf-8", "surrogateescape") for part in sorted(parts)))), entries
 
 
 def _top(folder: str, root: str) -> str:

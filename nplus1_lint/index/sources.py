@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from nplus1_lint.cache.stamps import Seen, stamp
 from nplus1_lint.cache.store import digest
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ class Sources:
     def __init__(self, overlay: Mapping[str, bytes] | None = None, *, keep: bool = False) -> None:
         self._overlay = dict(overlay or {})
         self._keep = keep
-        self._digests: dict[str, bytes] = {}
+        self._laid = bool(overlay)
+        self._seen: dict[str, Seen | None] = {}
 
     def over(self, changed: Mapping[str, bytes]) -> Sources:
         """Return the same with further contents, by absolute path, laid over it."""
@@ -37,16 +40,25 @@ class Sources:
         if laid is not None:
             return laid
         with open(absolute, "rb") as handle:
+            taken = stamp(os.fstat(handle.fileno()))
             content = handle.read()
         if self._keep:
             self._overlay[absolute] = content
+            self._seen[absolute] = Seen(absolute, taken, digest(content))
         return content
 
     def digest(self, absolute: str) -> bytes:
         """Return what stands for a file's content; a few bytes less for one that cannot be read."""
-        if absolute not in self._digests:
-            try:
-                self._digests[absolute] = digest(self.read(absolute))
-            except OSError as error:
-                self._digests[absolute] = str(error.errno).encode()
-        return self._digests[absolute]
+        try:
+            content = self.read(absolute)
+        except OSError as error:
+            self._seen[absolute] = None
+            return str(error.errno).encode()
+        seen = self._seen.get(absolute)
+        return seen.digest if seen is not None else digest(content)
+
+    def seen(self) -> tuple[Seen, ...] | None:
+        """Return the states of all files that were read, by path; None if one could not be, or was laid over."""
+        states = [self._seen[path] for path in sorted(self._seen)]
+        known = tuple(state for state in states if state is not None)
+        return known if self._keep and not self._laid and len(known) == len(states) else None
