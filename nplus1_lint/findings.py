@@ -126,6 +126,7 @@ class BatchPlan:
         is_async: the session is an ``AsyncSession``.
         primary_key: the model's primary-key attribute, used for a nullable-safe count.
         unique: the keys select at most one row.
+        unread: where its loader options name relationships that the loop does not read.
     """
 
     loop: Pos
@@ -138,6 +139,7 @@ class BatchPlan:
     is_async: bool
     primary_key: str | None
     unique: bool
+    unread: tuple[Pos, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,7 @@ class CalleePlan:
         changes: the loop changes rows of a class that the function queries.
         cascades: to delete a row of such a class reads its relationships.
         rows: the loop's items are rows that can be keys of a dictionary.
+        followed: the loop sends further statements behind the call.
     """
 
     loop: Pos
@@ -294,6 +297,7 @@ class CalleePlan:
     changes: bool
     cascades: bool
     rows: bool
+    followed: bool
 
 
 Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan

@@ -94,7 +94,95 @@ class Teams:
             session.close()
 """
 
+WRITERS = """
+
+Factory = sessionmaker()
+
+
+class Heroes:
+    def put(self, hero: Hero) -> Hero:
+        session = Factory()
+        try:
+            existing = session.query(Hero).filter(Hero.id == hero.id).first()
+            if existing:
+                existing.name = hero.name
+                session.commit()
+                session.refresh(existing)
+                return existing
+            else:
+                session.add(hero)
+                session.commit()
+                session.refresh(hero)
+                logger.debug(f"added {hero.id}")
+                return hero
+        finally:
+            session.close()
+
+    def remove(self, power: int, hero_id: int) -> bool:
+        session = Factory()
+        try:
+            hero = session.query(Hero).filter_by(id=hero_id, power=power).first()
+            if not hero:
+                return False
+
+            session.delete(hero)
+            session.commit()
+            return True
+        except ValueError as e:
+            session.rollback()
+            raise LookupError(f"cannot remove {hero_id}") from e
+        finally:
+            session.close()
+"""
+
 CASES = {
+    "changes are collected, and made behind the loop": Case(
+        program(
+            """
+from writers import Heroes
+
+
+def run(session: Session):
+    heroes = Heroes()
+    count = 0
+    for number in session.scalars(select(Hero.id)).all():
+        hero = Hero(id=number * 2, name=f"put-{number}", power=1, team_id=1)
+        if number > 1:
+            # not all of them
+            heroes.put(hero)
+            count += 1
+    session.rollback()
+    return count, session.execute(select(Hero.id, Hero.name).order_by(Hero.id)).all()
+""",
+            writers=WRITERS,
+        ),
+        "            put_items.append(hero)\n            count += 1\n    heroes.put_many(put_items)\n",
+    ),
+    "a try around the only call goes around the variant's": Case(
+        program(
+            """
+from writers import Heroes
+
+
+def run(session: Session):
+    heroes = Heroes()
+    wanted = set(session.scalars(select(Hero.id)).all())
+    for hero_id in wanted - {1}:
+        try:
+            heroes.remove(
+                power=1, hero_id=hero_id
+            )
+        except LookupError as e:
+            logger.warning(
+                f"no {hero_id}: {e}"
+            )
+    session.rollback()
+    return session.scalars(select(Hero.id).order_by(Hero.id)).all()
+""",
+            writers=WRITERS,
+        ),
+        "hero_ids = list(wanted - {1})\n    try:\n        heroes.remove_many(power=1, hero_ids=hero_ids)\n    except",
+    ),
     "a get in a method with a session of its own": Case(
         program(
             """

@@ -11,66 +11,25 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
 from nplus1_lint.findings import Applicability, Edit, FileChange
-from nplus1_lint.flag import aggregate, batch
-from nplus1_lint.flag.chain import outermost
 from nplus1_lint.flag.keys import Collector
-from nplus1_lint.flag.many import Hoisted, Split, Writer, local_names, plural, split
-from nplus1_lint.flag.names import Names, bindings, reads, targets
-from nplus1_lint.flag.rewrite import Context, Rewrite, flat, wrap
-from nplus1_lint.flag.site import site_for
+from nplus1_lint.flag.many import plural
+from nplus1_lint.flag.names import bindings, reads, targets, walk
+from nplus1_lint.flag.rewrite import Context, Rewrite, flat
+from nplus1_lint.flag.variant import Maker, Variant, awaited_call, called, held_names, looked_up, varying_argument
 from nplus1_lint.flag.visitor import COMPREHENSIONS, REPEATERS, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from nplus1_lint.findings import Callee, CalleePlan, CalleeStep, Suggestion
+    from nplus1_lint.findings import Callee, CalleePlan, Suggestion
 
-_VERBS: Final = re.compile(r"^_*(?:get|fetch|find|load|list|read|lookup|query|select)_(?!by_)")
-_READS: Final = frozenset({"SELECT", "COUNT", "EXISTS", "GET"})
-_HELD: Final = re.compile(r"(?P<name>\w+)(?:\.get\((?P<key>.*?)(?:, (?P<missing>\[\]|0))?\)|\[(?P<exact>.*)\])")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """The batch variant of a function.
-
-    Attributes:
-        name: its name.
-        text: its definition, indented as it is to stand.
-        path: project path of its file.
-        at: where it goes, in characters; None when it stands there already.
-        gap: the blank lines before it.
-        many: the name of the parameter that takes many.
-        missing: as in `many.Hoisted`.
-        imports: import lines that it needs.
-        others: the variants that it calls.
-        by_value: its keys are compared by value, so that equal keys will do.
-        results: it gives a dictionary back.
-    """
-
-    name: str
-    text: str
-    path: str
-    at: int | None
-    gap: str
-    many: str
-    missing: str
-    imports: tuple[str, ...]
-    others: tuple[Variant, ...]
-    by_value: bool
-    results: bool
-
-    def every(self) -> Iterable[Variant]:
-        """This variant and those that it calls."""
-        yield self
-        for other in self.others:
-            yield from other.every()
+_ALL: Final = "all rows are changed in one transaction, so that an exception for one undoes the others"
 
 
 def rewrite(context: Context, plan: CalleePlan) -> Suggestion | None:
@@ -87,67 +46,171 @@ def rewrite(context: Context, plan: CalleePlan) -> Suggestion | None:
     loop = context.at(plan.loop, "a loop", REPEATERS).node
     if call is None or not isinstance(loop, (cst.For, *COMPREHENSIONS)):
         return None
-    given = _argument(call, plan.callee.name, set(bindings(loop)))
+    given = varying_argument(call, plan.callee.name, set(bindings(loop)))
     if given is None or not isinstance(call.func, (cst.Name, cst.Attribute)):
         return None
     parent = context.region.located(call).ancestors[-1]
-    line = parent if isinstance(parent, cst.Expr) else None
-    variant = _Maker(context, plan).variant(plan.callee, call, given, results=line is None)
-    return _used(context, plan, loop, call, given, variant) if variant is not None else None
-
-
-def _argument(call: cst.Call, name: str, varying: set[str]) -> int | None:
-    """The position of the one argument that varies; None when several do, or the receiver does."""
-    last = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
-    if not isinstance(last, cst.Name) or last.value != name or reads(call.func) & varying:
+    results = not isinstance(parent, cst.Expr)
+    variant = Maker(context, plan).variant(plan.callee, call, given, results=results)
+    if variant is None:
         return None
-    if any(arg.star for arg in call.args):
+    use = Use(context, plan, call, given, variant)
+    made = use.read(loop) if variant.results else use.written(loop) if isinstance(loop, cst.For) else None
+    if made is None:
         return None
-    found = [at for at, arg in enumerate(call.args) if reads(arg.value) & varying]
-    return found[0] if len(found) == 1 else None
-
-
-def _used(
-    context: Context, plan: CalleePlan, loop: cst.CSTNode, call: cst.Call, given: int, variant: Variant
-) -> Suggestion | None:
-    """The loop with the variant called before it."""
-    region = context.region
-    argument = call.args[given].value
-    names = context.names()
-    collector = Collector(region, loop, call, f"{flat(region, call.func)}(", names)
-    keys = collector.collect([argument])
-    outer, awaited = _awaited(region, call)
-    if keys is None or not (variant.by_value or (plan.rows and _is_target(loop, argument))):
-        return None
-    key = flat(region, argument)
-    if not variant.results and _caught(region, loop, call):
-        return None
-    statement = _statement(region, call) if not variant.results else None
-    if statement is not None:
-        before = _called(region, call, given, variant, keys.expression, awaited)
-        used = statement
-    elif variant.results:
-        name = names.fresh(*_held(region, outer, plan.callee.name, key))
-        before = _called(region, call, given, variant, keys.expression, f"{name} = {awaited}")
-        used = Edit(*region.outer_offsets(outer), _looked_up(name, key, variant.missing))
-    else:
-        return None
-    run = region.source.statements(region.place(keys.start)[0], region.place(keys.start)[2])
-    changes = _changes(variant)
-    own = changes.pop(region.source.path, FileChange(region.source.path, ()))
-    made = Rewrite(
-        title=f"Add {variant.name}(), which queries once for all keys, and call it before the loop",
-        anchor=run[0] if run else region.first,
-        before=(*keys.before, *before),
-        edits=(used, *keys.edits, *own.edits),
-        imports=own.imports,
-        applicability=Applicability.DISPLAY if plan.changes else Applicability.UNSAFE,
-        behaviour="" if plan.changes else _behaviour(region, loop, call, variant),
-        elsewhere=tuple(changes.values()),
-    )
     shown = made.suggestion(context)
-    added = [_shown(one, region.source.path) for one in variant.every() if one.at is not None]
+    added = [_shown(one, context.region.source.path) for one in variant.every() if one.at is not None]
     return replace(shown, code="\n\n\n".join([*added, shown.code]))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The call of a batch variant in the place of a loop's calls.
+
+    Attributes:
+        context: the call in its loop.
+        plan: what is called.
+        call: the call.
+        given: position of the argument that varies.
+        variant: the batch variant.
+    """
+
+    context: Context
+    plan: CalleePlan
+    call: cst.Call
+    given: int
+    variant: Variant
+
+    def read(self, loop: cst.CSTNode) -> Rewrite | None:
+        """Call the variant before the loop, and look up in it what each iteration needs."""
+        region, call = self.context.region, self.call
+        argument = call.args[self.given].value
+        names = self.context.names()
+        keys = Collector(region, loop, call, f"{flat(region, call.func)}(", names).collect([argument])
+        outer, awaited = awaited_call(region, call)
+        if keys is None or not (self.variant.by_value or (self.plan.rows and _is_target(loop, argument))):
+            return None
+        key = flat(region, argument)
+        name = names.fresh(*held_names(region, outer, self.plan.callee.name, key))
+        before = called(region, call, self.given, self.variant, keys.expression, f"{name} = {awaited}")
+        used = Edit(*region.outer_offsets(outer), looked_up(name, key, self.variant.missing))
+        end = ", outside of the loop's own try" if _caught(region, loop, call) else ""
+        lean = ", without the relationships that the loop does not read" if _lean(self.plan.callee) else ""
+        behaviour = f"rows are read once before the loop{lean}, and an exception for one key is raised there{end}"
+        title = f"Add {self.variant.name}(), which queries once for all keys, and call it before the loop"
+        return self._rewrite(title, keys.start, [*keys.before, *before], [used, *keys.edits], behaviour)
+
+    def written(self, loop: cst.For) -> Rewrite | None:
+        """Call the variant instead of the loop, or behind it with what the loop has collected."""
+        region = self.context.region
+        body = loop.body.body if isinstance(loop.body, cst.IndentedBlock) else ()
+        outside = region.located(loop).ancestors
+        loops = [node for node in outside if isinstance(node, (cst.For, cst.While, *COMPREHENSIONS))]
+        leaves = any(isinstance(node, (cst.Return, cst.Yield)) for node in walk(loop.body))
+        if self.plan.followed or not body or loops or leaves or loop.orelse or loop.asynchronous:
+            return None
+        line = region.located(self.call).ancestors
+        statement = next((node for node in reversed(line) if isinstance(node, cst.SimpleStatementLine)), None)
+        if statement is None or len(statement.body) != 1:
+            return None
+        if len(body) == 1 and body[0] is statement:
+            return self._instead(loop)
+        if not _caught(region, loop, self.call):
+            return self._behind(loop)
+        one = body[0]
+        only = isinstance(one, cst.Try) and len(body) == 1 and one.orelse is None and one.finalbody is None
+        if only and isinstance(one, cst.Try) and list(one.body.body) == [statement]:
+            return self._tried(loop, one)
+        return None
+
+    def _instead(self, loop: cst.For) -> Rewrite | None:
+        """``for x in xs: f(x)`` becomes ``f_many(xs)``."""
+        region = self.context.region
+        argument = flat(region, self.call.args[self.given].value)
+        target, iterable = flat(region, loop.target), flat(region, loop.iter)
+        keys = f"list({iterable})" if argument == target else f"[{argument} for {target} in {iterable}]"
+        _, awaited = awaited_call(region, self.call)
+        before = called(region, self.call, self.given, self.variant, keys, awaited)
+        title = f"Add {self.variant.name}(), which changes all rows at once, and call it instead of the loop"
+        return self._rewrite(title, loop, before, [Edit(*_whole(region, loop), "")], _ALL)
+
+    def _tried(self, loop: cst.For, node: cst.Try) -> Rewrite | None:
+        """A ``try`` around the only call goes around the variant's; its handlers speak of all keys."""
+        region, names = self.context.region, self.context.names()
+        argument = self.call.args[self.given].value
+        if not _is_target(loop, argument) or not isinstance(argument, cst.Name):
+            return None
+        many = names.fresh(plural(argument.value), f"all_{plural(argument.value)}")
+        outer, awaited = awaited_call(region, self.call)
+        flat_call = "".join(called(region, self.call, self.given, self.variant, many, awaited))
+        edits = [Edit(*region.outer_offsets(outer), re.sub(r"\(\s+", "(", flat_call))]
+        for handler in node.handlers:
+            for here in walk(handler):
+                if isinstance(here, (cst.Attribute, cst.Subscript)) and argument.value in reads(here.value):
+                    return None
+                if isinstance(here, cst.Name) and here.value == argument.value:
+                    edits.append(Edit(*region.offsets(here), many))
+        source = region.source
+        inner, around = (region.place(one)[1] for one in (node, loop))
+        start, end = _whole(region, loop)
+        first, last = region.place(node)[0], source.line_of(end - 1)
+        if any(number in source.in_string for number in range(first, last + 1)):
+            return None
+        header = Edit(start, source.starts[first - 1], "")
+        deep = " " * 0 + source.line(first)[around:inner]
+        dedents = [
+            Edit(source.starts[number - 1], source.starts[number - 1] + len(deep), "")
+            for number in range(first, last + 1)
+            if source.line(number).startswith(deep) and source.line(number).strip()
+        ]
+        before = [f"{many} = list({flat(region, loop.iter)})"]
+        title = f"Add {self.variant.name}(), which changes all rows at once, and call it instead of the loop"
+        inside = [edit for edit in dedents if not any(other.start < edit.start < other.end for other in edits)]
+        return self._rewrite(title, loop, before, [header, *inside, *edits], _ALL)
+
+    def _behind(self, loop: cst.For) -> Rewrite | None:
+        """The loop collects the arguments, and the variant is called behind it."""
+        region, names = self.context.region, self.context.names()
+        argument = self.call.args[self.given]
+        items = names.fresh(f"{self.plan.callee.name.lstrip('_')}_items", "collected_items")
+        outer, awaited = awaited_call(region, self.call)
+        source = region.source
+        _, end = _whole(region, loop)
+        indent = source.line(region.place(loop)[0])[: region.place(loop)[1]]
+        after = called(region, self.call, self.given, self.variant, items, awaited)
+        gap = "" if source.text[:end].endswith(("\n", "\r")) else "\n"
+        edits = [
+            Edit(*region.outer_offsets(outer), f"{items}.append({flat(region, argument.value)})"),
+            Edit(end, end, gap + "".join(f"{indent}{line}\n" for line in after)),
+        ]
+        title = f"Add {self.variant.name}(), which changes all rows at once, and call it behind the loop"
+        return self._rewrite(title, loop, [f"{items} = []"], edits, _ALL)
+
+    def _rewrite(
+        self, title: str, start: cst.CSTNode, before: Sequence[str], edits: Sequence[Edit], behaviour: str
+    ) -> Rewrite:
+        region = self.context.region
+        run = region.source.statements(region.place(start)[0], region.place(start)[2])
+        changes = _changes(self.variant)
+        own = changes.pop(region.source.path, FileChange(region.source.path, ()))
+        shown_only = self.plan.changes
+        return Rewrite(
+            title=title,
+            anchor=run[0] if run else region.first,
+            before=tuple(before),
+            edits=(*edits, *own.edits),
+            imports=own.imports,
+            applicability=Applicability.DISPLAY if shown_only else Applicability.UNSAFE,
+            behaviour="" if shown_only else behaviour,
+            elsewhere=tuple(changes.values()),
+        )
+
+
+def _whole(region: Region, node: cst.CSTNode) -> tuple[int, int]:
+    """The lines of a statement."""
+    first, _, last, _ = region.place(node)
+    starts = region.source.starts
+    return starts[first - 1], starts[last] if last < len(starts) else len(region.source.text)
 
 
 def _shown(variant: Variant, here: str) -> str:
@@ -166,26 +229,10 @@ def _is_target(loop: cst.CSTNode, argument: cst.BaseExpression) -> bool:
     )
 
 
-def _statement(region: Region, call: cst.Call) -> Edit | None:
-    """Take a call out that is a statement of its own; None for any other."""
-    ancestors = region.located(call).ancestors
-    if isinstance(ancestors[-1], cst.Await):
-        ancestors = ancestors[:-1]
-    line, block = ancestors[-2], ancestors[-3]
-    if not (isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(block, cst.IndentedBlock)):
-        return None
-    source = region.source
-    first, _, last, _ = region.place(ancestors[-1])
-    if len(block.body) == 1:
-        return Edit(*region.offsets(ancestors[-1]), "pass")
-    return Edit(source.starts[first - 1], source.starts[last] if last < len(source.starts) else len(source.text), "")
-
-
-def _behaviour(region: Region, loop: cst.CSTNode, call: cst.Call, variant: Variant) -> str:
-    if not variant.results:
-        return "all rows are changed in one transaction before the loop, so that an exception for one undoes the others"
-    end = ", outside of the loop's own try" if _caught(region, loop, call) else ""
-    return f"rows are read once before the loop, and an exception for one key is raised there{end}"
+def _lean(callee: Callee) -> bool:
+    """True if loader options of a query are left out."""
+    queries = [step.query for step in callee.steps if step.query is not None]
+    return any(query.unread for query in queries) or any(_lean(step.callee) for step in callee.steps if step.callee)
 
 
 def _caught(region: Region, loop: cst.CSTNode, call: cst.Call) -> bool:
@@ -193,40 +240,6 @@ def _caught(region: Region, loop: cst.CSTNode, call: cst.Call) -> bool:
     path = region.located(call).ancestors
     inside = path[path.index(loop) :]
     return any(isinstance(node, cst.Try) and child is node.body for node, child in itertools.pairwise(inside))
-
-
-def _awaited(region: Region, call: cst.Call) -> tuple[cst.BaseExpression, str]:
-    parent = region.located(call).ancestors[-1]
-    return (parent, "await ") if isinstance(parent, cst.Await) else (call, "")
-
-
-def _held(region: Region, outer: cst.BaseExpression, name: str, key: str) -> list[str]:
-    """Names for what the variant gives, by the name that one of it has in the loop."""
-    parent = region.located(outer).ancestors[-1]
-    target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-    one = target.value if isinstance(target, cst.Name) else _VERBS.sub("", name)
-    by = re.findall(r"\w+", key)
-    word = by[-1] if by and by[-1].isidentifier() else "key"
-    return [f"{one}_by_{word}", f"{one}_by_key", f"all_{one}_by_key"]
-
-
-def _called(region: Region, call: cst.Call, given: int, variant: Variant, keys: str, prefix: str) -> list[str]:
-    """The call of a variant, laid out."""
-    func = call.func
-    receiver = f"{flat(region, func.value)}." if isinstance(func, cst.Attribute) else ""
-    arguments = []
-    for at, arg in enumerate(call.args):
-        value, keyword = flat(region, arg.value), arg.keyword.value if arg.keyword else ""
-        if at == given:
-            value, keyword = keys, variant.many if keyword else ""
-        arguments.append(f"{keyword}={value}" if keyword else value)
-    return wrap(f"{prefix}{receiver}{variant.name}(", [", ".join(arguments)], ")")
-
-
-def _looked_up(name: str, key: str, missing: str) -> str:
-    if missing:
-        return f"{name}.get({key})" if missing == "None" else f"{name}.get({key}, {missing})"
-    return f"{name}[{key}]"
 
 
 def _changes(variant: Variant) -> dict[str, FileChange]:
@@ -239,244 +252,3 @@ def _changes(variant: Variant) -> dict[str, FileChange]:
         edit = Edit(one.at, one.at, one.gap + one.text)
         found[one.path] = FileChange(one.path, (*before.edits, edit), (*before.imports, *one.imports))
     return found
-
-
-@dataclass(slots=True)
-class _Rest:
-    """What else a callee runs for each value.
-
-    Attributes:
-        hoisted: queries that need no value.
-        removed: statements that are taken out of the loop.
-        commit: what runs once behind it.
-        writes: the callee writes.
-    """
-
-    hoisted: list[Hoisted] = field(default_factory=list)
-    removed: list[Edit] = field(default_factory=list)
-    commit: str = ""
-    writes: bool = False
-
-
-@dataclass(slots=True)
-class _Maker:
-    """Makes batch variants."""
-
-    context: Context
-    plan: CalleePlan
-
-    def variant(self, callee: Callee, call: cst.Call, given: int, *, results: bool = True) -> Variant | None:
-        """The batch variant of a function for one argument of a call; None when it cannot be made."""
-        region = self._region(callee)
-        found = region.find(callee.pos, (cst.FunctionDef,))
-        if found is None:
-            return None
-        function = cst.ensure_type(found.node, cst.FunctionDef)
-        param = _param(function, call, given, _is_method(region, function))
-        if param is None or not _plain(function, param):
-            return None
-        optional = isinstance(param.default, cst.Name) and param.default.value == "None"
-        parts = split(function, param.name.value, optional=optional)
-        if parts is None or param.name.value in {n for one in function.body.body for n in bindings(one)}:
-            return None
-        return self._written(callee, region, function, param, parts, results=results)
-
-    def _region(self, callee: Callee) -> Region:
-        region, _ = self.context.elsewhere(callee.path, callee.pos, "a function", (cst.FunctionDef,))
-        return region
-
-    def _written(
-        self,
-        callee: Callee,
-        region: Region,
-        function: cst.FunctionDef,
-        param: cst.Param,
-        parts: Split,
-        *,
-        results: bool,
-    ) -> Variant | None:
-        source = region.source
-        place = region.place(function)
-        names = Names(source.identifiers(place[0], place[2]))
-        one = param.name.value
-        many = names.fresh(plural(one), f"all_{plural(one)}")
-        hoisted: list[Hoisted] = []
-        others: list[Variant] = []
-        for step in callee.steps:
-            if step.query is not None:
-                made = self._query(region, step, step.query.aggregate, one, many, local_names(parts), names)
-            else:
-                made = self._call(region, step, one, many, local_names(parts), names, others)
-            if made is None:
-                return None
-            hoisted.append(made)
-        rest = self._others(region, callee, parts, one, names)
-        if rest is None or (rest.writes and results):
-            return None
-        hoisted += rest.hoisted
-        last = (rest.commit,) if rest.commit else ()
-        writer = Writer(region, function, one, many, names, last, results=not rest.writes)
-        writer.edits += rest.removed
-        missing = writer.body(parts, hoisted)
-        if missing is None:
-            return None
-        name = f"{function.name.value}_many"
-        _head(writer, param, name, missing, given=parts.guard is not None)
-        text = writer.text()
-        squeezed = re.sub(r"\s", "", source.text)
-        present = re.sub(r"\s", "", text) in squeezed
-        if not present and f"def{name}(" in squeezed:
-            return None
-        at = source.starts[place[2]] if place[2] < len(source.starts) else len(source.text)
-        newline = text[len(text.rstrip("\r\n")) :]
-        gap = newline if region.source.logical[region.first].indent else newline * 2
-        gap = gap if source.text[:at].endswith(("\n", "\r")) else newline + gap
-        imports = tuple(line for part in hoisted for line in part.imports)
-        by_value = all(part.missing is not None for part in hoisted if part.keyed)
-        return Variant(
-            name, text, callee.path, None if present else at, gap, many, missing, imports, tuple(others), by_value,
-            results=not rest.writes,
-        )  # fmt: skip
-
-    def _others(self, region: Region, callee: Callee, parts: Split, param: str, names: Names) -> _Rest | None:
-        """Statements for each value that no value needs by itself; None when one cannot leave the loop."""
-        rest = _Rest()
-        local = {param, *local_names(parts)}
-        inside = [region.place(one) for one in parts.each]
-        for pos, kind in callee.others:
-            if not any(first <= pos.line <= last for first, _, last, _ in inside):
-                continue
-            found = region.find(pos, (cst.Call, cst.Attribute, cst.Name))
-            if found is None:
-                return None
-            outer = outermost(region, found.node)
-            if kind in _READS and isinstance(outer, cst.Call) and not reads(outer) & local:
-                name = names.fresh(*_held(region, outer, "result", "once"), "result_once")
-                edit = Edit(*region.outer_offsets(outer), name)
-                rest.hoisted.append(Hoisted((f"{name} = {flat(region, outer)}",), (edit,), name, None, keyed=False))
-                continue
-            taken = _statement(region, found.node) if isinstance(found.node, cst.Call) else None
-            if taken is None or taken.text or kind not in ("COMMIT", "FLUSH", "REFRESH"):
-                return None
-            rest.removed.append(taken)
-            rest.writes = True
-            if kind != "REFRESH":
-                rest.commit = flat(region, found.node)
-        deletes = any(re.search(r"\.delete\(", region.code(one)) for one in parts.each)
-        return None if deletes and self.plan.cascades else rest
-
-    def _query(
-        self,
-        region: Region,
-        step: CalleeStep,
-        aggregated: str | None,
-        param: str,
-        many: str,
-        local: set[str],
-        names: Names,
-    ) -> Hoisted | None:
-        found = region.find(step.pos, (cst.Call, cst.Attribute, cst.Name))
-        if found is None or step.query is None:
-            return None
-        context = Context(self.context.suspect, found, region, self.context.files)
-        site = site_for(context, step.query, param, many, local, names)
-        made = None
-        if site is not None:
-            made = aggregate.site_rewrite(site) if aggregated else batch.site_rewrite(site)
-        if site is None or made is None:
-            return None
-        held = _HELD.fullmatch(made.edits[0].text)
-        by_value = held is not None and (held["key"] or held["exact"]) == param
-        missing = None
-        if held is not None and by_value:
-            missing = "" if held["exact"] else held["missing"] or "None"
-        return Hoisted(made.before, made.edits, held["name"] if held else "", missing, made.imports)
-
-    def _call(
-        self,
-        region: Region,
-        step: CalleeStep,
-        param: str,
-        many: str,
-        local: set[str],
-        names: Names,
-        others: list[Variant],
-    ) -> Hoisted | None:
-        found = region.find(step.pos, (cst.Call,))
-        if found is None or step.callee is None:
-            return None
-        call = cst.ensure_type(found.node, cst.Call)
-        given = _argument(call, step.callee.name, {param, *local})
-        if given is None or reads(call.args[given].value) & local:
-            return None
-        variant = self.variant(step.callee, call, given)
-        if variant is None:
-            return None
-        others.append(variant)
-        outer, awaited = _awaited(region, call)
-        key = flat(region, call.args[given].value)
-        name = names.fresh(*_held(region, outer, step.callee.name, key))
-        keys = many if key == param else f"[{key} for {param} in {many}]"
-        before = _called(region, call, given, variant, keys, f"{name} = {awaited}")
-        new = _looked_up(name, key, variant.missing)
-        missing = variant.missing if key == param else None
-        return Hoisted(tuple(before), (Edit(*region.outer_offsets(outer), new),), name, missing)
-
-
-def _is_method(region: Region, function: cst.FunctionDef) -> bool:
-    parent = region.source.parent(region.first)
-    static = any(region.code(one.decorator) == "staticmethod" for one in function.decorators)
-    return parent is not None and region.source.logical[parent].word == "class" and not static
-
-
-def _param(function: cst.FunctionDef, call: cst.Call, given: int, method: bool) -> cst.Param | None:
-    """The parameter that gets an argument."""
-    keyword = call.args[given].keyword
-    positional = (*function.params.posonly_params, *function.params.params)
-    if keyword is not None:
-        named = (*positional, *function.params.kwonly_params)
-        return next((param for param in named if param.name.value == keyword.value), None)
-    at = given + (1 if method else 0)
-    return positional[at] if at < len(positional) else None
-
-
-def _plain(function: cst.FunctionDef, param: cst.Param) -> bool:
-    """True for a function whose text can be changed: no decorator but of a static method, the parameter in place."""
-    if any(
-        not isinstance(one.decorator, cst.Name) or one.decorator.value != "staticmethod" for one in function.decorators
-    ):
-        return False
-    if function.name.value.startswith("__") or param not in function.params.params:
-        return False
-    before = function.params.params[: list(function.params.params).index(param)]
-    return all(one.default is None for one in before)
-
-
-def _head(writer: Writer, param: cst.Param, name: str, missing: str, *, given: bool) -> None:
-    """Change the name, the parameter, the annotations and the docstring."""
-    region, function = writer.region, writer.function
-    writer.edits.append(Edit(*region.offsets(function.name), name))
-    last = param.default or (param.annotation.annotation if param.annotation else param.name)
-    annotation = flat(region, param.annotation.annotation) if param.annotation else ""
-    annotation = _without_none(annotation) if given else annotation
-    text = f"{writer.many}: list[{annotation}]" if annotation else writer.many
-    writer.edits.append(Edit(region.offsets(param.name)[0], region.outer_offsets(last)[1], text))
-    if function.returns is not None and not writer.results:
-        writer.edits.append(Edit(*region.outer_offsets(function.returns.annotation), "None"))
-    elif function.returns is not None:
-        value = flat(region, function.returns.annotation)
-        value = _without_none(value) if missing == "None" else value
-        whole = f"dict[{annotation}, {value}]" if annotation else "dict"
-        writer.edits.append(Edit(*region.outer_offsets(function.returns.annotation), whole))
-    first = cast("Sequence[cst.BaseStatement]", function.body.body)[0]
-    if isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], cst.Expr):
-        value_node = first.body[0].value
-        if isinstance(value_node, (cst.SimpleString, cst.ConcatenatedString)):
-            gives = "what it gives, by each of them" if writer.results else "one transaction, and nothing given back"
-            told = f'"""As {function.name.value}(), for all of *{writer.many}* at once: {gives}."""'
-            writer.edits.append(Edit(*region.outer_offsets(value_node), told))
-
-
-def _without_none(annotation: str) -> str:
-    inner = re.fullmatch(r"(?:\w+\.)?Optional\[(?P<a>.*)\]|(?P<b>.*?) \| None", annotation, re.DOTALL)
-    return (inner["a"] or inner["b"]) if inner is not None else annotation

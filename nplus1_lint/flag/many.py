@@ -260,6 +260,8 @@ class Writer:
         """Statements around the loop speak of all values."""
         for handler in parts.handlers:
             for node in walk(handler):
+                if isinstance(node, (cst.Attribute, cst.Subscript)) and self.param in reads(node.value):
+                    return False
                 if isinstance(node, cst.Name) and node.value == self.param:
                     self.edits.append(Edit(*self.region.offsets(node), self.many))
             found = returns([handler])

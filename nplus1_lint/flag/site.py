@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 import libcst as cst
 
 from nplus1_lint.findings import Applicability, Edit
-from nplus1_lint.flag.chain import Link, Query, Reader, criteria, outermost
+from nplus1_lint.flag.chain import Link, Query, Reader, criteria, links, outermost
 from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
 from nplus1_lint.flag.names import Names, bindings, reads, walk
@@ -359,6 +359,10 @@ def _rest(
                     filters.append(_condition(region, node))
             continue
         kept = [arg for arg in arguments if id(arg.value) not in keyed]
+        if step.name == "options" and plan.unread:
+            kept = [arg for arg in kept if not _unread(region, plan, arg)]
+            if not kept:
+                continue
         if any(reads(arg.value) & bound for arg in kept):
             return None
         if step.name == "filter_by" and not joined:
@@ -367,6 +371,14 @@ def _rest(
         elif step.name != "filter_by" or kept:
             steps.append((step.name, tuple(_argument(region, arg) for arg in kept)))
     return tuple(steps), tuple(filters)
+
+
+def _unread(region: Region, plan: BatchPlan, arg: cst.Arg) -> bool:
+    """True for a loader option of which the loop needs no part."""
+    line, column, end_line, end_column = region.place(arg.value)
+    places = ((pos.line, region.source.column(pos.line, pos.column) or 0) for pos in plan.unread)
+    inside = [place for place in places if (line, column) <= place < (end_line, end_column)]
+    return bool(inside) and len(inside) == len(links(arg.value)[1])
 
 
 def _condition(region: Region, node: cst.BaseExpression) -> str:

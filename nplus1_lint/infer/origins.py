@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.effects import Execution, Key, Read
+    from nplus1_lint.infer.effects import Execution, Facts, Key, Read
+    from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.infer.values import Site
 
@@ -66,8 +67,34 @@ class Origins:
         """Return what runs at a place and gives whole rows."""
         return tuple(self._executions.get(query, ()))
 
+    def unread(self, function: str, query: Site) -> tuple[Loader, ...]:
+        """Return the options of a query that load what a function, with all that it calls, does not read.
+
+        Args:
+            function: id of the function.
+            query: the executing call, in the function or in what it calls.
+
+        Returns:
+            The options; none where rows of the query leave the function by a way that is not followed.
+        """
+        runs = self._runs.get(function, [])
+        if any(origin.site == query for key in runs for origin in self._facts[key].trail.returned):
+            return ()
+        read: set[tuple[str, ...]] = set()
+        for facts in self._below(runs):
+            gone = {escape.site for escape in facts.escapes} | {leave.site for leave in facts.trail.leaves}
+            if query in gone:
+                return ()
+            read.update(one.path for one in facts.reads if one.site == query)
+        loaders = (loader for execution in self.executions(query) for loader in execution.loaders)
+        return tuple(one for one in loaders if not any(path[: len(one.path)] == one.path for path in read))
+
     def _reached(self, keys: list[Key]) -> dict[Read, None]:
-        reads: dict[Read, None] = {}
+        return {read: None for facts in self._below(keys) for read in facts.reads}
+
+    def _below(self, keys: list[Key]) -> list[Facts]:
+        """The facts of some runs and of all that they call, each once."""
+        found: list[Facts] = []
         seen: set[Key] = set()
         stack = list(reversed(keys))
         while stack:
@@ -75,9 +102,9 @@ class Origins:
             facts = self._facts.get(key)
             if key not in seen and facts is not None:
                 seen.add(key)
-                reads.update(dict.fromkeys(facts.reads))
+                found.append(facts)
                 stack += reversed(facts.calls)
-        return reads
+        return found
 
     def _traced(self, read: Read, depth: int) -> list[Load]:
         """Rows that were loaded lazily come from the place of that read: what was read there goes before."""

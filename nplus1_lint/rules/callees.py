@@ -41,11 +41,13 @@ def callee_plan(analysis: Analysis, repetition: Repetition, effects: Sequence[Ef
     rest = [(e.chain[1:], e) for e in repetition.effects if e not in effects and e.kind not in _SILENT]
     if any(not effect.chain for _, effect in rest):
         return None
-    callee = _callee(analysis, [(effect.chain[1:], effect) for effect in effects], rest)
+    function = repetition.loop.site.function
+    callee = _callee(analysis, [(effect.chain[1:], effect) for effect in effects], rest, function)
     if callee is None:
         return None
     classes = {effect.subject for effect in effects}
-    around = (r for r in analysis.repetitions if r.loop.site == repetition.loop.site and r.place != repetition.place)
+    around = [r for r in analysis.repetitions if r.loop.site == repetition.loop.site and r.place != repetition.place]
+    followed = any(r.place > repetition.place and any(e.kind not in _SILENT for e in r.effects) for r in around)
     changes = any(
         e.kind in CHANGES and e.kind is not Kind.WORK and (e.subject in classes or not e.subject)
         for r in around
@@ -54,7 +56,7 @@ def callee_plan(analysis: Analysis, repetition: Repetition, effects: Sequence[Ef
     cascades = any(_cascades(analysis, one) for one in classes if one)
     models = _iterated(repetition)
     rows = bool(models) and all(one and _hashable(analysis, one) for one in models)
-    return CalleePlan(Pos(*repetition.loop.site.place), callee, changes, cascades, rows)
+    return CalleePlan(Pos(*repetition.loop.site.place), callee, changes, cascades, rows, followed)
 
 
 def _iterated(repetition: Repetition) -> list[str]:
@@ -84,7 +86,7 @@ def _cascades(analysis: Analysis, class_id: str) -> bool:
     )
 
 
-def _callee(analysis: Analysis, ways: list[Way], rest: list[Way]) -> Callee | None:
+def _callee(analysis: Analysis, ways: list[Way], rest: list[Way], caller: str) -> Callee | None:
     """The one function in which the next sites of all ways stand."""
     heads = [_head(way) for way in ways]
     found = analysis.project.hierarchy.functions.get(heads[0].function)
@@ -94,7 +96,7 @@ def _callee(analysis: Analysis, ways: list[Way], rest: list[Way]) -> Callee | No
     steps = []
     for site in sorted(dict.fromkeys(heads), key=lambda head: head.place):
         here = [way for way, head in zip(ways, heads, strict=True) if head == site]
-        step = _step(analysis, site, here, [way for way in rest if _head(way) == site])
+        step = _step(analysis, site, here, [way for way in rest if _head(way) == site], caller)
         if step is None:
             return None
         steps.append(step)
@@ -117,18 +119,18 @@ def _overridden(analysis: Analysis, cls: str | None, function: Definition) -> bo
     return any(function.facts.name in hierarchy.classes[one].methods for one in family if one in hierarchy.classes)
 
 
-def _step(analysis: Analysis, site: Site, ways: list[Way], rest: list[Way]) -> CalleeStep | None:
+def _step(analysis: Analysis, site: Site, ways: list[Way], rest: list[Way], caller: str) -> CalleeStep | None:
     if all(not sites for sites, _ in ways):
-        query = _query(analysis, ways[0][1]) if len(ways) == 1 and not rest else None
+        query = _query(analysis, ways[0][1], caller) if len(ways) == 1 and not rest else None
         return CalleeStep(Pos(*site.place), query, None) if query is not None else None
     if any(not sites for sites, _ in (*ways, *rest)):
         return None
     inside = [(sites[1:], effect) for sites, effect in ways], [(sites[1:], effect) for sites, effect in rest]
-    callee = _callee(analysis, *inside)
+    callee = _callee(analysis, *inside, caller)
     return CalleeStep(Pos(*site.place), None, callee) if callee is not None else None
 
 
-def _query(analysis: Analysis, effect: Effect) -> BatchPlan | None:
+def _query(analysis: Analysis, effect: Effect, caller: str) -> BatchPlan | None:
     query = effect.query
     model = analysis.project.models.get(effect.subject)
     definition = analysis.project.hierarchy.functions.get(effect.site.function)
@@ -152,4 +154,5 @@ def _query(analysis: Analysis, effect: Effect) -> BatchPlan | None:
         is_async=query.is_async,
         primary_key=model.primary_key[0] if len(model.primary_key) == 1 else None,
         unique=query.unique,
+        unread=tuple(Pos(*loader.site.place) for loader in analysis.origins.unread(caller, effect.site)),
     )
