@@ -48,7 +48,9 @@ def _is_fixed(frame: Frame, over: Value) -> bool:
     """True if the value itself says how many items there are."""
     if any(type(a) is ClassRef and frame.engine.classes.is_enum(a.id) for a in over.atoms):
         return True
-    if len(over.atoms) == 1 and any(type(a) in (Many, Mapping) and a.size is not None for a in over.atoms):
+    if over.atoms and all(
+        a.size is not None if type(a) in (Many, Mapping) else type(a) in (Const, Tuple) for a in over.atoms
+    ):
         return True
     if any(type(a) is Statement and "single" in a.flags for a in over.atoms):
         return True

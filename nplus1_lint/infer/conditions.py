@@ -8,6 +8,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.values import (
     SOME,
+    SOME_FIXED,
     UNKNOWN,
     ClassRef,
     Const,
@@ -139,7 +140,7 @@ def truth(value: Value) -> bool | None:
             one = bool(atom.value)
         elif kind in (Session, SessionFactory, ClassRef, Function, ModuleRef) or (kind is Instance and atom.exact):
             one = True  # a row or a declared instance may be None where the annotation does not say so
-        elif kind in (Many, Mapping) and atom.size is not None:
+        elif kind in (Many, Mapping) and atom.size is not None and atom.size != SOME_FIXED:
             one = atom.size > 0
         else:
             return None

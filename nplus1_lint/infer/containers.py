@@ -9,7 +9,9 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import records, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import (
+    SOME_FIXED,
     UNKNOWN,
+    Atom,
     Instance,
     Many,
     Mapping,
@@ -18,8 +20,10 @@ from nplus1_lint.infer.values import (
     Value,
     item_of,
     join,
+    join_all,
     many,
     mapping,
+    of,
 )
 
 if TYPE_CHECKING:
@@ -135,17 +139,32 @@ def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument
     value, mask = argument
     trails.stored(frame, receiver, value)
     item = value if method in ADDERS else item_of(value)
-    changed = UNKNOWN
+    fixed = _fixed_times(frame, receiver) and (
+        method in ADDERS or (bool(value.atoms) and all(_size(a) is not None for a in value.atoms))
+    )
+    changed: list[Value] = []
     for atom in current[0].atoms:
         if type(atom) is Many:
-            changed = join(changed, many(join(atom.item, item), atom.kind if atom.kind in ("list", "set") else "list"))
+            size = SOME_FIXED if fixed and atom.size is not None else None
+            kind = atom.kind if atom.kind in ("list", "set") else "list"
+            changed.append(many(join(atom.item, item), kind, size))
         elif type(atom) is Mapping and method == "update":
-            added = [a for a in value.atoms if type(a) is Mapping]
-            inner = atom.value
-            for one in added:
-                inner = join(inner, one.value)
-            changed = join(changed, mapping(atom.key, inner))
+            inner = join_all([atom.value, *(one.value for one in value.only(Mapping))])
+            changed.append(mapping(atom.key, inner))
         else:
-            changed = join(changed, Value((atom,)))
-    if changed.atoms:
-        rebind(frame, receiver, (changed, current[1] | mask))
+            changed.append(of(atom))
+    if changed:
+        rebind(frame, receiver, (join_all(changed), current[1] | mask))
+
+
+def _fixed_times(frame: Frame, receiver: f.Expr) -> bool:
+    """True if the source fixes how often an item is added: to a collection made here, in bounded loops if in any."""
+    if not isinstance(receiver, f.Name) or receiver.id in frame.captured_names or receiver.id in frame.globals:
+        return False
+    if receiver.id not in frame.state.env or any(param.name == receiver.id for param in frame.function.facts.params):
+        return False
+    return all(state.loop.bounded for state in frame.loops)
+
+
+def _size(atom: Atom) -> int | None:
+    return atom.size if type(atom) in (Many, Mapping) else None

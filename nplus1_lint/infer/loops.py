@@ -13,6 +13,7 @@ from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.rereads import Pass
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
+    SOME_FIXED,
     UNKNOWN,
     Row,
     Tuple,
@@ -42,6 +43,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
     """Run a comprehension: the first iterable once, everything else per iteration."""
     result: list[tuple[Val, Val | None]] = []
     tested: list[int] = []
+    bounded: list[bool] = []
     outer = dict(frame.state.env)
 
     def level(index: int) -> None:
@@ -54,6 +56,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
         item, item_mask = frame.iterate_expr(generator.iterable, over)
         loop = make_loop(frame, expr.pos, "comprehension", generator.iterable, generator.target, over, ())
         loop = loop._replace(bit=frame.loop_bit(generator.pos))
+        bounded.append(loop.bounded)
         each = Pass(frame, generator.target, generator.iterable)
 
         def head() -> None:
@@ -82,13 +85,13 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
     level(0)
     env = frame.state.env
     frame.state.env = {name: env.get(name, binding) for name, binding in outer.items()}
-    value, mask = _collected(expr, result)
+    value, mask = _collected(expr, result, SOME_FIXED if all(bounded) else None)
     for one in tested:
         mask |= one  # which items there are depends on what the conditions ask
     return value, mask
 
 
-def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]]) -> Val:
+def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]], size: int | None) -> Val:
     from nplus1_lint.infer.values import join
 
     value, key, mask = UNKNOWN, UNKNOWN, 0
@@ -98,10 +101,10 @@ def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]]) -> V
         if one_key is not None:
             key, mask = join(key, one_key[0]), mask | one_key[1]
     if expr.kind == "dict":
-        return mapping(key, value), mask
+        return mapping(key, value, size), mask
     if _copies(expr) and all(type(a) is Row and a.origin is not None for a in value.atoms):
         return many(value, "rows"), mask
-    return many(value, {"generator": "iterator"}.get(expr.kind, expr.kind)), mask
+    return many(value, {"generator": "iterator"}.get(expr.kind, expr.kind), size), mask
 
 
 def _copies(expr: f.Comprehension) -> bool:

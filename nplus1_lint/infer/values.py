@@ -29,6 +29,8 @@ Loads: TypeAlias = frozenset[str]
 ``*`` covers everything; ``=a`` and ``~a`` list columns kept and deferred. See `nplus1_lint.infer.loading`."""
 
 NO_LOADS: Final[Loads] = frozenset()
+SOME_FIXED: Final = -1
+"""The size of a collection that the source fixes without saying how large it is."""
 OF_SESSION: Final = "session:"
 """Precedes, among a statement's flags, the mask (in hexadecimal) of the session from which it was built."""
 ONE_PARENT: Final = "#"
@@ -82,7 +84,7 @@ class Many(NamedTuple):
         item: what an iteration yields.
         kind: ``rows`` (a fetched list), ``list``, ``set``, ``result`` (executed, not fetched), ``iterator``, ``page``,
             ``context`` (what a context manager yields).
-        size: a fixed number of items (a literal, a constant), or None.
+        size: a fixed number of items (a literal, a constant), `SOME_FIXED`, or None.
     """
 
     tag: str
@@ -409,15 +411,19 @@ def depth(value: Value) -> int:
 def join(left: Value, right: Value) -> Value:
     """Return the union, bounded to `MAX_ATOMS`; unknown gives way to what is known.
 
-    A literal alone must not settle a condition when the other side is unknown: plain data is added beside it.
+    A literal alone must not settle a condition when the other side is unknown: plain data is added beside it, and a
+    collection's size is forgotten.
     Collections of one kind are joined item by item, so that ``[]`` and ``[row]`` are one collection.
     """
     if left == right:
         return left
     if not right.atoms or not left.atoms:
         known = left if left.atoms or (left.reason != UNKNOWN.reason and not right.atoms) else right
-        literal = bool(known.atoms) and all(type(atom) is Const for atom in known.atoms)
-        return Value((*known.atoms, Scalar("scalar"))) if literal else known
+        if known.atoms and all(type(atom) is Const for atom in known.atoms):
+            return Value((*known.atoms, Scalar("scalar")))
+        if any(type(atom) in (Many, Mapping) and atom.size is not None for atom in known.atoms):
+            return Value(tuple(a._replace(size=None) if type(a) in (Many, Mapping) else a for a in known.atoms))
+        return known
     atoms = list(left.atoms)
     for atom in right.atoms:
         if atom not in atoms:
@@ -429,18 +435,24 @@ def join(left: Value, right: Value) -> Value:
     return Value(tuple(atoms))
 
 
+def _either_size(left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return None
+    return left if left == right else SOME_FIXED
+
+
 def _merge_into(atoms: list[Atom], atom: Atom) -> None:
     kind = type(atom)
     for position, present in enumerate(atoms):
         if type(present) is not kind:
             continue
         if kind is Many:
-            size = present.size if present.size == atom.size else None
+            size = _either_size(present.size, atom.size)
             one = present.kind if present.kind == atom.kind else "list"
             atoms[position] = Many("many", join(present.item, atom.item), one, size)
             return
         if kind is Mapping:
-            size = present.size if present.size == atom.size else None
+            size = _either_size(present.size, atom.size)
             atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value), size)
             return
         if kind is Row and present != atom and _differ_by_reads(present, atom):
