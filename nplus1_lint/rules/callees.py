@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Way = tuple[tuple[Site, ...], Effect]
 
 _BY_VALUE = frozenset({"SQLModel", "MappedAsDataclass"})
+_WRITTEN = frozenset({"for", "comprehension"})
+"""Loops that stand around the call; what a helper such as ``executor.map`` repeats is no part of it."""
 _SILENT = frozenset({Kind.CHANGE, Kind.WORK, Kind.OPAQUE})
 
 
@@ -33,7 +35,7 @@ def callee_plan(analysis: Analysis, repetition: Repetition, effects: Sequence[Ef
     Returns:
         The plan; None when the call may mean several functions, or one that cannot be told by its name.
     """
-    if any(not effect.chain or effect.loops for effect in effects):
+    if repetition.loop.kind not in _WRITTEN or any(not effect.chain or effect.loops for effect in effects):
         return None
     loop = repetition.loop.site.place
     if repetition.place == loop or not Pos(*loop).contains(Pos(*repetition.place)):
