@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-import time
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from nplus1_lint.cost_command import cost
+from nplus1_lint.output import Failure, LateBar, emit, emit_bytes, look, view_of
 from nplus1_lint.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from rich.progress import Progress, TaskID
 
     from nplus1_lint.cache.store import Store
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
     from nplus1_lint.pipeline import FixOutcome, Outcome
     from nplus1_lint.replay import Run, Told
-    from nplus1_lint.report import View
     from nplus1_lint.rules.base import Example
 
 _HELP = {"help_option_names": ["-h", "--help"]}
-_WIDTH = 110  # of a report that does not go to a terminal: the same everywhere
-
-
-class _Failure(click.ClickException):
-    """The run cannot give an answer: neither clean nor findings."""
-
-    exit_code = 2
 
 
 class _Commands(click.Group):
@@ -53,21 +43,19 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise _Failure(str(error)) from error
+            raise Failure(str(error)) from error
         except InternalError as error:
-            raise _Failure(
-                f"nplus1-lint contradicts itself, which is a bug in it, not in your code: {error}"
-            ) from error
+            raise Failure(f"nplus1-lint contradicts itself, which is a bug in it, not in your code: {error}") from error
         except KeyboardInterrupt:
             ctx.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except OSError as error:
-            raise _Failure(f"{error.filename or 'the working directory'}: {error.strerror or error}") from error
+            raise Failure(f"{error.filename or 'the working directory'}: {error.strerror or error}") from error
         except Exception as error:
             # Python would exit with 1, which says "findings" to a hook or a CI job.
             traceback.print_exc()
-            raise _Failure(f"nplus1-lint failed, which is a bug in it, not in your code: {error!r}") from error
+            raise Failure(f"nplus1-lint failed, which is a bug in it, not in your code: {error!r}") from error
 
 
 @click.group(cls=_Commands, context_settings=_HELP)
@@ -159,7 +147,7 @@ def check(
     config = replace(
         config, show_low=config.show_low or show == "low", force_exclude=config.force_exclude or force_exclude
     )
-    bar = _LateBar() if sys.stderr.isatty() else None
+    bar = LateBar() if sys.stderr.isatty() else None
     fixed: FixOutcome | None = None
     try:
         store = None if no_cache else _store(settings, cache_dir)
@@ -191,7 +179,7 @@ def check(
     if verbose:
         said += _timings(outcome, settings, store)
     if fixed is not None and diff:
-        _emit_bytes(fixed.diff, output)
+        emit_bytes(fixed.diff, output)
         _tell(Told(None, tuple(said), code), output)
     text = _statistics(outcome.report) if statistics else _written(outcome, format_name, output)
     told = Told(text, tuple(said), code)
@@ -233,12 +221,12 @@ def trace(
     try:
         outcome = pipeline.trace(function, paths, config, settings.workspace, cwd=cwd)
     except TraceError as error:
-        raise _Failure(str(error)) from error
+        raise Failure(str(error)) from error
     for warning in outcome.warnings:
         click.echo(f"warning: {warning}", err=True)
     for missing in outcome.errors:
         click.echo(f"error: {missing.path}:{missing.line}: {missing.message}", err=True)
-    _emit(trace_writer(format_name)(outcome.trace), output)
+    emit(trace_writer(format_name)(outcome.trace), output)
 
 
 @main.command()
@@ -266,7 +254,7 @@ def loads(
     paths = paths or (".",)
     settings = load(paths, cwd=cwd, codes=pipeline.rule_codes(), config_file=config_file)
     config = settings.config if jobs is None else replace(settings.config, jobs=jobs)
-    bar = _LateBar() if sys.stderr.isatty() else None
+    bar = LateBar() if sys.stderr.isatty() else None
     try:
         outcome = pipeline.loads(paths, config, settings.workspace, cwd=cwd, progress=bar)
     finally:
@@ -276,7 +264,7 @@ def loads(
         click.echo(f"warning: {warning}", err=True)
     for missing in outcome.errors:
         click.echo(f"error: {missing.path}:{missing.line}: {missing.message}", err=True)
-    _emit(loads_writer(format_name)(outcome.matrix, _view(output)), output)
+    emit(loads_writer(format_name)(outcome.matrix, view_of(output)), output)
     if outcome.errors:
         sys.exit(2)
 
@@ -295,7 +283,7 @@ def explain(code: str) -> None:
     parts = [f"{rule.code} {rule.name} ({rule.severity})", inspect.cleandoc(rule.__doc__ or rule.summary)]
     parts += [_example("Flagged", example) for example in rule.INVALID]
     parts += [_example("Not flagged", example) for example in rule.VALID]
-    _emit("\n\n".join(parts) + "\n", None)
+    emit("\n\n".join(parts) + "\n", None)
 
 
 @main.command()
@@ -305,7 +293,7 @@ def rules() -> None:
 
     width = max(len(rule.name) for rule in RULES)
     lines = (f"{rule.code}  {rule.name:<{width}}  {rule.severity!s:<7}  {rule.summary}\n" for rule in RULES)
-    _emit("".join(lines), None)
+    emit("".join(lines), None)
 
 
 def _replayable(options: Mapping[str, Any]) -> Run | None:
@@ -315,13 +303,13 @@ def _replayable(options: Mapping[str, Any]) -> Run | None:
     from nplus1_lint.replay import Run
 
     folder = os.path.abspath(options["cache_dir"]) if options["cache_dir"] else None
-    return Run(options["paths"] or (".",), options, _look(options["output"]), cwd=os.getcwd(), folder=folder)
+    return Run(options["paths"] or (".",), options, look(options["output"]), cwd=os.getcwd(), folder=folder)
 
 
 def _tell(told: Told, output: str | None) -> NoReturn:
     """Print what a run tells, and end."""
     if told.text is not None:
-        _emit(told.text, output)
+        emit(told.text, output)
     for line in told.said:
         click.echo(line, err=True)
     sys.exit(told.code)
@@ -364,58 +352,13 @@ def _split(values: Sequence[str]) -> tuple[str, ...]:
 def _written(outcome: Outcome, format_name: str, output: str | None) -> str:
     from nplus1_lint.report import writer
 
-    return writer(format_name)(outcome.report, replace(_view(output), hidden_low=outcome.hidden_low))
-
-
-def _view(output: str | None) -> View:
-    from nplus1_lint.report import View
-
-    return View(*_look(output))
-
-
-def _look(output: str | None) -> tuple[bool, int]:
-    """Look at where the text goes: a terminal has colours and a width of its own."""
-    terminal = output is None and sys.stdout.isatty()
-    colour = bool(os.environ.get("FORCE_COLOR")) or terminal
-    return (
-        colour and output is None and "NO_COLOR" not in os.environ,
-        _terminal_width() if terminal else _WIDTH,
-    )
-
-
-def _terminal_width() -> int:
-    import shutil
-
-    return max(60, min(120, shutil.get_terminal_size().columns))
+    return writer(format_name)(outcome.report, replace(view_of(output), hidden_low=outcome.hidden_low))
 
 
 def _statistics(report: Report) -> str:
     from nplus1_lint.report.concise import write_statistics
 
     return write_statistics(report)
-
-
-def _emit(text: str, output: str | None) -> None:
-    """Write a report to where it belongs; away from a terminal it is UTF-8 whatever the locale."""
-    if output is None and sys.stdout.isatty():
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")
-        click.echo(text, nl=False)
-    else:
-        _emit_bytes(text.encode("utf-8", "replace"), output)
-
-
-def _emit_bytes(content: bytes, output: str | None) -> None:
-    if output is not None:
-        try:
-            with open(output, "wb") as stream:
-                stream.write(content)
-        except OSError as error:
-            raise _Failure(f"the report cannot be written to {output}: {error.strerror}") from error
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
 
 
 def _say_fixes(fixed: FixOutcome, *, dry: bool) -> None:
@@ -444,34 +387,4 @@ def _example(kind: str, example: Example) -> str:
     return f"{kind}: {example.name}\n\n{textwrap.indent(example.source.strip(), '    ')}"
 
 
-class _LateBar:
-    """A progress bar on standard error that appears once a scan has taken a second.
-
-    It draws only when told of progress: a drawing thread would be alive while worker processes are forked.
-    """
-
-    def __init__(self) -> None:
-        self._begun = self._drawn = time.monotonic()
-        self._bar: tuple[Progress, TaskID] | None = None
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._begun < 1:
-            return
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            progress = Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
-            progress.start()
-            self._bar = progress, progress.add_task(stage, total=None)
-        progress, task = self._bar
-        due = not total or now - self._drawn > 0.1
-        progress.update(task, description=stage, completed=done, total=total or None, refresh=due)
-        if due:
-            self._drawn = now
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        if self._bar is not None:
-            self._bar[0].stop()
+main.add_command(cost)

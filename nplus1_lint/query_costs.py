@@ -270,3 +270,118 @@ class CostTable:
     def endpoints(self) -> tuple[CostEntry, ...]:
         """The entries that answer a route."""
         return tuple(entry for entry in self.entries if entry.route is not None)
+
+
+def worst_first(entries: Iterable[CostEntry], assumed: Assumptions) -> tuple[CostEntry, ...]:
+    """Return entries by falling number of statements; of equals those that grow faster come first, then by place."""
+    return tuple(
+        sorted(
+            entries,
+            key=lambda entry: (
+                -assumed.statements(entry.polynomial),
+                -entry.degree,
+                entry.path,
+                entry.line,
+                entry.route or "",
+            ),
+        )
+    )
+
+
+class Verdict(str, Enum):
+    """What has become of an entry between two revisions."""
+
+    WORSE = "worse"
+    NEW = "new"
+    BETTER = "better"
+    GONE = "gone"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CostChange:
+    """An entry in two revisions.
+
+    Attributes:
+        before: None for what was not there.
+        after: None for what is not there any more.
+        verdict: by the degree and the number of statements for the assumed sizes.
+    """
+
+    before: CostEntry | None
+    after: CostEntry | None
+    verdict: Verdict
+
+    @property
+    def entry(self) -> CostEntry:
+        """The entry, as it is now where it still is."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CostDiff:
+    """What has changed between a revision and the working tree.
+
+    Attributes:
+        base: the revision, as it was named.
+        changes: the worse first, then new, better, gone, and those with another formula of the same cost.
+        errors: files that could not be read or parsed.
+    """
+
+    base: str
+    changes: tuple[CostChange, ...]
+    errors: tuple[ScanError, ...] = ()
+
+
+def compare(
+    base: str,
+    before: Iterable[CostEntry],
+    after: Iterable[CostEntry],
+    assumed: Assumptions,
+    errors: tuple[ScanError, ...] = (),
+) -> CostDiff:
+    """Compare entries of two revisions; those with the same formula are left out.
+
+    An entry is known again by its route, or by file and name where it has none: a moved handler stays the same.
+
+    Args:
+        base: the name of the first revision.
+        before: its entries.
+        after: those of the other one.
+        assumed: sizes.
+        errors: files that could not be read.
+    """
+    old, new = _keyed(before), _keyed(after)
+    found = []
+    for key in {**old, **new}:
+        one, two = old.get(key), new.get(key)
+        if one is None or two is None or one.polynomial != two.polynomial or one.complete != two.complete:
+            found.append(CostChange(one, two, _verdict(one, two, assumed)))
+    order = list(Verdict)
+    rank = {id(entry): place for place, entry in enumerate(worst_first((c.entry for c in found), assumed))}
+    ordered = sorted(found, key=lambda change: (order.index(change.verdict), rank[id(change.entry)]))
+    return CostDiff(base, tuple(ordered), errors)
+
+
+def _keyed(entries: Iterable[CostEntry]) -> dict[tuple[str, ...], CostEntry]:
+    found: dict[tuple[str, ...], CostEntry] = {}
+    for entry in entries:
+        key: tuple[str, ...] = (entry.route,) if entry.route is not None else (entry.path, entry.function)
+        while key in found:  # two functions of one name in a file, or a route that is answered twice
+            key = (*key, "again")
+        found[key] = entry
+    return found
+
+
+def _verdict(before: CostEntry | None, after: CostEntry | None, assumed: Assumptions) -> Verdict:
+    if before is None:
+        return Verdict.NEW
+    if after is None:
+        return Verdict.GONE
+    one = (before.degree, assumed.statements(before.polynomial))
+    two = (after.degree, assumed.statements(after.polynomial))
+    if one == two:
+        return Verdict.CHANGED
+    return Verdict.WORSE if two[0] > one[0] or (two[0] == one[0] and two[1] > one[1]) else Verdict.BETTER

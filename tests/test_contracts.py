@@ -38,6 +38,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 LAYERS = "the stages, each importing only those after it in this list"
+CLICK = "click only in cli, cost_command and output"
+RICH = "rich only in report.terminal, report.loads_text, report.costs_text and output"
 
 
 @pytest.mark.parametrize(
@@ -47,9 +49,13 @@ LAYERS = "the stages, each importing only those after it in this list"
         ("report/concise.py", "import nplus1_lint.flag", LAYERS),
         ("utils.py", "", LAYERS),
         ("rules/get_in_loop.py", "import nplus1_lint.rules.query_in_loop", "rules know nothing of each other"),
-        ("pipeline.py", "import click", "click only in cli"),
+        ("pipeline.py", "import click", CLICK),
         ("loads/costs.py", "import nplus1_lint.report", LAYERS),
-        ("report/concise.py", "import rich.text", "rich only in report.terminal, report.loads_text and cli"),
+        (
+            "report/concise.py",
+            "import rich.text",
+            RICH,
+        ),
         ("infer/calls.py", "import libcst.matchers", "libcst only in flag"),
         ("link/models.py", "from ast import parse", "ast and tokenize only in index.extract and index.comments"),
         ("flag/source.py", "import tokenize", "ast and tokenize only in index.extract and index.comments"),

@@ -71,6 +71,14 @@ def test_the_quoted_diff_is_real() -> None:
         assert part in printed, f"README.md quotes what {first!r} does not print (any more):\n{part}"
 
 
+def test_the_quoted_costs_are_real() -> None:
+    (block,) = [block for block in blocks() if block.startswith("$ nplus1-lint cost ")]
+    first, quoted, printed = printed_by(block, 0)
+    head, tail = "\n".join([*quoted, ""]).split(f"{ELLIPSIS}\n")
+    assert printed.startswith(head), f"README.md quotes what {first!r} does not print (any more):\n{head}"
+    assert printed.endswith(f"\n{tail}")
+
+
 def test_the_rules_are_all_listed() -> None:
     assert rows("Rules") == [[rule.code, rule.name, str(rule.severity), rule.summary] for rule in RULES]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.findings import Step
+from nplus1_lint.infer.recorder import LAMBDA
 from nplus1_lint.infer.spent import repeated
 from nplus1_lint.query_costs import ONE, ZERO, Monomial, Polynomial, Size, SizeKind
 
@@ -44,31 +45,42 @@ class Formulas:
         self._name_of = name_of
         self._named = named
         self._fixed = fixed
-        self._known_after: dict[int, Polynomial] = {}
+        self._known_after: dict[tuple[int, bool], Polynomial] = {}
         self._known_ways: dict[int, dict[Monomial, tuple[Way, ...]]] = {}
 
-    def after(self, cost: FunctionCost) -> Polynomial:
-        """Return the statements once each loop sends those of its fixed findings once."""
-        if id(cost) not in self._known_after:
+    def after(self, cost: FunctionCost, *, handed: bool = False) -> Polynomial:
+        """Return the statements once each loop sends those of its fixed findings once.
+
+        Args:
+            cost: what a function costs.
+            handed: a finding at the call of the function says that it calls a lambda which it is handed too often.
+        """
+        key = (id(cost), handed)
+        if key not in self._known_after:
             total = ZERO
             for item in cost.items:
-                total = total + self._item_after(cost.function, item)
-            self._known_after[id(cost)] = total
-        return self._known_after[id(cost)]
+                total = total + self._item_after(cost.function, item, handed)
+            self._known_after[key] = total
+        return self._known_after[key]
 
-    def _item_after(self, function: str, item: Item) -> Polynomial:
+    def _item_after(self, function: str, item: Item, handed: bool) -> Polynomial:
         if item.kind == "call" and item.callee is not None:
             known = dict(item.sizes)
-            return self.after(item.callee).replaced(lambda size: known[size])
+            after = self.after(item.callee, handed=self._is_fixed(function, item))
+            return after.replaced(lambda size: known[size])
         if item.kind != "loop":
             return item.cost
         total = ZERO
         for part, times in item.parts:
-            cost = self._item_after(function, part)
-            total = total + (cost if self._is_fixed(function, part) else repeated(cost, times))
+            cost = self._item_after(function, part, handed)
+            once = self._is_fixed(function, part) or (handed and _is_lambda(part))
+            total = total + (cost if once else repeated(cost, times))
         return total
 
     def _is_fixed(self, function: str, item: Item) -> bool:
+        if item.callee is not None and _is_lambda(item):
+            # A finding about what a lambda runs stands inside it.
+            return any(self._is_fixed(item.callee.function, inner) for inner in item.callee.items)
         return (self._path_of(function), item.place[0], item.place[1] + 1) in self._fixed
 
     def ways(self, cost: FunctionCost) -> dict[Monomial, tuple[Way, ...]]:
@@ -99,7 +111,8 @@ class Formulas:
 
     def _call_ways(self, function: str, item: Item, callee: FunctionCost) -> list[tuple[Monomial, Way]]:
         known = dict(item.sizes)
-        step = self._step(function, item, f"calls {self._name_of(callee.function)}()")
+        name = f"{self._name_of(callee.function)}()"
+        step = self._step(function, item, f"calls a lambda of {name}" if _is_lambda(item) else f"calls {name}")
         found: list[tuple[Monomial, Way]] = []
         for monomial, ways in self.ways(callee).items():
             product = Polynomial(((monomial, 1),)).replaced(lambda size: known.get(size, Polynomial.size(size)))
@@ -108,6 +121,10 @@ class Formulas:
 
     def _step(self, function: str, item: Item, message: str) -> Step:
         return Step(self._named(self._path_of(function)), item.place[0], message)
+
+
+def _is_lambda(item: Item) -> bool:
+    return item.callee is not None and LAMBDA in item.callee.function
 
 
 _ORDER: Final = (SizeKind.ROWS, SizeKind.KEYS, SizeKind.FIXED, SizeKind.BATCHES, SizeKind.ONCE)

@@ -284,12 +284,14 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     if frame.notes is not None:
         frame.notes.doubt("callee", place, why)
-    if frame.meter is not None:
-        frame.meter.unknown(arguments, name, place, outside=False)
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
     if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
         frame.emit(Kind.OPAQUE, place)
+        if frame.meter is not None:
+            frame.meter.doubt(place, "rows or a session go to unknown code")
+    elif frame.meter is not None:
+        frame.meter.unknown(name, place)
     if name not in lib.DEFERS:
         with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
@@ -346,7 +348,7 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
     if frame.notes is not None:
         frame.notes.doubt("outside", place, atom.name)
     if frame.meter is not None and root not in _QUIET_ROOTS:
-        frame.meter.unknown(arguments, atom.name, place, outside=True)
+        frame.meter.outside(arguments, atom.name, place)
     if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
         frame.emit(Kind.WORK, place, subject=root)
     if root not in _QUIET_ROOTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.infer.binding import provider
-from nplus1_lint.infer.spent import FunctionCost
+from nplus1_lint.infer.spent import FunctionCost, dearest_run
 from nplus1_lint.query_costs import ZERO
 
 if TYPE_CHECKING:
@@ -49,6 +49,13 @@ def run_costs(
         cost = engine.cost(key)
         if cost is not None:
             found.append(RunCost(definition, cost, _injected(engine, definition) if handles else (), handles))
+    known = {run.definition.id for run in found}
+    called: dict[str, list[FunctionCost]] = {}
+    for function_id, cost in engine.costs():
+        if cost.total.terms and function_id not in known and function_id in engine.project.hierarchy.functions:
+            called.setdefault(function_id, []).append(cost)
+    for function_id, costs in called.items():  # nothing in it shows that it queries; its callers' arguments do
+        found.append(RunCost(engine.definition(function_id), dearest_run(costs), (), False))
     for definition in idle:
         nothing = FunctionCost(definition.id, (), ZERO, frozenset(), False, (), ())
         found.append(RunCost(definition, nothing, _injected(engine, definition), True))

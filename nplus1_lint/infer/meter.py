@@ -48,8 +48,6 @@ class Meter:
         if effect.kind in (Kind.COMMIT, Kind.FLUSH):
             self._flushes = True
             self.flush(place)
-        elif effect.kind is Kind.OPAQUE:
-            self.doubt(place, "rows or a session go to unknown code")
         elif effect.kind in _STATEMENTS and effect.attribute not in ("assign", "delete"):
             self._autoflush(place)
             self._pay(place, _what(effect))
@@ -206,21 +204,16 @@ class Meter:
         if cost is not None and cost.total.terms:
             self.remark(place, f"{definition.facts.name}() counts for nothing: {why}")
 
-    def unknown(self, arguments: Arguments, name: str, place: Place, *, outside: bool) -> None:
-        """Note a call of something unknown that may query.
-
-        Args:
-            arguments: of the call.
-            name: the callee's.
-            place: the call.
-            outside: it is known, and not of the project.
-        """
-        given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
-        if outside:
-            if any(value.first(Session) is not None or value.first(Statement) is not None for value in given):
-                self.doubt(place, f"{name} is outside the project and is given a session or a query")
-        elif self._frame.engine.reach.names_function(name):
+    def unknown(self, name: str, place: Place) -> None:
+        """Note a call of something unknown that may query, by its name."""
+        if self._frame.engine.reach.names_function(name):
             self.doubt(place, f"what {name}() is cannot be told, and a function of that name may query")
+
+    def outside(self, arguments: Arguments, name: str, place: Place) -> None:
+        """Note a call outside the project that may query: it is given a session or a query."""
+        given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
+        if any(value.first(Session) is not None or value.first(Statement) is not None for value in given):
+            self.doubt(place, f"{name} is outside the project and is given a session or a query")
 
     def missed(self, born: frozenset[int]) -> None:
         """On this path what a name was given is None: its query has found no row.

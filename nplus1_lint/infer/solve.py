@@ -48,7 +48,7 @@ from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.effects import Key
@@ -188,6 +188,10 @@ class Engine(Globals):
         """Return what a function that has run costs, or None where costs were not asked for."""
         found = self._summaries.get(key)
         return found.cost if found is not None else None
+
+    def costs(self) -> Iterator[tuple[str, FunctionCost]]:
+        """Yield the id of each function that has run, with what each of its runs costs."""
+        return ((key[0], summary.cost) for key, summary in self._summaries.items() if summary.cost is not None)
 
     def returns(self, key: Key) -> Value:
         """Return what a function that has run returns."""

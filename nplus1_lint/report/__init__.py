@@ -11,12 +11,14 @@ from nplus1_lint.findings import Report
 
 if TYPE_CHECKING:
     from nplus1_lint.load_matrix import LoadMatrix
+    from nplus1_lint.query_costs import Assumptions, CostDiff, CostTable
     from nplus1_lint.traces import Trace
 
 # name of the format -> module with `write`; a module is imported when its format is asked for
 FORMATS: Final = {"text": "terminal", "concise": "concise", "json": "json_v1"}
 TRACE_FORMATS: Final = {"text": "trace_text", "json": "trace_json"}
 LOADS_FORMATS: Final = {"text": "loads_text", "json": "loads_json", "markdown": "loads_markdown"}
+COSTS_FORMATS: Final = {"text": "costs_text", "json": "costs_json", "markdown": "costs_markdown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class View:
         colour: the text may carry escape sequences.
         width: columns for prose; code and places are never wrapped.
         hidden_low: how many findings of low confidence the report leaves out.
+        details: also show what a table sums up.
     """
 
     colour: bool = False
     width: int = 110
     hidden_low: int = 0
+    details: bool = False
 
 
 Writer = Callable[[Report, View], str]
@@ -71,3 +75,29 @@ def loads_writer(name: str) -> Callable[[LoadMatrix, View], str]:
         A function from a matrix and a view to the whole text, which ends with a newline.
     """
     return cast("Callable[[LoadMatrix, View], str]", import_module(f"nplus1_lint.report.{LOADS_FORMATS[name]}").write)
+
+
+def costs_writer(name: str) -> Callable[[CostTable, Assumptions, View], str]:
+    """Return the function that writes what endpoints cost in a format.
+
+    Args:
+        name: one of ``COSTS_FORMATS``.
+
+    Returns:
+        A function from a table, assumed sizes and a view to the whole text, which ends with a newline.
+    """
+    module = import_module(f"nplus1_lint.report.{COSTS_FORMATS[name]}")
+    return cast("Callable[[CostTable, Assumptions, View], str]", module.write)
+
+
+def cost_diff_writer(name: str) -> Callable[[CostDiff, Assumptions, View], str]:
+    """Return the function that writes how costs have changed in a format.
+
+    Args:
+        name: one of ``COSTS_FORMATS``.
+
+    Returns:
+        A function from the changes, assumed sizes and a view to the whole text, which ends with a newline.
+    """
+    module = import_module(f"nplus1_lint.report.{COSTS_FORMATS[name]}")
+    return cast("Callable[[CostDiff, Assumptions, View], str]", module.write_diff)
