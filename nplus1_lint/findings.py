@@ -300,7 +300,22 @@ class CalleePlan:
     followed: bool
 
 
-Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan
+@dataclass(frozen=True, slots=True)
+class LoopPlan:
+    """What the rewriter needs to move something out of a loop.
+
+    Attributes:
+        loop: the loop statement or comprehension.
+        what: ``commit``, ``write`` or ``query``.
+        others: the loop sends other statements as well.
+    """
+
+    loop: Pos
+    what: str
+    others: bool
+
+
+Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan
 
 
 @dataclass(frozen=True, slots=True)

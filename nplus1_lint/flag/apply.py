@@ -14,12 +14,13 @@ from nplus1_lint.findings import (
     Finding,
     InternalError,
     LoaderPlan,
+    LoopPlan,
     OptionsPlan,
     Pos,
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, callee, loader_option, options
+from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_option, options
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -102,7 +103,7 @@ def _lines(suspect: Suspect) -> tuple[int, int]:
         plan = suspect.plan
         places += [plan.loop, *(key.value for key in plan.keys)]
         places += [place for place in (plan.iterable, plan.session) if place is not None]
-    elif isinstance(suspect.plan, CalleePlan):
+    elif isinstance(suspect.plan, (CalleePlan, LoopPlan)):
         places.append(suspect.plan.loop)
     elif suspect.code == "NP101":
         places.append(suspect.scope)
@@ -116,7 +117,7 @@ def _located(region: Region, suspect: Suspect) -> Located:
     missing = mismatch(region, found, suspect)
     if missing:
         raise _lost(suspect, missing)
-    if isinstance(suspect.plan, (BatchPlan, CalleePlan)):
+    if isinstance(suspect.plan, (BatchPlan, CalleePlan, LoopPlan)):
         loop = region.find(suspect.plan.loop, REPEATERS)
         if loop is None or not in_loop(found, loop.node):
             raise _lost(suspect, f"the loop of its plan (line {suspect.plan.loop.line}) does not repeat it")
@@ -167,6 +168,8 @@ def _suggestion(context: Context) -> Suggestion | None:
         made = options.rewrite(context, plan)
     elif isinstance(plan, CalleePlan):
         made = callee.rewrite(context, plan)
+    elif isinstance(plan, LoopPlan):
+        made = hoist.rewrite(context, plan) if plan.what == "query" else behind_loop.rewrite(context, plan)
     elif isinstance(plan, BatchPlan):
         made = aggregate.rewrite(context, plan) if plan.aggregate else batch.rewrite(context, plan)
     if made is None and advice:

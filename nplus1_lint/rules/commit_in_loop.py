@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import per, quiet, suspect
+from nplus1_lint.rules.repeated import loop_plan, per, quiet, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,8 @@ class CommitInLoop(Rule):
         a callee opens it; a session without changes; savepoints.
 
     Fix safety
-        Shown only: after an error, items before it are rolled back too.
+        Unsafe: after an error, items before it are rolled back too. Shown only where the loop sends other statements.
+        A sentence where it stands in a condition or a ``try``, or behind a call.
     """
 
     code: ClassVar[str] = "NP108"
@@ -125,6 +126,7 @@ def run(session: Session):
                     effects,
                     message(repetition, effects),
                     self.severity,
+                    loop_plan(analysis, repetition, effects, "commit"),
                     advice="Move it behind the loop, or run it once per batch of a few hundred items",
                 )
 

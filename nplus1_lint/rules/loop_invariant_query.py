@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import READS, Effect
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import quiet, suspect, what, where
+from nplus1_lint.rules.repeated import loop_plan, quiet, suspect, what, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,8 @@ class LoopInvariantQuery(Rule):
         ``while`` loops; loops that wait; locking reads; raw SQL; ``session.get``, which the identity map answers.
 
     Fix safety
-        Shown only: a loop that never runs would run the query once.
+        Unsafe: a loop that never runs would run the query once. A sentence where the query stands behind a call or in a
+        condition, or gives a result that can be iterated only once.
     """
 
     code: ClassVar[str] = "NP305"
@@ -128,7 +129,8 @@ def run(session: Session):
             effects = tuple(e for e in repetition.effects if is_invariant(repetition, e))
             if effects:
                 text = message(analysis, repetition, effects)
-                yield suspect(self.code, analysis, repetition, effects, text, self.severity, advice=ADVICE)
+                plan = loop_plan(analysis, repetition, effects, "query")
+                yield suspect(self.code, analysis, repetition, effects, text, self.severity, plan, ADVICE)
 
 
 ADVICE = "Run the query once before the loop and keep its result"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from nplus1_lint.findings import BatchPlan, Confidence, Key, Plan, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import BatchPlan, Confidence, Key, LoopPlan, Plan, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 from nplus1_lint.rules.options import made_by
 
@@ -190,6 +190,21 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
         primary_key=model.primary_key[0] if len(model.primary_key) == 1 else None,
         unique=query.unique,
     )
+
+
+def loop_plan(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect], what: str) -> LoopPlan | None:
+    """Return what the rewriter needs to move a statement out of its loop, or None for one behind a call."""
+    effects = tuple(effects)
+    if any(effect.chain for effect in effects) or repetition.loop.kind not in ("for", "comprehension"):
+        return None
+    sent = (
+        (other.place, effect.kind)
+        for other in analysis.repetitions
+        if other.loop.site == repetition.loop.site
+        for effect in other.effects
+    )
+    others = any(place != repetition.place and kind not in (Kind.CHANGE, Kind.WORK) for place, kind in sent)
+    return LoopPlan(Pos(*repetition.loop.site.place), what, others)
 
 
 def direct(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.repeated import per, repeated, what
+from nplus1_lint.rules.repeated import loop_plan, per, repeated, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.findings import LoopPlan
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 
@@ -32,7 +33,8 @@ class WriteInLoop(Rule):
         ORM ``add()`` with one commit after the loop; attribute writes that differ per row; chunks.
 
     Fix safety
-        Shown only: an error then concerns all rows at once.
+        Unsafe: an error then concerns all rows at once. Shown only where the loop sends other statements as well. A
+        sentence where the write stands in a condition or a ``try``, its result is used, or its values differ by row.
     """
 
     code: ClassVar[str] = "NP107"
@@ -112,7 +114,10 @@ def run(session: Session):
             subject = effects[0].subject.rpartition(":")[2] or "M"
             return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
 
-        yield from repeated(self.code, analysis, self.severity, is_write, message, advice)
+        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> LoopPlan | None:
+            return loop_plan(analysis, repetition, effects, "write")
+
+        yield from repeated(self.code, analysis, self.severity, is_write, message, advice, plan=plan)
         yield from repeated(self.code, analysis, Severity.INFO, is_alike, message, advice)
 
 
