@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.template_facts import TemplateFacts
-from nplus1_lint.index.walk import expressions, statements
+from nplus1_lint.index.walk import call_name, expressions, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,7 +73,7 @@ def _calls(body: tuple[f.Stmt, ...]) -> Iterator[f.Call]:
 
 
 def _folders(call: f.Call) -> Iterator[str]:
-    name = call.func.id if isinstance(call.func, f.Name) else call.func.name if isinstance(call.func, f.Attr) else ""
+    name = call_name(call)
     written = [value for key, value in call.keywords if key == "template_folder"]
     if name in ("Jinja2Templates", "FileSystemLoader"):
         written += [*call.args[:1], *(value for key, value in call.keywords if key in ("directory", "searchpath"))]

@@ -119,3 +119,13 @@ def dotted(expr: f.Expr) -> str | None:
         base = dotted(expr.value)
         return f"{base}.{expr.name}" if base else None
     return None
+
+
+def last_name(expr: f.Expr | None) -> str:
+    """Return the last part of a chain of names, or an empty string for anything else."""
+    return expr.id if isinstance(expr, f.Name) else expr.name if isinstance(expr, f.Attr) else ""
+
+
+def call_name(expr: f.Expr | None) -> str:
+    """Return the last part of the name that a call calls, or an empty string for anything else."""
+    return last_name(expr.func) if isinstance(expr, f.Call) else ""

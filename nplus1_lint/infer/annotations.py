@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import last_name
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.values import (
     NONE,
@@ -149,14 +150,18 @@ class Annotations:
             return of(session)
         return of(Instance("instance", class_id, False, ()))
 
+    def _is_own(self, path: str, head: f.Expr) -> bool:
+        """True if a name is that of a class of the project, whatever else goes by it."""
+        return isinstance(self._engine.project.hierarchy.resolve_expr(path, head), ClassSymbol)
+
     def _subscript(self, path: str, annotation: f.Subscript, cls: str | None, depth: int) -> Value:
         head = annotation.value
-        name = head.id if isinstance(head, f.Name) else head.name if isinstance(head, f.Attr) else ""
+        name = last_name(head)
         parts = annotation.index.items if isinstance(annotation.index, f.Display) else (annotation.index,)
         inner = [self._value(path, p, cls, depth - 1) for p in parts[:3]] if parts else []
         if name == "Annotated":
             return inner[0] if inner else UNKNOWN
-        if name in lib.COLLECTION_ANNOTATIONS:
+        if name in lib.COLLECTION_ANNOTATIONS and not self._is_own(path, head):
             return self._collection(name, inner)
         if name in lib.MAPPING_ANNOTATIONS:
             return mapping(SCALAR, inner[1] if len(inner) > 1 else UNKNOWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted
+from nplus1_lint.index.walk import call_name, dotted
 from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, Many, Mapping, Statement, Tuple, Value
 
 if TYPE_CHECKING:
@@ -108,8 +108,3 @@ def _constant_name(frame: Frame, expr: f.Expr) -> bool:
         last = expr.name
         return bool(path) and last.isupper() and frame.lookup(path or "") is None
     return False
-
-
-def call_name(call: f.Call) -> str:
-    """Return the last part of the called name."""
-    return call.func.id if isinstance(call.func, f.Name) else call.func.name if isinstance(call.func, f.Attr) else ""

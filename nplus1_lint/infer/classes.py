@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import call_name, last_name
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import marshmallow, serialise, trails
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -80,7 +81,7 @@ class Classes:
 
     def is_abstract(self, definition: Definition) -> bool:
         """True if a method has no body of its own: abstract, a protocol's, or raising ``NotImplementedError``."""
-        if any(_decorator_name(d) in ("abstractmethod", "abstractproperty") for d in definition.facts.decorators):
+        if any(decorator_name(d) in ("abstractmethod", "abstractproperty") for d in definition.facts.decorators):
             return True
         body = definition.facts.body
         if not body:
@@ -111,7 +112,7 @@ class Classes:
         if hierarchy.find_method(class_id, "__init__"):
             return False
         for cls in hierarchy.mro(class_id):
-            if any(_decorator_name(d) in _PLAIN_FIELDS for d in cls.facts.decorators):
+            if any(decorator_name(d) in _PLAIN_FIELDS for d in cls.facts.decorators):
                 return True
         return any(lib.root_and_last(b)[1] in _FIELD_BASES for b in hierarchy.external_bases(class_id))
 
@@ -324,7 +325,7 @@ def without_flags(value: Value) -> Value:
 def method_kind(facts: f.FunctionFacts) -> str:
     """Return ``static``, ``class`` or ``instance``."""
     for decorator in facts.decorators:
-        name = _decorator_name(decorator)
+        name = decorator_name(decorator)
         if name == "staticmethod":
             return "static"
         if name == "classmethod" or name.startswith("classmethod"):
@@ -334,17 +335,17 @@ def method_kind(facts: f.FunctionFacts) -> str:
 
 def is_property(facts: f.FunctionFacts) -> bool:
     """True if reading the attribute calls the function."""
-    return any(_decorator_name(d) in _PROPERTIES for d in facts.decorators)
+    return any(decorator_name(d) in _PROPERTIES for d in facts.decorators)
 
 
-def _decorator_name(decorator: f.Expr) -> str:
-    target = decorator.func if isinstance(decorator, f.Call) else decorator
-    return target.id if isinstance(target, f.Name) else target.name if isinstance(target, f.Attr) else ""
+def decorator_name(decorator: f.Expr) -> str:
+    """Return the last part of a decorator's name, with arguments or without."""
+    return call_name(decorator) or last_name(decorator)
 
 
 def decorator_names(facts: f.FunctionFacts) -> tuple[str, ...]:
     """Return the last part of each decorator's name."""
-    return tuple(_decorator_name(d) for d in facts.decorators)
+    return tuple(decorator_name(d) for d in facts.decorators)
 
 
 def _interesting_fields(names: list[str], arguments: Arguments) -> tuple[tuple[str, Value], ...]:

@@ -13,7 +13,7 @@ from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, 
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
-from nplus1_lint.infer.trails import Fetch
+from nplus1_lint.infer.trails import RowQuery
 from nplus1_lint.infer.values import (
     NONE,
     OF_SESSION,
@@ -93,7 +93,7 @@ def execute(
         for name in dict.fromkeys(rows):
             loaders = for_entity(frame.engine.project.hierarchy, atom.loaders, name)
             frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
-            fetch = Fetch(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
+            fetch = RowQuery(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
             frame.tracker.fetches[fetch] = None
             one = unique or "single" in atom.flags or method in lib.RESULT_ONES
             load_along(frame, place, name, for_model(atom.loads, name), loaders, one=one)
@@ -332,7 +332,7 @@ def get(
     requeries.write_key(frame, place_of_key, key_expr)
     requeries.note_row(frame, place, entity, tuple(criterion for criterion, _ in criteria))
     frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
-    frame.tracker.fetches[Fetch(frame.site(place), model, loaders, style, method, flags, True)] = None
+    frame.tracker.fetches[RowQuery(frame.site(place), model, loaders, style, method, flags, True)] = None
     load_along(frame, place, model, loads, loaders, one=True)
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))
     return (join(found, NONE) if query.nullable else found), deps

@@ -178,6 +178,8 @@ LONG_WORK: Final = frozenset({
     "litellm", "smtplib", "paramiko", "grpc", "github", "git", "docker", "kubernetes", "playwright",
 })  # fmt: skip
 
+# `Page` is fastapi-pagination's, which iterates its items; a class of the project that goes by one of these names is
+# that class.
 COLLECTION_ANNOTATIONS: Final = {
     "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list", "Collection": "list", "Iterable":
     "list", "Set": "set", "set": "set", "frozenset": "set", "FrozenSet": "set", "AbstractSet": "set", "deque":

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
+from nplus1_lint.index.walk import call_name, dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.bounds import call_name, is_bounded
+from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.rereads import Pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import last_name
 from nplus1_lint.infer.values import Instance, Many, Mapping, Tuple, Value
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ class Schema(NamedTuple):
         cls: id of its class.
         only: the fields that are dumped, or None for all.
         exclude: the fields that are not.
+        bound: what type arguments make of fields' annotations: ``items`` of ``Page[TeamOut]``.
     """
 
     cls: str
     only: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
+    bound: tuple[tuple[str, Value], ...] = ()
 
 
 class Field(NamedTuple):
@@ -48,10 +51,11 @@ def fields(frame: Frame, schema: Schema) -> Iterator[Field]:
     but it is read all the same (measured).
     """
     engine = frame.engine
+    bound = dict(schema.bound)
     for name, (path, annotation) in engine.classes.annotated_fields(schema.cls).items():
         if isinstance(annotation, f.Subscript) and last_name(annotation.value) == "ClassVar":
             continue
-        nested = tuple(Schema(cls) for cls in classes_in(engine.annotations.value(path, annotation)))
+        nested = schemas_in(bound.get(name) or engine.annotations.value(path, annotation))
         default = engine.project.hierarchy.find_attribute(schema.cls, name)
         aliases = _aliases(default[1]) if default is not None else ()
         if isinstance(annotation, f.Subscript) and last_name(annotation.value) == "Annotated":
@@ -95,20 +99,15 @@ def _is_before_validator(decorator: f.Expr) -> bool:
     )
 
 
-def last_name(expr: f.Expr) -> str:
-    """Return the last part of a chain of names, or an empty string."""
-    return expr.id if isinstance(expr, f.Name) else expr.name if isinstance(expr, f.Attr) else ""
-
-
-def classes_in(value: Value) -> list[str]:
-    """Return the ids of the classes that an annotation names, in collections too, each once."""
-    found: list[str] = []
+def schemas_in(value: Value) -> tuple[Schema, ...]:
+    """Return the classes that an annotation names as schemas, in collections too, each once."""
+    found: list[Schema] = []
     for atom in value.atoms:
         if type(atom) is Instance:
-            found.append(atom.cls)
+            found.append(Schema(atom.cls, bound=atom.fields))
         elif type(atom) in (Many, Mapping):
-            found += classes_in(atom.item if type(atom) is Many else atom.value)
+            found += schemas_in(atom.item if type(atom) is Many else atom.value)
         elif type(atom) is Tuple:
             for item in atom.items:
-                found += classes_in(item)
-    return list(dict.fromkeys(found))
+                found += schemas_in(item)
+    return tuple(dict.fromkeys(found))

@@ -10,7 +10,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
-from nplus1_lint.infer.schemas import Schema, classes_in
+from nplus1_lint.infer.schemas import Schema, schemas_in
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     SCALAR,
@@ -58,7 +58,7 @@ def adapter(frame: Frame, arguments: Arguments) -> Val:
     if not arguments.exprs:
         return UNKNOWN, 0
     annotation = frame.engine.annotations.value(frame.path, arguments.exprs[0], frame.concrete_class())
-    return of(Adapter("adapter", tuple(classes_in(annotation)))), 0
+    return of(Adapter("adapter", tuple(dict.fromkeys(schema.cls for schema in schemas_in(annotation))))), 0
 
 
 def adapter_method(frame: Frame, atom: Adapter, name: str, arguments: Arguments, place: Place) -> Val:
@@ -81,8 +81,8 @@ def dump(frame: Frame, schema: Instance, name: str, arguments: Arguments, place:
 
 def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Place) -> bool:
     """Read a handler's result as its response schema does; False when there is no schema to follow."""
-    found = classes_in(annotation)
-    read(frame, value, mask, tuple(map(Schema, found)), place)
+    found = schemas_in(annotation)
+    read(frame, value, mask, found, place)
     return bool(found)
 
 
@@ -98,7 +98,7 @@ def constructed(frame: Frame, cls: ClassRef, fields: tuple[tuple[str, Value], ..
         if name in declared and rows.rows_in(value):
             path, annotation = declared[name]
             found = substitute(annotation, bound) or annotations.value(path, annotation)
-            read(frame, value, mask, tuple(map(Schema, classes_in(found))), place)
+            read(frame, value, mask, schemas_in(found), place)
 
 
 # -- what it reads ---------------------------------------------------------------------------------------------------
@@ -156,8 +156,7 @@ def _root_schemas(frame: Frame, schema: Schema) -> list[Schema]:
             declared = frame.engine.classes.annotated_fields(schema.cls).get("root")
             if declared is None and isinstance(base, f.Subscript):
                 declared = (cls.path, base.index)
-            found = classes_in(frame.engine.annotations.value(*declared)) if declared is not None else []
-            return [Schema(one) for one in found]
+            return list(schemas_in(frame.engine.annotations.value(*declared))) if declared is not None else []
     return []
 
 

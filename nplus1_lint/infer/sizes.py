@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer.bounds import call_name, frame_value
+from nplus1_lint.index.walk import call_name, dotted
+from nplus1_lint.infer.bounds import frame_value
 from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, Many, Mapping, Row, ScalarOf, Statement, Tuple, Value
 from nplus1_lint.link.symbols import GlobalSymbol
 from nplus1_lint.query_costs import Polynomial, Size, SizeKind

@@ -55,7 +55,7 @@ class Leave(NamedTuple):
     why: str
 
 
-class Fetch(NamedTuple):
+class RowQuery(NamedTuple):
     """A query for whole rows, as it is run.
 
     Attributes:
@@ -95,7 +95,7 @@ class Trail(NamedTuple):
     strays: tuple[tuple[str, str], ...]
     blind: frozenset[str]
     touched: tuple[Origin, ...]
-    fetches: tuple[Fetch, ...]
+    fetches: tuple[RowQuery, ...]
     taken: tuple[tuple[Site, str], ...]
 
 
@@ -110,7 +110,7 @@ class Tracker:
         self.strays: dict[tuple[str, str], None] = {}
         self.blind: set[str] = set()
         self.touched: dict[Origin, None] = {}
-        self.fetches: dict[Fetch, None] = {}
+        self.fetches: dict[RowQuery, None] = {}
         self.taken: dict[tuple[Site, str], None] = {}
 
     def trail(self) -> Trail:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import last_name
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.state import Place
@@ -57,7 +58,7 @@ class Tree:
         elif kind is f.Name:
             self._names.setdefault(node.id, []).append(node)
         elif kind is f.Call:
-            self._calls.setdefault(_last(node.func), []).append(node)
+            self._calls.setdefault(last_name(node.func), []).append(node)
         elif kind is f.Attr:
             self._attributes.setdefault(node.name, []).append(node)
         if kind in (f.Name, f.Attr, f.Call, f.Subscript):
@@ -144,10 +145,6 @@ class Tree:
                 return int(place[0])
             here = self._around.get(id(here[0]))
         return 1
-
-
-def _last(func: f.Expr) -> str:
-    return func.id if isinstance(func, f.Name) else func.name if isinstance(func, f.Attr) else ""
 
 
 def _mentioned(cls: f.ClassFacts) -> frozenset[str]:

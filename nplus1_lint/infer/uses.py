@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Execution, Facts
     from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.infer.solve import Engine
-    from nplus1_lint.infer.trails import Fetch
+    from nplus1_lint.infer.trails import RowQuery
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link.models import Relationship
 
@@ -60,7 +60,9 @@ class Uses:
         self._callers = Callers(engine, handlers)
         live = self._callers.live
         self.executions: tuple[Execution, ...] = tuple(dict.fromkeys(e for facts in live for e in facts.executions))
-        self.fetches: tuple[Fetch, ...] = tuple(dict.fromkeys(fetch for facts in live for fetch in facts.trail.fetches))
+        self.fetches: tuple[RowQuery, ...] = tuple(
+            dict.fromkeys(fetch for facts in live for fetch in facts.trail.fetches)
+        )
         self.taken: dict[Site, set[str]] = {}
         for facts in engine.facts.values():
             for site, method in facts.trail.taken:

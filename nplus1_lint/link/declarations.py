@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted
+from nplus1_lint.index.walk import call_name, dotted, last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,14 +82,6 @@ def calls(value: f.Expr | None) -> Iterator[f.Call]:
                 yield from calls(argument)
 
 
-def call_name(value: f.Expr | None) -> str:
-    """Return the last part of the called name, or an empty string."""
-    if not isinstance(value, f.Call):
-        return ""
-    func = value.func
-    return func.id if isinstance(func, f.Name) else func.name if isinstance(func, f.Attr) else ""
-
-
 def keywords(call: f.Call) -> dict[str, f.Expr]:
     """Return a call's keyword arguments; those that SQLModel hands on are among them."""
     options = {key: value for key, value in call.keywords if key}
@@ -142,7 +134,7 @@ def shape(annotation: f.Expr) -> bool | None:
 def outer(annotation: f.Expr) -> str:
     """Return the outermost name of an annotation."""
     head = annotation.value if isinstance(annotation, f.Subscript) else annotation
-    return head.id if isinstance(head, f.Name) else head.name if isinstance(head, f.Attr) else ""
+    return last_name(head)
 
 
 def is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:

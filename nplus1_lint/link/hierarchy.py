@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import blocks
+from nplus1_lint.index.walk import blocks, last_name
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
@@ -316,13 +316,9 @@ def _keep_method(owner: Class, entry: Function) -> None:
     """The getter of a property is the method; its setter and deleter share the name."""
     name = entry.facts.name
     accessor = bool(_accessor(entry.facts))
-    overload = any(isinstance(d, (f.Name, f.Attr)) and _last(d) == "overload" for d in entry.facts.decorators)
+    overload = any(last_name(d) == "overload" for d in entry.facts.decorators)
     if not (name in owner.methods and (accessor or overload)):
         owner.methods[name] = entry
-
-
-def _last(expr: f.Name | f.Attr) -> str:
-    return expr.id if isinstance(expr, f.Name) else expr.name
 
 
 def _type_arguments(base: f.Subscript) -> tuple[f.Expr, ...]:

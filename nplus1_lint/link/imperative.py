@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import expressions
-from nplus1_lint.link.declarations import call_name, keywords, text
+from nplus1_lint.index.walk import call_name, expressions
+from nplus1_lint.link.declarations import keywords, text
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, expressions
+from nplus1_lint.index.walk import call_name, children, expressions
 from nplus1_lint.link import ddl
 from nplus1_lint.link.declarations import (
     CONSTRAINTS,
     PRIMARY_KEY,
-    call_name,
     conditions,
     keywords,
     names,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, statements
+from nplus1_lint.index.walk import call_name, children, statements
 from nplus1_lint.link import ddl
-from nplus1_lint.link.declarations import call_name, conditions, keywords, table_parts, text, truth
+from nplus1_lint.link.declarations import conditions, keywords, table_parts, text, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

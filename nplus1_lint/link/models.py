@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import call_name
 from nplus1_lint.link.declarations import (
     COLLECTIONS,
     COLUMN_CALLS,
     Column,
-    call_name,
     calls,
     column_from,
     is_sqlmodel,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis
     from nplus1_lint.infer.loading import Declaration
-    from nplus1_lint.infer.trails import Fetch
+    from nplus1_lint.infer.trails import RowQuery
     from nplus1_lint.link.models import Relationship
 
 Path = tuple[str, ...]
@@ -274,7 +274,7 @@ def run(session: Session):
                 discriminator=relationship.name,
             )
 
-    def _multiplied(self, analysis: Analysis, fetch: Fetch) -> Suspect | None:
+    def _multiplied(self, analysis: Analysis, fetch: RowQuery) -> Suspect | None:
         joined = _joined_collections(analysis, fetch)
         asked = {loader.path for loader in fetch.loaders if loader.strategy == "joinedload"}
         # Of collections that hang on different single rows, one may always be empty: those of one row do multiply.
@@ -288,7 +288,7 @@ def run(session: Session):
         loads = " and ".join(f"selectinload({name})" for name in (others[1:] or others))
         return self._at(analysis, fetch, together, message, f"Load with {loads}: every row comes once")
 
-    def _limited(self, analysis: Analysis, fetch: Fetch) -> Suspect | None:
+    def _limited(self, analysis: Analysis, fetch: RowQuery) -> Suspect | None:
         if fetch.unique or "single" in fetch.flags or not fetch.flags & {"limit", "paged"}:
             return None
         asked = {loader.path for loader in fetch.loaders if loader.strategy == "joinedload"}
@@ -303,7 +303,7 @@ def run(session: Session):
         )
         return self._at(analysis, fetch, joined, message, f"Load with selectinload({name}): every row comes once")
 
-    def _at(self, analysis: Analysis, fetch: Fetch, paths: list[Path], message: str, advice: str) -> Suspect:
+    def _at(self, analysis: Analysis, fetch: RowQuery, paths: list[Path], message: str, advice: str) -> Suspect:
         site = fetch.site
         return Suspect(
             code=self.code,
@@ -321,7 +321,7 @@ def run(session: Session):
         )
 
 
-def _joined_collections(analysis: Analysis, fetch: Fetch) -> list[Path]:
+def _joined_collections(analysis: Analysis, fetch: RowQuery) -> list[Path]:
     """The collections that the query's own statement joins, by options or by the mapping."""
     models = analysis.project.models
     strategies = {loader.path: loader.strategy for loader in fetch.loaders}
@@ -338,13 +338,13 @@ def _joined_collections(analysis: Analysis, fetch: Fetch) -> list[Path]:
     return found
 
 
-def _name(analysis: Analysis, fetch: Fetch, path: Path) -> str:
+def _name(analysis: Analysis, fetch: RowQuery, path: Path) -> str:
     relationship = follow(analysis.project.models, fetch.model, path)
     owner = analysis.project.models[relationship.owner].name if relationship is not None else ""
     return f"{owner}.{path[-1]}"
 
 
-def _steps(analysis: Analysis, fetch: Fetch, paths: list[Path]) -> Iterator[Step]:
+def _steps(analysis: Analysis, fetch: RowQuery, paths: list[Path]) -> Iterator[Step]:
     options = {loader.path: loader for loader in fetch.loaders}
     for path in paths:
         loader = options.get(path)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis
     from nplus1_lint.infer.loaders import Loader
-    from nplus1_lint.infer.trails import Fetch
+    from nplus1_lint.infer.trails import RowQuery
 
 _JOINS = frozenset({"joinedload", "contains_eager", "eagerload"})
 # What raises on a result that is to be made unique and is not; `first` and `scalar` take one row and do not (measured).
@@ -35,7 +35,7 @@ class Misuse(NamedTuple):
         advice: what to do instead.
     """
 
-    holds: Callable[[Analysis, Fetch, Loader], bool]
+    holds: Callable[[Analysis, RowQuery, Loader], bool]
     message: str
     advice: str
     severity: Severity
@@ -268,7 +268,7 @@ def run(session: Session):
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per query and misuse."""
-        groups: dict[tuple[object, int], tuple[Fetch, dict[Loader, None]]] = {}
+        groups: dict[tuple[object, int], tuple[RowQuery, dict[Loader, None]]] = {}
         for fetch in analysis.uses.fetches:
             for loader in fetch.loaders:
                 for number, misuse in enumerate(MISUSES):
@@ -278,7 +278,7 @@ def run(session: Session):
         for (_, number), (fetch, loaders) in groups.items():
             yield self._suspect(analysis, fetch, list(loaders), MISUSES[number])
 
-    def _suspect(self, analysis: Analysis, fetch: Fetch, loaders: list[Loader], misuse: Misuse) -> Suspect:
+    def _suspect(self, analysis: Analysis, fetch: RowQuery, loaders: list[Loader], misuse: Misuse) -> Suspect:
         site = fetch.site
         named = [_words(analysis, fetch, loader) for loader in loaders]
         steps = [
@@ -301,7 +301,7 @@ def run(session: Session):
         )
 
 
-def _words(analysis: Analysis, fetch: Fetch, loader: Loader) -> dict[str, str]:
+def _words(analysis: Analysis, fetch: RowQuery, loader: Loader) -> dict[str, str]:
     models = analysis.project.models
     relationship = follow(models, fetch.model, loader.path)
     owner = models[relationship.owner].name if relationship is not None else ""
@@ -318,7 +318,7 @@ def _words(analysis: Analysis, fetch: Fetch, loader: Loader) -> dict[str, str]:
 # -- what is a misuse ------------------------------------------------------------------------------------------------
 
 
-def _joins_collection(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
+def _joins_collection(analysis: Analysis, fetch: RowQuery, loader: Loader) -> bool:
     """True if an option multiplies the rows of the query's own statement."""
     relationship = follow(analysis.project.models, fetch.model, loader.path)
     if relationship is None or loader.strategy not in _JOINS or not is_collection(analysis.project, relationship):
@@ -326,27 +326,27 @@ def _joins_collection(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
     return all(outer.strategy in _JOINS for outer in _outer(fetch, loader)) and _is_complete(fetch, loader)
 
 
-def _outer(fetch: Fetch, loader: Loader) -> list[Loader]:
+def _outer(fetch: RowQuery, loader: Loader) -> list[Loader]:
     """The options on the way to one."""
     return [
         one for one in fetch.loaders if len(one.path) < len(loader.path) and loader.path[: len(one.path)] == one.path
     ]
 
 
-def _is_complete(fetch: Fetch, loader: Loader) -> bool:
+def _is_complete(fetch: RowQuery, loader: Loader) -> bool:
     """True if each step of an option's path is loaded by an option of the same query."""
     return len(_outer(fetch, loader)) == len(loader.path) - 1
 
 
-def _is_query(fetch: Fetch) -> bool:
+def _is_query(fetch: RowQuery) -> bool:
     return fetch.style in ("query", "flask-query")
 
 
-def _taken(analysis: Analysis, fetch: Fetch) -> set[str]:
+def _taken(analysis: Analysis, fetch: RowQuery) -> set[str]:
     return analysis.uses.taken.get(fetch.site, set())
 
 
-def _in_portions(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
+def _in_portions(analysis: Analysis, fetch: RowQuery, loader: Loader) -> bool:
     if "yield_per" not in fetch.flags or (not _is_query(fetch) and not _taken(analysis, fetch)):
         return False
     if loader.strategy == "subqueryload":
@@ -354,14 +354,14 @@ def _in_portions(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
     return loader.strategy != "contains_eager" and _joins_collection(analysis, fetch, loader)
 
 
-def _not_unique(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
+def _not_unique(analysis: Analysis, fetch: RowQuery, loader: Loader) -> bool:
     taken = _taken(analysis, fetch)
     if fetch.style != "select" or fetch.method not in _RESULT or "from_statement" in fetch.flags:
         return False
     return bool(taken & _RAISES) and "unique" not in taken and _joins_collection(analysis, fetch, loader)
 
 
-def _at_once_per_row(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
+def _at_once_per_row(analysis: Analysis, fetch: RowQuery, loader: Loader) -> bool:
     if loader.strategy != "immediateload":
         return False
     for length in range(1, len(loader.path)):
@@ -373,7 +373,7 @@ def _at_once_per_row(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
     return fetch.method in ("all", "__iter__") if _is_query(fetch) else bool(_taken(analysis, fetch) & _LISTS)
 
 
-def _limits_twice(analysis: Analysis, fetch: Fetch, loader: Loader) -> bool:
+def _limits_twice(analysis: Analysis, fetch: RowQuery, loader: Loader) -> bool:
     if loader.strategy != "subqueryload" or fetch.unique or not fetch.flags & {"limit", "paged"}:
         return False
     if any(other.site == fetch.site and "unique-order" in other.flags for other in analysis.uses.fetches):
