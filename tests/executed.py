@@ -415,6 +415,8 @@ def prove(example: Example, folder: Path, *, bad: bool) -> None:
         _prove_measure(example, folder, bad=bad)
     elif example.proof is Proof.TWICE:
         _prove_twice(example, folder, bad=bad)
+    elif example.proof is Proof.ALIKE:
+        _prove_alike(example, folder, bad=bad)
     elif example.proof is Proof.SCAN:
         _prove_scan(example, folder, bad=bad)
     elif example.proof is Proof.MISSING_GREENLET:
@@ -458,6 +460,18 @@ def _prove_twice(example: Example, folder: Path, *, bad: bool) -> None:
         asked[statement] += 1
         most = max(most, asked[statement])
     assert (most > 1) is bad, f"{example.name}: one statement is sent {most} times with the same parameters"
+
+
+def _prove_alike(example: Example, folder: Path, *, bad: bool) -> None:
+    files = files_of(example)
+    materialise(files, folder)
+    log = run(folder, files, SMALL)
+    places: dict[str, set[tuple[Site, ...]]] = {}
+    for sql, stack in zip(log.statements, log.stacks, strict=True):
+        if sql.lstrip("( ").upper().startswith("SELECT COUNT("):
+            places.setdefault(sql, set()).add(stack)
+    most = max(map(len, places.values()), default=0)
+    assert (most > 1) is bad, f"{example.name}: one COUNT is sent from {most} places"
 
 
 def _prove_scan(example: Example, folder: Path, *, bad: bool) -> None:

@@ -222,7 +222,7 @@ def models_text() -> str:
 
 def test_expectations_are_of_known_kinds() -> None:
     codes = {one.code for one in announced()}
-    assert codes == {"NP101", "NP102", "NP103", "NP105", "NP201", "NP203", "NP204", "NP205", "NP401"}
+    assert codes == {"NP101", "NP102", "NP103", "NP105", "NP201", "NP203", "NP204", "NP205", "NP401", "NP402"}
     routers = {call.router for call in calls(1)}
     assert all((one.router in routers) == (one.code == "NP201") for one in announced())
     assert len(set(announced())) == len(announced())

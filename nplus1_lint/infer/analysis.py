@@ -11,9 +11,11 @@ from nplus1_lint.findings import LoadingQuery, NodeKind, Pos
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.consumers import Consumers
 from nplus1_lint.infer.costs import RunCost, run_costs
+from nplus1_lint.infer.counts import repeated as repeated_counts
 from nplus1_lint.infer.eager import Load, Loading, eager_loads, way_of
 from nplus1_lint.infer.effects import (
     CHANGES,
+    Change,
     Effect,
     Emission,
     Escape,
@@ -174,6 +176,7 @@ class Analysis:
         self.counted = tuple(consumers.counted())
         repeated = frozenset(e.site for r in self.repetitions for e in r.effects)
         self.filters = tuple(filtered(engine, list(self._entries), repeated))
+        self.repeated_counts = tuple(repeated_counts(engine, repeated))
 
     @cached_property
     def uses(self) -> Uses:
@@ -238,6 +241,12 @@ class Analysis:
             takes = all(loading.execution.takes_options for loading in ways)
             found.append(LoadingQuery(self.path_of(site), Pos(*site.place), tuple(steps), tuple(some), takes))
         return tuple(found)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Every place that writes rows, in order."""
+        found = {change for facts in self._engine.facts.values() for change in facts.changes}
+        return tuple(sorted(found, key=lambda one: (self.path_of(one.place), one.place.place, *one[1:])))
 
     def node_at(self, site: Site) -> NodeKind:
         """Return the syntax that stands at the site of a query."""

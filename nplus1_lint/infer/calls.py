@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import (
+    changes,
     execution,
     loader_options,
     records,
@@ -119,6 +120,7 @@ def _plain_select(frame: Frame, mark: int) -> None:
 def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     path = dotted(func)
     known = frame.lookup(path) if path else None
+    changes.collected(frame, func.value, func.name, expr.pos)
     base = frame.eval(func.value)
     arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))
     if known is not None:
@@ -300,6 +302,8 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
 
 def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, place: Place) -> Val | None:
     """Call something of SQLAlchemy or of a package on it; None when it means nothing here."""
+    if last == "text" and arguments.positional:
+        changes.written(frame, arguments.positional[0][0], place)
     session = sessions.session_factory(atom.name, last, arguments)
     if session is not None:
         return session, arguments.mask

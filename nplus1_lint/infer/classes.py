@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, last_name
+from nplus1_lint.infer import changes, marshmallow, serialise, trails
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import marshmallow, serialise, trails
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -138,6 +138,7 @@ class Classes:
         class_id = cls.id
         if class_id in self._engine.project.models:
             trails.kept(frame, arguments)
+            changes.constructed(frame, class_id, place)
             return of(row(class_id, None, None)), arguments.mask
         session = self.session_of(class_id)
         if session is not None:

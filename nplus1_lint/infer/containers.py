@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import records, trails
+from nplus1_lint.infer import changes, records, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import (
     SOME_FIXED,
@@ -46,6 +46,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
             frame.emit(Kind.CHANGE, target.pos, subject=atom.model)
             if frame.meter is not None:
                 frame.meter.stored(atom, target.name)
+            changes.assigned(frame, atom, target.name, target.pos)
             _back_reference(frame, atom, target)
     trails.stored(frame, target, val[0])
     frame.bind(path, val)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from nplus1_lint.findings import NodeKind
+    from nplus1_lint.infer.equalities import Equality
     from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.infer.trails import Trail
@@ -249,6 +250,43 @@ class Filter(NamedTuple):
     counts: bool
 
 
+class Ask(NamedTuple):
+    """A COUNT, or a lookup of association rows, by columns that equal values.
+
+    Attributes:
+        site: the executing call.
+        model: id of the class whose rows are counted or looked up.
+        counts: it is a COUNT.
+        equalities: the whole filter; None when it is more than that, which tells one COUNT of the site from another.
+        is_async: awaited.
+        scope: the statement around it.
+    """
+
+    site: Site
+    model: str
+    counts: bool
+    equalities: tuple[Equality, ...] | None
+    is_async: bool
+    scope: tuple[int, int, int, int]
+
+
+class Change(NamedTuple):
+    """A place that adds, changes or deletes rows of a table.
+
+    Attributes:
+        place: the call or the assignment.
+        model: id of the mapped class; for SQL text, its lower-case words that may name a table.
+        how: ``insert``, ``made`` (constructed; a session may take it along), ``update``, ``delete``, ``collection`` (of
+            the relationship *attribute*), or ``text``.
+        attribute: the column or relationship that is set; an empty string for any.
+    """
+
+    place: Site
+    model: str
+    how: str
+    attribute: str = ""
+
+
 class Escape(NamedTuple):
     """Rows of a query went where the analysis cannot follow."""
 
@@ -360,6 +398,7 @@ class Facts(NamedTuple):
 
     Attributes:
         held: ids of the classes of which held rows have answered in place of a query, through the identity map.
+        asked_by: the site of an `Ask` in a callee, and the call that reaches it.
     """
 
     function: str
@@ -375,3 +414,6 @@ class Facts(NamedTuple):
     fetches: tuple[Fetch, ...]
     held: tuple[str, ...]
     filters: tuple[Filter, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    asked_by: tuple[tuple[Site, Site], ...] = ()
+    changes: tuple[Change, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import fetched, lookups, requeries
+from nplus1_lint.infer import changes, counts, fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows
@@ -86,6 +86,8 @@ def execute(
         kind = Kind.GET
     frame.emit(kind, place, subject=subject, deps=mask, session=session, query=query)
     fetched.note(frame, atom, place, kind, query, subject)
+    counts.note(frame, atom._replace(is_async=is_async), place, kind, method)
+    changes.executed(frame, atom, place, kind, method)
     searched = lookups.of_sources(atom)
     if searched:
         frame.filters.append(Filter(frame.site(place), searched, ("aggregate", "count") in atom.entities))

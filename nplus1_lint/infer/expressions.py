@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import execution, expiry, greenlets, lookups, records, rereads, rows, sql
+from nplus1_lint.infer import equalities, execution, expiry, greenlets, lookups, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.loops import comprehension_loop
@@ -285,7 +285,8 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         if expr.op == "BitOr":
             criteria = [c._replace(op="Or") for c in criteria]
         operands = (left,) if expr.op == "Invert" else (left, right)
-        return of(Condition("condition", tuple(criteria)[:12], lookups.combined(operands, expr.op))), mask
+        equal = equalities.conjunction(operands) if expr.op == "BitAnd" else None
+        return of(Condition("condition", tuple(criteria)[:12], lookups.combined(operands, expr.op), equal)), mask
     if expr.op in ("Add", "BitOr", "Sub", "BitAnd") and any(type(a) in (Many, Mapping) for a in left.atoms):
         return join(left, right), mask
     if expr.op == "Add" and left.only(Tuple) and right.only(Tuple):

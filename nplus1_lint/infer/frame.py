@@ -9,6 +9,8 @@ from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.effects import (
     CHANGES,
+    Ask,
+    Change,
     Effect,
     Emission,
     Escape,
@@ -123,6 +125,9 @@ class Frame(abc.ABC):
         self.held: dict[str, None] = {}
         self.escapes: list[Escape] = []
         self.filters: list[Filter] = []
+        self.asks: dict[Ask, None] = {}
+        self.asked_by: dict[tuple[Site, Site], None] = {}
+        self.changes: dict[Change, None] = {}
         self.derived: set[Place] = set()  # calls that make another expression of a column
         self.misreads: list[Misread] = []
         self.repeats: list[Repeat] = []
@@ -265,6 +270,8 @@ class Frame(abc.ABC):
             effect = effect._replace(handed=effect.handed or self.handed > 0, callback=self.callback > 0)
         if effect.kind in CHANGES or (effect.query is not None and "for_update" in effect.query.flags):
             self.state.asked.clear()
+        if len(effect.chain) == 1 and effect.site in self.engine.asked:
+            self.asked_by[effect.site, self.site(place)] = None
         loops = tuple(state.loop for state in self.loops)
         self.state.pending.add(len(self.emissions))
         self.emissions.append(Emission(effect, place, self.scopes[-1], loops, tuple(self.memos)))
@@ -460,4 +467,7 @@ class Frame(abc.ABC):
             tuple(dict.fromkeys(self.fetches)),
             tuple(self.held),
             tuple(dict.fromkeys(self.filters)),
+            tuple(self.asks),
+            tuple(self.asked_by),
+            tuple(self.changes),
         )

@@ -31,6 +31,8 @@ MAX_LOOKUPS: Final = 16
 _COMPARISONS: Final = {"Eq": "Eq", "Lt": "Range", "LtE": "Range", "Gt": "Range", "GtE": "Range"}
 _METHODS: Final = {"in_": "In", "startswith": "Prefix", "between": "Range"}
 _WILDCARDS: Final = ("%", "_")
+COUNTS: Final = "counts:"
+"""Precedes, among a statement's flags, the column that ``func.count`` is given."""
 _LAST: Final = "last:"
 _WITH: Final = "with:"
 
@@ -159,18 +161,37 @@ def chained(frame: Frame, atom: Statement, name: str, arguments: Arguments, plac
 
 
 def _by_keyword(frame: Frame, atom: Statement, arguments: Arguments, place: Place) -> list[Lookup]:
+    model = filtered_by(frame, atom)
+    found = []
+    for name, (value, _) in arguments.keywords.items():
+        column = column_of(frame, model, name)
+        if column and not _is_none(value):
+            found.append(Lookup(model, column, "Eq", frame.function.id, place, NodeKind.CALL))
+    return found
+
+
+def filtered_by(frame: Frame, atom: Statement) -> str:
+    """Return the id of the class to which ``filter_by`` refers, or an empty string."""
     rows = [name for kind, name in atom.entities if kind == "row"]
     columns = [name.rpartition(".")[0] for kind, name in atom.entities if kind == "column" and name]
     sources = [flag[5:] for flag in atom.flags if flag.startswith("from:")]
     joined = any(flag.startswith(_LAST) for flag in atom.flags)
-    model = last_join(atom) if joined else next(iter((*sources, *rows, *columns)), "")
+    model = last_join(atom) if joined else next(iter((*sources, *rows, *columns)), "") or counted_class(atom)
+    return model if model in frame.engine.project.models else ""
+
+
+def counted_class(atom: Statement) -> str:
+    """Return the id of the class whose column ``func.count`` is given, or an empty string."""
+    counted = next((flag[len(COUNTS) :] for flag in atom.flags if flag.startswith(COUNTS)), "")
+    return counted.rpartition(".")[0]
+
+
+def column_of(frame: Frame, model: str, name: str) -> str:
+    """Return the column that ``filter_by(name=…)`` compares: a relationship's key for a many-to-one; or nothing."""
     entity = frame.engine.project.models.get(model)
-    found = []
-    for name, (value, _) in arguments.keywords.items() if entity is not None else ():
-        column = name if entity is not None and name in entity.columns else _own_key(frame, model, name)
-        if column and not _is_none(value):
-            found.append(Lookup(model, column, "Eq", frame.function.id, place, NodeKind.CALL))
-    return found
+    if entity is None:
+        return ""
+    return name if name in entity.columns else _own_key(frame, model, name)
 
 
 def _grouped(frame: Frame, arguments: Arguments) -> list[Lookup]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements, targets
-from nplus1_lint.infer import expiry, greenlets
+from nplus1_lint.infer import changes, expiry, greenlets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
@@ -40,6 +40,7 @@ from nplus1_lint.infer.values import (
 def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
     """Call a method of a session or connection."""
     first = arguments.positional[0] if arguments.positional else None
+    changes.session_call(frame, name, arguments, place)
     if name == "query":
         value, depends = statement(frame, "query", arguments, atom.is_async)
         if mask & frame.current_bits():

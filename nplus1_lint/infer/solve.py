@@ -84,6 +84,7 @@ class Engine(Globals):
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
         self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement
         self.nodes: dict[Site, NodeKind] = {}
+        self.asked: set[Site] = set()  # queries that `nplus1_lint.infer.counts` compares
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self.last_loaded: tuple[Loaded, ...] = ()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
+from nplus1_lint.infer import equalities, lookups, requeries
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import lookups, requeries
 from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
@@ -91,14 +91,25 @@ def statement(frame: Frame, style: str, arguments: Arguments, is_async: bool = F
     inner = [s for value in values for s in value.only(Statement) if s.style == "exists"]
     criteria = tuple(c for s in inner for c in s.criteria)
     asked = tuple(lookup for s in inner for lookup in s.lookups)
-    made = Statement("statement", style, entities_of(frame, values), NO_LOADS, criteria, frozenset(), is_async, asked)
+    same = inner[0].equalities if len(inner) == 1 == len(values) else () if not inner else None
+    made = Statement(
+        "statement", style, entities_of(frame, values), NO_LOADS, criteria, _counted(values), is_async, asked,
+        equalities=same,
+    )  # fmt: skip
     return of(made), arguments.mask
+
+
+def _counted(values: list[Value]) -> frozenset[str]:
+    """The flag that says what ``func.count`` is given."""
+    found = {a.counted for value in values for a in value.only(Aggregate) if a.name == "count" and a.counted}
+    return frozenset({f"{lookups.COUNTS}{found.pop() if len(found) == 1 else '?'}"}) if found else frozenset()
 
 
 def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
     """Apply a method that returns a further statement."""
     mask |= arguments.mask
     changed = lookups.chained(frame, atom, name, arguments, place)
+    changed = changed._replace(equalities=equalities.chained(frame, atom, name, arguments))
     if name in ("filter", "where", "having", "join", "outerjoin"):
         criteria = [c for value, _ in arguments.positional for a in value.only(Condition) for c in a.criteria]
         asked = [s for value, _ in arguments.positional for s in value.only(Statement) if s.style == "exists"]
@@ -107,6 +118,7 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
             criteria += [c for inner in asked for c in inner.criteria]
             inside = tuple(lookup for inner in asked for lookup in inner.lookups)
             changed = changed._replace(lookups=(*changed.lookups, *inside), entities=(("aggregate", "exists"),))
+            changed = changed._replace(equalities=asked[0].equalities if len(asked) == 1 and not criteria else None)
         changed = changed._replace(criteria=(*atom.criteria, *criteria)[:12])
     elif name == "filter_by":
         changed = changed._replace(criteria=(*atom.criteria, *_filter_by(frame, atom, arguments))[:12])
@@ -119,7 +131,8 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
         for value, _ in (*arguments.positional, *arguments.starred):
             changed = changed._replace(loaders=combined(changed.loaders, loaders_in(value)))
     elif name in ("with_entities", "with_only_columns"):
-        changed = changed._replace(entities=entities_of(frame, [v for v, _ in arguments.positional]))
+        values = [value for value, _ in arguments.positional]
+        changed = changed._replace(entities=entities_of(frame, values), flags=changed.flags | _counted(values))
     elif name in ("add_columns", "add_entity"):
         added = entities_of(frame, [v for v, _ in arguments.positional])
         changed = changed._replace(entities=(*atom.entities, *added))
@@ -180,7 +193,7 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
     model = next((name for kind, name in atom.entities if kind == "row"), "")
     if not model and atom.entities and atom.entities[0][0] == "column":
         model = atom.entities[0][1].rpartition(".")[0]
-    model = lookups.last_join(atom) or model or source_of(atom)
+    model = lookups.last_join(atom) or model or source_of(atom) or lookups.counted_class(atom)
     criteria = []
     exprs = dict(arguments.keyword_exprs)
     for name, (_, mask) in arguments.keywords.items():
@@ -216,7 +229,10 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                         Criterion(parent.model, parent.relationship, "Parent", None, frame.function.id, False)
                     )
     is_sql = any(type(a) in (ColumnRef, RelationRef, Aggregate, Condition) for (v, _), _, _ in sides for a in v.atoms)
-    return of(Condition("condition", tuple(criteria), lookups.compared(frame, expr, left, rights))) if is_sql else None
+    if not is_sql:
+        return None
+    asked, equal = lookups.compared(frame, expr, left, rights), equalities.compared(frame, expr, left, rights)
+    return of(Condition("condition", tuple(criteria), asked, equal))
 
 
 def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments: Arguments, call: Place) -> Val:
@@ -232,14 +248,15 @@ def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments
     if place is not None:
         frame.criterion_masks[place] = arguments.mask
     criterion = Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(expr))
-    return of(Condition("condition", (criterion,), lookups.asked(frame, atom, name, arguments, call))), mask
+    asked = lookups.asked(frame, atom, name, arguments, call)
+    return of(Condition("condition", (criterion,), asked, equalities.asked(frame, atom, name, arguments))), mask
 
 
 def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> Val | None:
     """Call a function of SQLAlchemy; None when it means nothing here."""
     mask = arguments.mask
     if ".func." in name or name.startswith("sqlalchemy.func"):
-        return of(Aggregate("aggregate", last)), mask
+        return of(Aggregate("aggregate", last, equalities.counted_column(arguments))), mask
     if last in lib.STATEMENT_CALLS:
         return statement(frame, lib.STATEMENT_CALLS[last], arguments)
     if last in lib.OPTIONS:
@@ -253,7 +270,8 @@ def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> V
             for c in a.criteria
         ]
         parts = tuple(value for value, _ in arguments.positional)
-        return of(Condition("condition", tuple(criteria)[:12], lookups.combined(parts, last))), mask
+        equal = equalities.conjunction(parts) if last == "and_" and not arguments.starred else None
+        return of(Condition("condition", tuple(criteria)[:12], lookups.combined(parts, last), equal)), mask
     if last in ("aliased", "with_polymorphic"):
         return (arguments.positional[0][0] if arguments.positional else UNKNOWN), mask
     if last == "object_session":

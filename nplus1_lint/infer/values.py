@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Lookup
+    from nplus1_lint.infer.equalities import Equality
     from nplus1_lint.infer.loaders import Loaders
 
 MAX_ATOMS: Final = 6
@@ -138,10 +139,12 @@ class Statement(NamedTuple):
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
             ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`),
             ``from:CLASS`` (``select_from``), ``last:CLASS`` (the last join's target), ``with:CLASS`` (any join's
-            target), ``unique-order`` (the order may well be total), ``yield_per``.
+            target), ``unique-order`` (the order may well be total), ``yield_per``, ``counts:MODEL.COLUMN`` (what
+            ``func.count`` is given; ``counts:?`` for an expression).
         is_async: known only for a query bound to its session.
         loaders: the loader options one by one.
         lookups: by which columns it finds its rows, as far as an index could help.
+        equalities: the whole filter, or None when it is more than columns compared with values.
     """
 
     tag: str
@@ -153,14 +156,16 @@ class Statement(NamedTuple):
     is_async: bool
     loaders: Loaders = ()
     lookups: tuple[Lookup, ...] = ()
+    equalities: tuple[Equality, ...] | None = ()
 
 
 class Condition(NamedTuple):
-    """A boolean SQL expression; *lookups* as in `Statement`."""
+    """A boolean SQL expression; *lookups* and *equalities* as in `Statement`."""
 
     tag: str
     criteria: tuple[Criterion, ...]
     lookups: tuple[Lookup, ...] = ()
+    equalities: tuple[Equality, ...] | None = None
 
 
 class ColumnRef(NamedTuple):
@@ -198,10 +203,15 @@ class Option(NamedTuple):
 
 
 class Aggregate(NamedTuple):
-    """``func.count(…)`` and other SQL functions."""
+    """``func.count(…)`` and other SQL functions.
+
+    Attributes:
+        counted: an empty string for rows, ``Model.column`` for a column, ``?`` for any other argument.
+    """
 
     tag: str
     name: str
+    counted: str = "?"
 
 
 class Session(NamedTuple):

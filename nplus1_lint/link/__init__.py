@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.link.hierarchy import Hierarchy
 from nplus1_lint.link.indexes import Schema, find_indexes
+from nplus1_lint.link.migrations import newest
 from nplus1_lint.link.models import Model, find_models
 from nplus1_lint.link.symbols import Symbols
 from nplus1_lint.link.templates import Templates
@@ -29,6 +30,7 @@ class Project:
         function_count: definitions of functions in all files.
         templates: Jinja templates, parsed on demand.
         schema: tables with their indexes.
+        newest_migrations: revisions of Alembic on which no other is built.
     """
 
     symbols: Symbols
@@ -37,6 +39,7 @@ class Project:
     function_count: int
     templates: Templates
     schema: Schema
+    newest_migrations: tuple[str, ...] = ()
 
 
 def link(
@@ -60,4 +63,5 @@ def link(
     count = sum(m.function_count for m in ordered)
     models = find_models(hierarchy)
     schema = find_indexes(hierarchy, models, sorted(migrations, key=lambda m: m.path))
-    return Project(symbols, hierarchy, models, count, Templates(templates), schema)
+    revisions = newest([*ordered, *migrations])
+    return Project(symbols, hierarchy, models, count, Templates(templates), schema, revisions)

@@ -34,6 +34,7 @@ class Column:
         foreign_key: ``table.column`` it refers to, or None.
         deferred: loaded only when read.
         enumerated: of an ``Enum`` type, so that it has as many values as the source says.
+        on_delete: what the foreign key does when the row is deleted to which it refers, as written.
         place: the whole assignment.
     """
 
@@ -47,6 +48,7 @@ class Column:
     place: f.Place
     column_name: str
     enumerated: bool = False
+    on_delete: str = ""
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -146,12 +148,14 @@ def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
     """Read a column off the calls that declare it."""
     options: dict[str, f.Expr] = {}
     foreign, column_name, deferred, enumerated = None, name, False, False
+    on_delete = ""
     for call in calls:
         options = {**keywords(call), **options}
         deferred |= call_name(call) == "deferred"
         for position, argument in enumerate(call.args):
             if call_name(argument) == "ForeignKey" and isinstance(argument, f.Call) and argument.args:
                 foreign = text(argument.args[0]) or ".".join(names(argument.args[0]))
+                on_delete = text(keywords(argument).get("ondelete")) or ""
             elif call_name(argument) in ("Enum", "SAEnum", "SQLEnum"):
                 enumerated = True
             elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
@@ -168,6 +172,7 @@ def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
         place,
         column_name,
         enumerated,
+        on_delete or text(options.get("ondelete")) or "",
     )
 
 

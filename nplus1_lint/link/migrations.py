@@ -63,6 +63,20 @@ def migrated(
         yield make(one.name, one.table, one.columns, one.path, one.line)
 
 
+def newest(modules: Iterable[f.ModuleFacts]) -> tuple[str, ...]:
+    """Return the revisions on which no other is built.
+
+    Args:
+        modules: any modules; those that are no migrations are left out.
+
+    Returns:
+        One where the migrations form one history; none where there are no migrations.
+    """
+    revisions = [_revisions(module) for module in modules if is_migration(module)]
+    below = {name for _, names in revisions for name in names}
+    return tuple(sorted({own for own, _ in revisions if own and own not in below}))
+
+
 def _drops(change: _Change, old: _Change) -> bool:
     if change.column_gone:
         return change.table == old.table and change.column_gone in old.columns

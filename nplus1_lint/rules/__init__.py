@@ -26,6 +26,7 @@ from nplus1_lint.rules.query_in_callee import QueryInCallee
 from nplus1_lint.rules.query_in_loop import QueryInLoop
 from nplus1_lint.rules.redundant_requery import RedundantRequery
 from nplus1_lint.rules.reload_in_loop import ReloadInLoop
+from nplus1_lint.rules.repeated_count import RepeatedCount
 from nplus1_lint.rules.repeated_query import RepeatedQuery
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
 from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
@@ -61,6 +62,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     RepeatedQuery,
     LoopInvariantQuery,
     MissingIndex,
+    RepeatedCount,
     AsyncLazyLoad,
     CannotParse,
 )

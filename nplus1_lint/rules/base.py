@@ -29,6 +29,7 @@ class Proof(enum.Enum):
     TWICE: a bad example sends one statement with the same parameters twice; a good one does not.
     SCAN: the plans that SQLite makes for the statements of ``app.run(session)``; a bad example reads a whole table, and
         with the index that its finding advises it does not; a good one never does.
+    ALIKE: a bad example sends a COUNT with one SQL text from two places; a good one does not.
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     ROWS: the rows that the program fetches at two sizes; for a bad example they grow, for a good one they do not.
     STEPS: the steps of SQLite's virtual machine at two sizes, which grow likewise.
@@ -42,6 +43,7 @@ class Proof(enum.Enum):
     EXPLOSION = "explosion"
     TWICE = "twice"
     SCAN = "scan"
+    ALIKE = "alike"
     MISSING_GREENLET = "missing greenlet"
     ROWS = "rows"
     STEPS = "steps"
