@@ -337,6 +337,7 @@ class Suspect:
         advice: prose that stands in for a rewrite, or an empty string.
         also_in: further project paths for whose sake it is reported (NP201: the router's file).
         discriminator: a further part of the fingerprint (NP201: the router).
+        one_of_many: it concerns several places and stands on the first; code and discriminator tell it from others.
     """
 
     code: str
@@ -353,6 +354,7 @@ class Suspect:
     advice: str = ""
     also_in: tuple[str, ...] = ()
     discriminator: str = ""
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,9 @@ def _expected(
 
 
 def _gist(suspect: Suspect) -> Gist:
-    """What a suspect says, wherever it stands."""
+    """What a suspect says, wherever it stands; one of several places is told by what they have in common."""
+    if suspect.one_of_many:
+        return "", suspect.code, (), suspect.discriminator
     return suspect.path, suspect.code, suspect.also_in, _NUMBER.sub("", suspect.message)
 
 

@@ -188,7 +188,9 @@ def run(session: Session):
                 evidence=tuple(_evidence(analysis, found)),
                 advice=f"{_title(found)}\n{rewrites(analysis, found)}",
                 also_in=tuple(sorted({analysis.path_of(p.site) for p in found.places} - {analysis.path_of(first)})),
-                discriminator=f"{found.model}.{found.key}",
+                discriminator=f"{found.counts} {found.model}.{found.key}"
+                + "".join(f" {c}={value}" for c, value in found.constants),
+                one_of_many=True,
             )
 
 
