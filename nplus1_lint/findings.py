@@ -306,7 +306,7 @@ class LoopPlan:
 
     Attributes:
         loop: the loop statement or comprehension.
-        what: ``commit``, ``write`` or ``query``.
+        what: ``commit``, ``write``, ``query``, ``refresh`` or ``expired``.
         others: the loop sends other statements as well.
     """
 

@@ -20,7 +20,7 @@ from nplus1_lint.findings import (
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_option, options
+from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_option, options, reload
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -169,7 +169,8 @@ def _suggestion(context: Context) -> Suggestion | None:
     elif isinstance(plan, CalleePlan):
         made = callee.rewrite(context, plan)
     elif isinstance(plan, LoopPlan):
-        made = hoist.rewrite(context, plan) if plan.what == "query" else behind_loop.rewrite(context, plan)
+        makers = {"query": hoist.rewrite, "refresh": reload.rewrite, "expired": reload.rewrite}
+        made = makers.get(plan.what, behind_loop.rewrite)(context, plan)
     elif isinstance(plan, BatchPlan):
         made = aggregate.rewrite(context, plan) if plan.aggregate else batch.rewrite(context, plan)
     if made is None and advice:

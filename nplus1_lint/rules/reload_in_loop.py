@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.findings import LoopPlan, Pos, Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import per, repeated
@@ -34,7 +34,8 @@ class ReloadInLoop(Rule):
         The session's factory says ``expire_on_commit=False``; a refresh that locks (``with_for_update``).
 
     Fix safety
-        Shown only: what the database computed (defaults, triggers) is seen at another moment.
+        Unsafe: the query that made the rows runs once more, so that rows which no longer match it are left out. A
+        sentence where no single query in the function made them, the loop commits, or ``merge()`` reads them.
     """
 
     code: ClassVar[str] = "NP106"
@@ -145,7 +146,18 @@ def run(session):
             )
             return f"one reload of {subject} {per(repetition)}: {way}"
 
-        return repeated(self.code, analysis, self.severity, is_reload, message, advice)
+        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> LoopPlan | None:
+            what = effects[0].attribute or "refresh"
+            ends = any(
+                effect.kind is Kind.COMMIT
+                for other in analysis.repetitions
+                if other.loop.site == repetition.loop.site
+                for effect in other.effects
+            )
+            direct = what in ("refresh", "expired") and not ends and not any(effect.chain for effect in effects)
+            return LoopPlan(Pos(*repetition.loop.site.place), what, False) if direct else None
+
+        return repeated(self.code, analysis, self.severity, is_reload, message, advice, plan=plan)
 
 
 def is_reload(effect: Effect) -> bool:
