@@ -32,3 +32,10 @@ def examples(session: nox.Session, version: str) -> None:
     wanted = (VERSIONS[version].get(Requirement(line).name, line) for line in TEST)
     session.install("-e", ".", *(line for line in wanted if line is not None))
     session.run("python", "-m", "pytest", *(session.posargs or ["-rs", *PROGRAMS]))
+
+
+@nox.session
+def programs(session: nox.Session) -> None:
+    """Fix 2,000 drawn programs and compare what they give before and after."""
+    session.install("-e", ".", *TEST)
+    session.run("python", "-m", "pytest", "tests/test_fixed_programs.py", "--hypothesis-profile", "thorough")

@@ -105,10 +105,12 @@ class Key:
     Attributes:
         column: the mapped attribute's name.
         value: where the compared value stands in the suspect's file.
+        nullable: rows may hold NULL there and the value may be None, which ``==`` finds and ``IN`` does not.
     """
 
     column: str
     value: Pos
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class BatchPlan:
         primary_key: the model's primary-key attribute, used for a nullable-safe count.
         unique: the keys select at most one row.
         unread: where its loader options name relationships that the loop does not read.
+        writes: something that the loop calls, or a statement of its own, writes rows of the class.
     """
 
     loop: Pos
@@ -140,6 +143,7 @@ class BatchPlan:
     primary_key: str | None
     unique: bool
     unread: tuple[Pos, ...] = ()
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nplus1_lint.flag.visitor import Region
 
 _RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
+_COPIES: Final = frozenset({"list", "set", "sorted", "tuple"})
 _CONSUMERS: Final = frozenset({"get_nowait", "input", "next", "pop", "popitem", "popleft", "read", "readline", "recv"})
 _SHORT: Final = 60
 """A longer list of keys gets a statement of its own."""
@@ -39,6 +40,7 @@ class Clause:
         reads: the names that it mentions.
         binds: the names that it gives a value.
         part: the assignment of a ``let``, read only when a key needs it.
+        live: a ``for`` that iterates an object itself rather than a copy, so that it sees what the loop adds.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Clause:
     reads: frozenset[str]
     binds: frozenset[str] = frozenset()
     part: cst.Assign | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,13 @@ class KeyList:
     before: tuple[str, ...]
     edits: tuple[Edit, ...]
     start: cst.CSTNode
+
+    def named(self, names: Names) -> KeyList:
+        """The same with a name for the list, for code that mentions it twice."""
+        if self.expression.isidentifier():
+            return self
+        name = names.fresh("keys")
+        return replace(self, expression=name, before=(*self.before, *_long_list(name, self.expression)))
 
 
 @dataclass(slots=True)
@@ -155,7 +165,8 @@ class Collector:
         text = f"for {flat(self.region, node.target)} in {self._code(node.iter)}"
         if node.asynchronous is not None:
             text = f"async {text}"
-        return Clause("for", text, frozenset(reads(node.iter)), frozenset(targets(node.target)))
+        copied = isinstance(node.iter, cst.Call) and getattr(node.iter.func, "value", "") in _COPIES
+        return Clause("for", text, frozenset(reads(node.iter)), frozenset(targets(node.target)), live=not copied)
 
     def _comp_for(self, node: cst.CompFor, child: cst.CSTNode | None) -> list[Clause]:
         """Clauses of a comprehension up to one of its parts; all of them for None."""
@@ -257,6 +268,8 @@ class Collector:
                 continue
             if any(bound[name] > 1 for name in clause.binds & needed):
                 return None
+            if clause.kind == "for" and clause.live and clause.reads & self.changed:
+                return None
             if clause.part is not None:
                 value = clause.part.value
                 if self._once_only(value) or reads(value) & self.changed or self._written(value, self.loop):
@@ -322,7 +335,8 @@ class Collector:
         for line in reversed(source.logical[:at]):
             if line.first < first or line.last > last:
                 continue
-            match = assigned.match(source.lines(line.first, line.last))
+            end = source.starts[line.last] if line.last < len(source.starts) else len(source.text)
+            match = assigned.match(source.code[source.starts[line.first - 1] : end])
             if match:
                 return _ONE_SHOT.search(match["value"].strip()) is not None
         return False

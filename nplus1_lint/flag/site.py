@@ -50,6 +50,7 @@ class Site:
     Attributes:
         region: the parsed statements.
         plan: what the analysis concluded.
+        loop: the loop.
         query: the query as its syntax tells it.
         outer: the expression that the rewrite replaces.
         terms: the comparisons that become the key.
@@ -64,6 +65,7 @@ class Site:
 
     region: Region
     plan: BatchPlan
+    loop: cst.CSTNode
     query: Query
     outer: cst.BaseExpression
     terms: tuple[KeyTerm, ...]
@@ -79,6 +81,17 @@ class Site:
     def columns(self) -> list[str]:
         """The key columns' code."""
         return [term.column for term in self.terms]
+
+    @property
+    def nullable(self) -> bool:
+        """A key may be None, and rows without one are then asked for."""
+        return self.query.style != "get" and any(key.nullable for key in self.plan.keys)
+
+    @property
+    def writes(self) -> bool:
+        """The loop makes rows of the queried class, or may do so: what is read before the loop would miss them."""
+        made = (here for here in walk(self.loop) if isinstance(here, cst.Call))
+        return self.plan.writes or any(flat(self.region, call.func) in (self.entity, self.plan.model) for call in made)
 
     @property
     def legacy(self) -> bool:
@@ -102,7 +115,11 @@ class Site:
     def within(self) -> tuple[str, tuple[str, ...]]:
         """The ``IN`` condition over all keys, and the import lines that it needs."""
         if len(self.terms) == 1:
-            return f"{self.columns[0]}.in_({self.keys.expression})", ()
+            found = f"{self.columns[0]}.in_({self.keys.expression})"
+            if self.nullable:
+                # ``== None`` is written IS NULL, which IN is not.
+                found += f" if None not in {self.keys.expression} else {found} | {self.columns[0]}.is_(None)"
+            return found, ()
         written, line = import_of(self.region.source, "sqlalchemy", "tuple_", self.anchor)
         return f"{written}({', '.join(self.columns)}).in_({self.keys.expression})", (line,) if line else ()
 
@@ -119,15 +136,31 @@ class Site:
             The whole change.
         """
         edits = [Edit(*self.region.outer_offsets(self.outer), new), *self.keys.edits, *self._removed()]
+        only_shown = self.writes or (self.nullable and len(self.terms) > 1)
         return Rewrite(
             title,
             self.anchor,
-            (*self.keys.before, *before),
+            (*self._comments(), *self.keys.before, *before),
             tuple(edits),
             merged(imports),
-            Applicability.UNSAFE,
-            _BEHAVIOUR,
+            Applicability.DISPLAY if only_shown else Applicability.UNSAFE,
+            "" if only_shown else _BEHAVIOUR,
         )
+
+    def _comments(self) -> list[str]:
+        """The comments inside the code that gives way, to stand above the new statements."""
+        source = self.region.source
+        spans = [self.region.outer_offsets(self.outer)]
+        spans += [(edit.start, edit.end) for edit in (*self.keys.edits, *self._removed())]
+        lines = sorted({n for start, end in spans for n in range(source.line_of(start), source.line_of(end) + 1)})
+        found = []
+        for number in lines:
+            begin, text = source.starts[number - 1], source.line(number)
+            comment = re.search(r"#.*", text[len(source.code[begin : begin + len(text)].rstrip()) :])
+            at = begin + text.rindex(comment.group()) if comment else -1
+            if comment and any(start <= at < end for start, end in spans):
+                found.append(comment.group())
+        return found
 
     def _removed(self) -> list[Edit]:
         """Take out assignments of the old statement that nothing else reads."""
@@ -242,7 +275,8 @@ def _site(
         return None
     entity = flat(region, query.entities[0]) if query.entities else plan.model
     statements = (*query.statements, *dead)
-    return Site(region, plan, query, outer, terms, keys, *rest, session, entity, statements, names)
+    site = Site(region, plan, loop, query, outer, terms, keys, *rest, session, entity, statements, names)
+    return replace(site, keys=keys.named(names)) if site.nullable else site
 
 
 def _through_result(
@@ -316,12 +350,14 @@ def _compared(
 
 
 def _class(region: Region, plan: BatchPlan, query: Query) -> str:
+    """The class that ``filter_by`` means: the selected one, or the one whose column is selected."""
     entity = query.entities[0]
-    return (
-        flat(region, entity)
-        if isinstance(entity, (cst.Name, cst.Attribute)) and len(query.entities) == 1
-        else plan.model
-    )
+    if not isinstance(entity, (cst.Name, cst.Attribute)) or len(query.entities) != 1:
+        return plan.model
+    text = flat(region, entity)
+    if isinstance(entity, cst.Attribute) and not entity.attr.value[:1].isupper():
+        return text.rpartition(".")[0]
+    return text
 
 
 def _comparison(region: Region, call: cst.Call, around: set[int]) -> KeyTerm | None:

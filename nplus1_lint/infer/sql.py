@@ -24,6 +24,7 @@ from nplus1_lint.infer.values import (
     Option,
     RelationRef,
     Row,
+    ScalarOf,
     Session,
     Statement,
     Value,
@@ -196,14 +197,27 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
     model = lookups.last_join(atom) or model or source_of(atom) or lookups.counted_class(atom)
     criteria = []
     exprs = dict(arguments.keyword_exprs)
-    for name, (_, mask) in arguments.keywords.items():
+    for name, (value, mask) in arguments.keywords.items():
         expr = exprs.get(name)
         place = place_of(expr)
         if place is not None:
             frame.criterion_masks[place] = mask
             requeries.write_key(frame, place, expr)
-        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr)))
+        filled = _is_filled(frame, value)
+        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr), filled))
     return criteria
+
+
+def _is_filled(frame: Frame, value: Value) -> bool:
+    """True for the value of a column, read off a row, that holds no NULL."""
+    models = frame.engine.project.models
+    return bool(value.atoms) and all(
+        type(atom) is ScalarOf
+        and atom.model in models
+        and atom.column in models[atom.model].columns
+        and models[atom.model].columns[atom.column].required
+        for atom in value.atoms
+    )
 
 
 def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Value | None:
@@ -213,16 +227,15 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
     for operator, (one, one_expr, one_place), (other, other_expr, other_place) in zip(
         expr.ops, sides, sides[1:], strict=False
     ):
-        for (value, _), (_, value_mask), value_expr, place in (
+        for (value, _), (compared, value_mask), value_expr, place in (
             (one, other, other_expr, other_place),
             (other, one, one_expr, one_place),
         ):
             for atom in value.only(ColumnRef):
                 frame.criterion_masks[place] = value_mask
                 requeries.write_key(frame, place, value_expr)
-                criteria.append(
-                    Criterion(atom.model, atom.column, operator, place, frame.function.id, is_bare(value_expr))
-                )
+                bare, filled = is_bare(value_expr), _is_filled(frame, compared)
+                criteria.append(Criterion(atom.model, atom.column, operator, place, frame.function.id, bare, filled))
             if operator == "Eq":
                 for parent in value.only(RelationRef):
                     criteria.append(

@@ -118,6 +118,7 @@ class Criterion(NamedTuple):
         value: where the compared value stands (in *function*), or None.
         function: id of the function that wrote it.
         bare: the compared value is a bare name or literal rather than a part of something.
+        filled: the compared value is known not to be None.
     """
 
     model: str
@@ -126,6 +127,7 @@ class Criterion(NamedTuple):
     value: tuple[int, int, int, int] | None
     function: str
     bare: bool
+    filled: bool = False
 
 
 class Statement(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, dotted, last_name
@@ -35,6 +35,7 @@ class Column:
         deferred: loaded only when read.
         enumerated: of an ``Enum`` type, so that it has as many values as the source says.
         on_delete: what the foreign key does when the row is deleted to which it refers, as written.
+        required: it is known to hold no NULL.
         place: the whole assignment.
     """
 
@@ -49,6 +50,7 @@ class Column:
     column_name: str
     enumerated: bool = False
     on_delete: str = ""
+    required: bool = False
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -144,8 +146,8 @@ def is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
     return any(e.endswith("SQLModel") for e in hierarchy.external_bases(cls.id))
 
 
-def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
-    """Read a column off the calls that declare it."""
+def column_from(name: str, calls: list[f.Call], place: f.Place, annotation: f.Expr | None = None) -> Column:
+    """Read a column off the calls that declare it, and off its annotation."""
     options: dict[str, f.Expr] = {}
     foreign, column_name, deferred, enumerated = None, name, False, False
     on_delete = ""
@@ -173,7 +175,32 @@ def column_from(name: str, calls: list[f.Call], place: f.Place) -> Column:
         column_name,
         enumerated,
         on_delete or text(options.get("ondelete")) or "",
+        truth(options.get("primary_key")) or _required(options.get("nullable"), annotation),
     )
+
+
+def _required(nullable: f.Expr | None, annotation: f.Expr | None) -> bool:
+    """True if a column is known to hold no NULL: by ``nullable=False``, or by an annotation that is not optional."""
+    if isinstance(nullable, f.Const) and isinstance(nullable.value, bool):
+        return not nullable.value
+    return nullable is None and annotation is not None and not _optional(annotation)
+
+
+_PLAIN: Final = frozenset(
+    {"int", "str", "float", "bool", "bytes", "date", "datetime", "time", "timedelta", "Decimal", "UUID"}
+)
+
+
+def _optional(annotation: f.Expr) -> bool:
+    """True unless an annotation is known to leave None out; names that stand for types unknown may mean anything."""
+    if isinstance(annotation, (f.Name, f.Attr)):
+        return outer(annotation) not in _PLAIN
+    if isinstance(annotation, f.Subscript):
+        inner = annotation.index
+        if outer(annotation) == "Annotated" and isinstance(inner, f.Display):
+            inner = inner.items[0]
+        return outer(annotation) not in ("Mapped", "Annotated") or _optional(inner)
+    return not (isinstance(annotation, f.Const) and annotation.value in _PLAIN)
 
 
 def table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[frozenset[str]]) -> None:

@@ -223,7 +223,10 @@ class _Reader:
                 return None
             if plain and self._target(cls, annotation) is not None:
                 return None
-        return column_from(name, [c for c in made if call_name(c) in (*COLUMN_CALLS, "Field")], place)
+        declared = [c for c in made if call_name(c) in (*COLUMN_CALLS, "Field")]
+        typed = annotation is not None and (outer(annotation) == "Mapped" or is_sqlmodel(self._hierarchy, cls))
+        by_type = typed and all(call_name(c) != "Column" for c in declared)
+        return column_from(name, declared, place, annotation if by_type else None)
 
     def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 4) -> Iterator[f.Call]:
         """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed."""

@@ -69,7 +69,12 @@ class Example:
 
 
 class Rule(abc.ABC):
-    """Base of all rules. The class docstring is the rule's page: what, why, when quiet, fix safety."""
+    """Base of all rules.
+
+    The class docstring is the rule's page: what, why, when quiet, and under ``Fix safety`` what its suggestions may do:
+    ``Safe …`` where they are applied by ``--fix``, ``Unsafe …`` where they change behaviour and how, ``Shown only …``
+    where they are never applied, or ``There is no fix``; several of these where it depends.
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
@@ -88,3 +93,25 @@ class Rule(abc.ABC):
         Yields:
             Suspects in any order; the pipeline sorts them.
         """
+
+
+def fix_safety(rule: type[Rule]) -> str:
+    """Return what a rule's page says of the safety of its fix.
+
+    Args:
+        rule: the rule.
+
+    Returns:
+        The section ``Fix safety`` on one line.
+
+    Raises:
+        ValueError: The page has no such section, or it does not begin with one of its words.
+    """
+    _, _, section = (rule.__doc__ or "").partition("\n    Fix safety\n")
+    text = " ".join(section.split())
+    if not text.startswith(("Safe ", "Unsafe", "Shown only", "There is no fix")):
+        raise ValueError(
+            f"{rule.code}: its page needs a section 'Fix safety' that begins with Safe, Unsafe, Shown only or "
+            "There is no fix"
+        )
+    return text

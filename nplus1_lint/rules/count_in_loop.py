@@ -34,8 +34,9 @@ class CountInLoop(Rule):
         Loops over literals and constants, polling, retries and searches; a query that does not use the loop's value.
 
     Fix safety
-        Shown only. The rewrite reads all counts before the loop: a loop that changes what it counts would see
-        older numbers.
+        Unsafe: the rewrite reads all counts before the loop, so what the loop changes meanwhile is not seen; it sends
+        all keys in one statement; and it looks them up as Python compares them, where a database may take ``a`` for
+        ``A``. Shown only where the loop makes or writes rows of the counted class.
     """
 
     code: ClassVar[str] = "NP101"

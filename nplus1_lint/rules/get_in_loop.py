@@ -33,7 +33,10 @@ class GetInLoop(Rule):
         statements when the rows are held, 51 when they were dropped); ``with_for_update``; one session per iteration.
 
     Fix safety
-        Shown only. The rewrite reads all rows before the loop.
+        Unsafe: the rewrite reads all rows before the loop, so what the loop changes meanwhile is not seen; it sends
+        all keys in one statement; and it looks them up as Python compares them, where a database may take ``a`` for
+        ``A``. A missing row of ``one()`` raises ``KeyError``. Shown only where the loop makes or writes rows of the
+        class that it asks for.
     """
 
     code: ClassVar[str] = "NP102"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
     from nplus1_lint.infer.effects import Loop
+    from nplus1_lint.infer.values import Criterion
+    from nplus1_lint.link.models import Model
 
 _MAX_STEPS = 12
 
@@ -168,7 +170,7 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
     if query is None or model is None or effect.chain:
         return None
     keys = tuple(
-        Key(criterion.column, Pos(*criterion.value))
+        Key(criterion.column, Pos(*criterion.value), nullable=_nullable(analysis, criterion, model))
         for criterion, mask in query.criteria
         if criterion.op == "Eq"
         and mask & repetition.loop.bit
@@ -189,6 +191,13 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
         is_async=query.is_async,
         primary_key=model.primary_key[0] if len(model.primary_key) == 1 else None,
         unique=query.unique,
+        writes=any(
+            other.kind is Kind.WRITE or (other.kind is Kind.CHANGE and other.chain)
+            for repeated in analysis.repetitions
+            if repeated.loop.site == loop.site
+            for other in repeated.effects
+            if other.subject in ("", model.id)
+        ),
     )
 
 
@@ -205,6 +214,12 @@ def loop_plan(analysis: Analysis, repetition: Repetition, effects: Iterable[Effe
     )
     others = any(place != repetition.place and kind not in (Kind.CHANGE, Kind.WORK) for place, kind in sent)
     return LoopPlan(Pos(*repetition.loop.site.place), what, others)
+
+
+def _nullable(analysis: Analysis, criterion: Criterion, model: Model) -> bool:
+    """True if the value of a criterion may be None where rows may hold NULL."""
+    column = analysis.project.models.get(criterion.model, model).columns.get(criterion.column)
+    return not criterion.filled and (column is None or not column.required)
 
 
 def direct(

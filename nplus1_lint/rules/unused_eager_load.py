@@ -38,7 +38,9 @@ class UnusedEagerLoad(Rule):
         Rows that go where they cannot be followed lower the confidence.
 
     Fix safety
-        Shown only: changing the mapping changes every query of the class.
+        Unsafe where no query needs the rows: a read that the analysis does not see loads them then, with one statement
+        per row, and raises ``MissingGreenlet`` in asynchronous code. Shown only where there are readers: changing the
+        mapping changes every query of the class.
     """
 
     code: ClassVar[str] = "NP201"
