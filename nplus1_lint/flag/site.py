@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import BatchPlan
     from nplus1_lint.flag.visitor import Region
 
+_DIRECTIVE: Final = re.compile(r"#\s*(?:noqa|nosec|[a-z0-9-]+:)")
 _BEHAVIOUR: Final = (
     "everything is read before the loop, so what the loop changes meanwhile is not seen; all keys go into one "
     "statement, and Python compares them"
@@ -148,7 +149,7 @@ class Site:
         )
 
     def _comments(self) -> list[str]:
-        """The comments inside the code that gives way, to stand above the new statements."""
+        """The comments inside the code that gives way, to stand above the new statements; not what they tell tools."""
         source = self.region.source
         spans = [self.region.outer_offsets(self.outer)]
         spans += [(edit.start, edit.end) for edit in (*self.keys.edits, *self._removed())]
@@ -158,7 +159,8 @@ class Site:
             begin, text = source.starts[number - 1], source.line(number)
             comment = re.search(r"#.*", text[len(source.code[begin : begin + len(text)].rstrip()) :])
             at = begin + text.rindex(comment.group()) if comment else -1
-            if comment and any(start <= at < end for start, end in spans):
+            told = comment and not _DIRECTIVE.match(comment.group())
+            if comment and told and any(start <= at < end for start, end in spans):
                 found.append(comment.group())
         return found
 
