@@ -319,7 +319,22 @@ class LoopPlan:
     others: bool
 
 
-Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan
+@dataclass(frozen=True, slots=True)
+class StrategyPlan:
+    """What the rewriter needs to change loader options, or how the result that they give is taken.
+
+    Attributes:
+        what: ``unique``, ``drop``, or the name of the option to put in their place.
+        options: project path and place of each relationship as the options name it.
+        behaviour: what the program may do differently afterwards, for a change that is more than safe.
+    """
+
+    what: str
+    options: tuple[tuple[str, Pos], ...]
+    behaviour: str = ""
+
+
+Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan | StrategyPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from nplus1_lint.findings import (
     LoopPlan,
     OptionsPlan,
     Pos,
+    StrategyPlan,
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_option, options, reload
+from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_edit, loader_option, options, reload
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -168,6 +169,8 @@ def _suggestion(context: Context) -> Suggestion | None:
         made = options.rewrite(context, plan)
     elif isinstance(plan, CalleePlan):
         made = callee.rewrite(context, plan)
+    elif isinstance(plan, StrategyPlan):
+        made = loader_edit.rewrite(context, plan)
     elif isinstance(plan, LoopPlan):
         makers = {"query": hoist.rewrite, "refresh": reload.rewrite, "expired": reload.rewrite}
         made = makers.get(plan.what, behind_loop.rewrite)(context, plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import Confidence, Pos, Severity, Step, StrategyPlan, Suspect
 from nplus1_lint.infer.library import EAGER_OPTIONS
 from nplus1_lint.infer.loading import follow
 from nplus1_lint.infer.uses import Fate
@@ -57,7 +57,8 @@ class UnusedLoaderOption(Rule):
         the identity map. ``contains_eager`` costs no statement of its own.
 
     Fix safety
-        Shown only.
+        Unsafe: a read that the analysis has not seen queries, and raises on a row that no session holds any more. A
+        sentence where another query needs the option, or it stands in no call of ``options()``.
     """
 
     code: ClassVar[str] = "NP202"
@@ -335,6 +336,7 @@ def run(session: Session):
             severity=Severity.INFO if shared else self.severity,
             confidence=confidence,
             evidence=tuple(_steps(analysis, unused)),
+            plan=_plan(analysis, unused, shared),
             advice=_advice(names, unused, shared),
             discriminator=",".join(".".join(one.loader.path) for one in unused),
         )
@@ -361,6 +363,18 @@ def _steps(analysis: Analysis, unused: list[Unused]) -> Iterator[Step]:
                 one.relationship.declared_in, one.relationship.place[0],
                 f'the mapping loads {one.relationship.name} in any case: lazy="{one.relationship.lazy}"',
             )  # fmt: skip
+
+
+def _plan(analysis: Analysis, unused: list[Unused], shared: bool) -> StrategyPlan | None:
+    """Return what the rewriter needs, or None for an option that another query needs."""
+    eager = {one.relationship.eager for one in unused}
+    if shared or len(eager) > 1:
+        return None
+    places = tuple((analysis.path_of(one.loader.site), Pos(*one.loader.site.place)) for one in unused)
+    return StrategyPlan("lazyload" if eager == {True} else "drop", places, _UNSEEN if eager == {True} else "")
+
+
+_UNSEEN = "a read of what the option loads that was not seen queries, or raises on a row without a session"
 
 
 def _advice(names: str, unused: list[Unused], shared: bool) -> str:
