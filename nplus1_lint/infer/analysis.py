@@ -29,6 +29,7 @@ from nplus1_lint.infer.effects import (
     Requery,
 )
 from nplus1_lint.infer.filters import filtered
+from nplus1_lint.infer.injected import Injected, injected
 from nplus1_lint.infer.origins import Origins
 from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
@@ -182,6 +183,12 @@ class Analysis:
     def uses(self) -> Uses:
         """What the whole project does with the rows of each query."""
         return Uses(self._engine, (definition.id for definition, _, is_handler in self._entries if is_handler))
+
+    @cached_property
+    def injected(self) -> tuple[Injected, ...]:
+        """What routers do with what the queries of their dependencies load by option."""
+        handlers = [(definition, key) for definition, key, is_handler in self._entries if is_handler]
+        return injected(self._engine, handlers, lambda keys: self._reach("", True, list(keys)))
 
     @cached_property
     def origins(self) -> Origins:

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis
     from nplus1_lint.infer.effects import Execution
+    from nplus1_lint.infer.injected import Injected
     from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.link.models import Relationship
 
 _LOADS = EAGER_OPTIONS - {"contains_eager"}
 _CONFIDENCE = {Fate.UNREAD: Confidence.HIGH, Fate.UNNAMED: Confidence.MEDIUM, Fate.ESCAPED: Confidence.LOW}
+
+
+_READ = (Fate.READ, Fate.ESCAPED)
+_MANY_ROUTERS = 5
+_MOST_READS = 6
 
 
 class Unused(NamedTuple):
@@ -48,7 +54,9 @@ class UnusedLoaderOption(Rule):
 
     Use instead
         The query without the option; ``lazyload`` where the mapping would load the relationship, too. An option that
-        several queries share, and that one of them needs, is reported as information: give that one its own.
+        several queries share, and that one of them needs, is reported as information: give that one its own. An option
+        of a query that a framework runs for the handlers of five routers or more, and that at most a quarter of them
+        read, is reported with its readers: load the relationship there.
 
     When it stays quiet
         One caller reads the relationship. The rows go to callers outside of the project, to a framework that builds
@@ -309,13 +317,37 @@ def run(session: Session):
                 continue
             if any(fate_of in _CONFIDENCE for fate_of in _fates_before(fates, execution, loader)):
                 continue
-            name = f"{loader.strategy}({analysis.project.models[relationship.owner].name}.{relationship.name})"
+            name = named(analysis, execution, loader)
             group = groups.setdefault((execution.site, confidence, bool(others)), {})
             group.setdefault(loader.path, Unused(loader, relationship, name, len(others)))
             sites.setdefault(execution.site, execution)
         for (site, confidence, shared), unused in groups.items():
             if not (shared and confidence is Confidence.LOW):
                 yield self._suspect(analysis, sites[site], list(unused.values()), confidence)
+        for one in analysis.injected:
+            if fates.get((one.execution, one.loader)) in _READ and _seldom(one):
+                yield self._seldom_read(analysis, one)
+
+    def _seldom_read(self, analysis: Analysis, one: Injected) -> Suspect:
+        site, loader = one.execution.site, one.loader
+        name = named(analysis, one.execution, loader)
+        places = dict.fromkeys((analysis.path_of(read.place), read.place.place[0]) for read in one.reads)
+        asked = Step(analysis.path_of(loader.site), loader.site.place[0], f"{name} is asked for here")
+        reads = [Step(path, line, "what it loads is read here") for path, line in places]
+        return Suspect(
+            code=self.code,
+            path=analysis.path_of(site),
+            pos=Pos(*site.place),
+            node=analysis.node_at(site),
+            scope=Pos(*site.place),
+            function=analysis.function_name(site.function),
+            message=f"{name} loads for each request to {len(one.routers)} routers what {len(one.readers)} of them read",
+            severity=self.severity,
+            confidence=Confidence.MEDIUM,
+            evidence=(asked, *reads[:_MOST_READS]),
+            advice=f"Drop {name} here, and load the relationship where it is read",
+            discriminator=".".join(loader.path),
+        )
 
     def _suspect(
         self, analysis: Analysis, execution: Execution, unused: list[Unused], confidence: Confidence
@@ -340,6 +372,18 @@ def run(session: Session):
             advice=_advice(names, unused, shared),
             discriminator=",".join(".".join(one.loader.path) for one in unused),
         )
+
+
+def named(analysis: Analysis, execution: Execution, loader: Loader) -> str:
+    """Write an option: ``selectinload(Team.heroes)``."""
+    relationship = follow(analysis.project.models, execution.models[0], loader.path)
+    owner = analysis.project.models[relationship.owner].name if relationship is not None else ""
+    return f"{loader.strategy}({owner}.{loader.path[-1]})"
+
+
+def _seldom(one: Injected) -> bool:
+    """True if one router in four at most reads what a dependency of many loads, or may do so."""
+    return bool(one.readers) and len(one.routers) >= max(_MANY_ROUTERS, 4 * (len(one.readers) + len(one.losers)))
 
 
 def _fates_before(fates: dict[tuple[Execution, Loader], Fate], execution: Execution, loader: Loader) -> Iterator[Fate]:
