@@ -12,21 +12,35 @@ if TYPE_CHECKING:
 
 def blocks(statement: f.Stmt) -> tuple[tuple[f.Stmt, ...], ...]:
     """Return the suites directly inside a statement, those of functions and classes excepted."""
-    if isinstance(statement, (f.If, f.For, f.While)):
-        return (statement.body, statement.orelse)
-    if isinstance(statement, f.With):
-        return (statement.body,)
-    if isinstance(statement, f.Try):
-        return (statement.body, *(h.body for h in statement.handlers), statement.orelse, statement.final)
-    return ()
+    suites = _BLOCKS.get(type(statement))
+    return suites(statement) if suites is not None else ()
+
+
+_BLOCKS: dict[type, Callable[[Any], tuple[tuple[f.Stmt, ...], ...]]] = {
+    f.If: lambda s: (s.body, s.orelse),
+    f.For: lambda s: (s.body, s.orelse),
+    f.While: lambda s: (s.body, s.orelse),
+    f.With: lambda s: (s.body,),
+    f.Try: lambda s: (s.body, *[handler.body for handler in s.handlers], s.orelse, s.final),
+}
 
 
 def statements(body: tuple[f.Stmt, ...]) -> Iterator[f.Stmt]:
-    """Yield every statement of a suite and of the suites inside it, in source order, in one scope."""
+    """Return every statement of a suite and of the suites inside it, in source order, in one scope."""
+    found: list[f.Stmt] = []
+    _gather_statements(body, found)
+    return iter(found)
+
+
+def _gather_statements(body: tuple[f.Stmt, ...], found: list[f.Stmt]) -> None:
+    # A list that is filled, here and below: a generator in a generator hands each item up through every level.
     for statement in body:
-        yield statement
-        for block in blocks(statement):
-            yield from statements(block)
+        found.append(statement)
+        suites = _BLOCKS.get(type(statement))
+        if suites is not None:
+            for block in suites(statement):
+                if block:
+                    _gather_statements(block, found)
 
 
 def targets(statement: f.Stmt) -> tuple[f.Expr, ...]:
@@ -83,24 +97,43 @@ _CHILDREN: dict[type, Callable[[Any], tuple[f.Expr, ...]]] = {
 
 
 def expressions(body: tuple[f.Stmt, ...]) -> Iterator[f.Expr]:
-    """Yield every expression of a suite, nested suites included, nested functions and classes excluded."""
+    """Return every expression of a suite, nested suites included, nested functions and classes excluded."""
+    found: list[f.Expr] = []
     for statement in statements(body):
-        for field in statement.__struct_fields__:
-            yield from _inside(getattr(statement, field))
+        for field in _FIELDS.get(type(statement), ()):
+            value = getattr(statement, field)
+            if type(value) is tuple:
+                for part in value:
+                    for one in part if type(part) is tuple else (part,):
+                        if one is not None:
+                            _gather(one, found)
+            elif value is not None:
+                _gather(value, found)
+    return iter(found)
 
 
-def _inside(value: Any) -> Iterator[f.Expr]:
-    if type(value) in _EXPRESSIONS:
-        yield value
-        for child in children(value):
-            yield from _inside(child)
-    elif type(value) is tuple:
-        for part in value:
-            if type(part) in _EXPRESSIONS or type(part) is tuple:
-                yield from _inside(part)
+def _gather(expr: f.Expr, found: list[f.Expr]) -> None:
+    found.append(expr)
+    inner = _CHILDREN.get(type(expr))
+    if inner is not None:
+        for child in inner(expr):
+            _gather(child, found)
 
 
-_EXPRESSIONS = frozenset({*_CHILDREN, f.Name, f.Const, f.Lambda})
+# Where statements hold expressions, or tuples of them, or tuples of these.
+_FIELDS: dict[type, tuple[str, ...]] = {
+    f.Assign: ("targets", "value"),
+    f.AnnAssign: ("target", "annotation", "value"),
+    f.AugAssign: ("target", "value"),
+    f.ExprStmt: ("value",),
+    f.If: ("test",),
+    f.For: ("target", "iterable"),
+    f.While: ("test",),
+    f.With: ("items",),
+    f.Return: ("value",),
+    f.Raise: ("value",),
+    f.Delete: ("targets",),
+}
 
 
 def names(expr: f.Expr) -> Iterator[str]:
@@ -113,9 +146,9 @@ def names(expr: f.Expr) -> Iterator[str]:
 
 def dotted(expr: f.Expr) -> str | None:
     """Return ``a.b.c`` for a chain of names and attributes, else None."""
-    if isinstance(expr, f.Name):
+    if type(expr) is f.Name:
         return expr.id
-    if isinstance(expr, f.Attr):
+    if type(expr) is f.Attr:
         base = dotted(expr.value)
         return f"{base}.{expr.name}" if base else None
     return None

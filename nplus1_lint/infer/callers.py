@@ -54,22 +54,23 @@ class Callers:
 
     def _live(self, runs: dict[Key, Facts]) -> Iterator[Facts]:
         """A run on declared arguments of a function whose callers are all known stands for no call."""
-        reached: dict[Key, None] = {}
+        reached: set[int] = set()  # by identity: a key is long, and long to hash
         functions: set[str] = set()
 
-        def reach(stack: list[Key]) -> None:
+        def reach(stack: list[Facts]) -> None:
             while stack:
-                key = stack.pop()
-                if key in runs and key not in reached:
-                    reached[key] = None
-                    functions.add(key[0])
-                    stack += runs[key].calls
+                facts = stack.pop()
+                if id(facts) not in reached:
+                    reached.add(id(facts))
+                    functions.add(facts.function)
+                    stack += filter(None, map(runs.get, facts.calls))
 
-        reach([key for key in runs if self._is_entry(key[0])])
-        for key in runs:
-            if key[0] not in functions:
-                reach([key])  # functions that only call each other
-        return (facts for key, facts in runs.items() if key in reached)
+        entries = {function for function in {facts.function for facts in runs.values()} if self._is_entry(function)}
+        reach([facts for facts in runs.values() if facts.function in entries])
+        for facts in runs.values():
+            if facts.function not in functions:
+                reach([facts])  # functions that only call each other
+        return (facts for facts in runs.values() if id(facts) in reached)
 
     def _is_entry(self, function: str) -> bool:
         return function in self._handlers or self.way_out(function) is not Way.FOLLOWED or self._may_be_named(function)

@@ -94,6 +94,7 @@ class Counted:
     readers: int
 
 
+_GROWING = ("append", "extend", "insert")
 _Way: TypeAlias = "tuple[Site, tuple[str, ...]]"
 """A query, and the relationships from its entity to one that is read."""
 
@@ -263,8 +264,10 @@ class Consumers:
 
     def _builds(self, function: str) -> bool:
         """True if a function returns a list to which it has itself appended."""
+        if self._engine.definition(function).facts.mentions.isdisjoint(_GROWING):
+            return False
         tree = self._tree(function)
-        holders = (tree.around(attr)[0] for name in ("append", "extend", "insert") for attr in tree.attributes(name))
+        holders = (tree.around(attr)[0] for name in _GROWING for attr in tree.attributes(name))
         grown = {holder.func.value.id for holder in holders if _is_on_name(holder)}
         reads = (read for name in grown for read in tree.reads(name))
         return any(type(tree.around(read)[0]) is f.Return for read in reads)

@@ -197,9 +197,11 @@ class Uses:
 
     def _may_be_read(self, relationship: Relationship) -> bool:
         """True if something that may stand on a row of the class names the relationship."""
-        if declaration_of(relationship) in self._strays or relationship.name in self._written_names():
+        if declaration_of(relationship) in self._strays:
             return True
-        return not self._blind.isdisjoint({relationship.name, *self._readers(relationship)})
+        if not self._blind.isdisjoint({relationship.name, *self._readers(relationship)}):
+            return True
+        return relationship.name in self._written_names()
 
     def _readers(self, relationship: Relationship) -> set[str]:
         """Return the class' own methods that may read a relationship, by the names that they mention."""
