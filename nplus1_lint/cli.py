@@ -219,7 +219,7 @@ def trace(
     settings = load(paths, cwd=cwd, codes=pipeline.rule_codes(), config_file=config_file)
     config = settings.config if jobs is None else replace(settings.config, jobs=jobs)
     try:
-        outcome = pipeline.trace(function, paths, config, settings.workspace, cwd=cwd)
+        outcome = pipeline.trace(function, paths, config, settings.workspace, cwd=cwd, store=_store(settings))
     except TraceError as error:
         raise Failure(str(error)) from error
     for warning in outcome.warnings:
@@ -256,7 +256,8 @@ def loads(
     config = settings.config if jobs is None else replace(settings.config, jobs=jobs)
     bar = LateBar() if sys.stderr.isatty() else None
     try:
-        outcome = pipeline.loads(paths, config, settings.workspace, cwd=cwd, progress=bar)
+        store = _store(settings)
+        outcome = pipeline.loads(paths, config, settings.workspace, cwd=cwd, progress=bar, store=store)
     finally:
         if bar:
             bar.close()

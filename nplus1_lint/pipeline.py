@@ -336,7 +336,9 @@ class TraceOutcome:
     warnings: tuple[str, ...]
 
 
-def trace(function: str, paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str) -> TraceOutcome:
+def trace(
+    function: str, paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, store: Store | None = None
+) -> TraceOutcome:
     """Say all that is known of one function.
 
     Args:
@@ -345,6 +347,7 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
         config: the exclusions; they leave out no function.
         workspace: the project around the paths.
         cwd: the absolute working directory; the paths of the trace are relative to it.
+        store: what former runs have kept.
 
     Returns:
         The trace; it depends on what is read, not on the order of *paths*.
@@ -362,7 +365,7 @@ def trace(function: str, paths: Sequence[str], config: Config, workspace: Worksp
     clock = Clock()
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
-        front = read(found, config, workspace, cwd=cwd, clock=clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store)
         names = front.names
         unparsed = [(m.path, m.parse_error) for m in front.index.modules if m.parse_error]
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
@@ -389,7 +392,13 @@ class LoadsOutcome:
 
 
 def loads(
-    paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str, progress: Progress | None = None
+    paths: Sequence[str],
+    config: Config,
+    workspace: Workspace,
+    *,
+    cwd: str,
+    progress: Progress | None = None,
+    store: Store | None = None,
 ) -> LoadsOutcome:
     """Say what each router loads by the mapping's own strategies, and whether it reads it.
 
@@ -400,6 +409,7 @@ def loads(
         workspace: the project around the paths.
         cwd: the absolute working directory; the paths of the matrix are relative to it.
         progress: as for `check`.
+        store: what former runs have kept.
 
     Returns:
         The matrix; the order of *paths* and the number of jobs change nothing in it.
@@ -413,7 +423,7 @@ def loads(
     clock = Clock(progress)
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
-        front = read(found, config, workspace, cwd=cwd, clock=clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store)
         with clock("infer"):
             analysis = infer(front.project)
         with clock("loads"):

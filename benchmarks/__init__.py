@@ -1,0 +1,1 @@
+"""What nplus1-lint costs beside other readers of the same files."""
