@@ -38,7 +38,10 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     path = dotted(target)
     if path is None:
         trails.stored(frame, target, val[0])
-        frame.eval(target.value)
+        holder, _ = frame.eval(target.value)
+        for row in holder.only(Row):
+            if frame.meter is not None:
+                frame.meter.stored(row, target.name)
         return
     base, _ = frame.eval(target.value)
     for atom in base.atoms:

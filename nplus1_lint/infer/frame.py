@@ -28,8 +28,9 @@ from nplus1_lint.infer.effects import (
     Requery,
     Summary,
 )
+from nplus1_lint.infer.laps import Lap
 from nplus1_lint.infer.memos import FIRST_TIME
-from nplus1_lint.infer.meter import Lap, Meter
+from nplus1_lint.infer.meter import Meter
 from nplus1_lint.infer.spent import NOTHING_SPENT
 from nplus1_lint.infer.state import Binding as Binding
 from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over, leaving, same
@@ -382,6 +383,8 @@ class Frame(abc.ABC):
         for running, loop in self._finished:
             if loop.site.place == place:
                 running.repeated.clear()
+        if self.meter is not None:
+            self.meter.forget(place)
 
     def finished_loops(self) -> tuple[Loop, ...]:
         """Return the loops that have run, each once, in the order in which they ended."""

@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.cascades import eager_statements
 from nplus1_lint.infer.effects import READS, Effect, Kind
+from nplus1_lint.infer.laps import keys_of, spent_in
 from nplus1_lint.infer.loading import state_of
-from nplus1_lint.infer.memos import EVERY_SO_OFTEN, FIRST_TIME
-from nplus1_lint.infer.sizes import at_call, plural
-from nplus1_lint.infer.spent import NOTHING_SPENT, FunctionCost, Item, Spent, dearest, remembered, repeated
-from nplus1_lint.infer.state import asked_first
+from nplus1_lint.infer.sizes import at_call, rows_of
+from nplus1_lint.infer.spent import NOTHING_SPENT, FunctionCost, Item, Spent, dearest, remembered
 from nplus1_lint.infer.values import PENDING, Const, Row, Session, Site, Statement
 from nplus1_lint.query_costs import ONE, ZERO, Polynomial, Size, SizeKind
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.effects import Loop
     from nplus1_lint.infer.frame import Arguments, Frame, Place, State
     from nplus1_lint.infer.loaders import Loaders
-    from nplus1_lint.infer.state import LoopState
     from nplus1_lint.infer.values import Function, Loads, Value
     from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -77,20 +74,35 @@ class Meter:
             name = f"{loaded.strategy} load of {_short(loaded.owner)}.{loaded.path[-1]}"
             cost = ONE
             if loaded.strategy == "immediate" and not (one and len(loaded.path) == 1):
-                cost = Polynomial.size(Size(plural(loaded.owner), self._frame.function.id))
+                cost = Polynomial.size(Size(rows_of(self._frame, loaded.owner), self._frame.function.id))
             self._pay(place, name, cost, "eager")
 
     def _pay(self, place: Place, what: str, cost: Polynomial = ONE, kind: str = "statement") -> None:
         frame = self._frame
         last = len(frame.emissions)
         item = Item(kind, place, what, cost, (max(0, last - 1), last), tuple(frame.memos))
-        frame.state.spent = _spent(frame.state).paid(item)
+        frame.state.spent = spent_in(frame.state).paid(item)
+
+    def named(self, place: Place, relationships: Loads) -> None:
+        """Count what ``refresh(row, ["heroes"])`` loads beside the row."""
+        for name in sorted(relationships):
+            self._pay(place, f"load of {name}", kind="eager")
+
+    def forget(self, place: Place) -> None:
+        """A loop that has just been counted ends at its first hit: what it repeats runs once."""
+        spent = spent_in(self._frame.state)
+        if spent.item is not None and spent.before is not None and spent.item.kind == "loop":
+            item = spent.item
+            if item.place == place and not item.keyed:
+                once = tuple((part, ONE) for part, _ in item.parts)
+                kept = item._replace(parts=once, cost=sum((part.cost for part, _ in once), ZERO))
+                self._frame.state.spent = spent.before.paid(kept).with_dirty(spent.dirty)
 
     # -- changes ------------------------------------------------------------------------------------------------
 
     def changed(self, what: str, model: str) -> None:
         """Note what the next flush writes."""
-        spent = _spent(self._frame.state)
+        spent = spent_in(self._frame.state)
         self._frame.state.spent = spent.with_dirty(spent.dirty | {(what, model)})
 
     def added(self, value: Value, rows: list[Row]) -> None:
@@ -109,7 +121,7 @@ class Meter:
 
     def rolled_back(self) -> None:
         """What was to be written is not."""
-        self._frame.state.spent = _spent(self._frame.state).with_dirty(frozenset())
+        self._frame.state.spent = spent_in(self._frame.state).with_dirty(frozenset())
 
     def deleted(self, row: Row, place: Place) -> None:
         """Note what the deletion of a row loads and writes, along its cascades."""
@@ -136,13 +148,13 @@ class Meter:
 
     def flush(self, place: Place) -> None:
         """Count what is written: a statement per table and kind of change."""
-        spent = _spent(self._frame.state)
+        spent = spent_in(self._frame.state)
         self._frame.state.spent = spent.with_dirty(frozenset())
         for what, model in sorted(spent.dirty):
             self._pay(place, f"{what} {_short(model)}".strip())
 
     def _autoflush(self, place: Place) -> None:
-        if self._frame.engine.sessions_autoflush and _spent(self._frame.state).dirty:
+        if self._frame.engine.sessions_autoflush and spent_in(self._frame.state).dirty:
             self.flush(place)
 
     # -- calls --------------------------------------------------------------------------------------------------
@@ -195,8 +207,8 @@ class Meter:
             effects = (mark, len(frame.emissions))
             memos = tuple(frame.memos)
             item = Item("call", place, definition.id, total, effects, memos, callee=cost, sizes=sizes)
-            frame.state.spent = _spent(frame.state).paid(item)
-        spent = _spent(frame.state)
+            frame.state.spent = spent_in(frame.state).paid(item)
+        spent = spent_in(frame.state)
         frame.state.spent = spent.with_dirty(spent.dirty | cost.dirty)
 
     def free(self, definition: Definition, place: Place, why: str, cost: FunctionCost | None) -> None:
@@ -222,7 +234,7 @@ class Meter:
             born: the effects of the assignment.
         """
         if born:
-            self._frame.state.spent = _spent(self._frame.state).without_rows(born)
+            self._frame.state.spent = spent_in(self._frame.state).without_rows(born)
 
     def returned(self, value: Value, born: frozenset[int]) -> None:
         """Note what a path costs that may return None, outside of loops.
@@ -235,9 +247,9 @@ class Meter:
             return
         nones = [type(atom) is Const and atom.value is None for atom in value.atoms]
         if nones and all(nones):
-            self._missing.append(_spent(self._frame.state))
+            self._missing.append(spent_in(self._frame.state))
         elif any(nones):
-            self._missing.append(_spent(self._frame.state).without_rows(born))
+            self._missing.append(spent_in(self._frame.state).without_rows(born))
 
     # -- notes --------------------------------------------------------------------------------------------------
 
@@ -306,148 +318,6 @@ def roll_back(frame: Frame) -> None:
     """Forget what was to be written, where anything is counted."""
     if frame.meter is not None:
         frame.meter.rolled_back()
-
-
-class Lap:
-    """The rounds of a loop while it runs, each counted from nothing."""
-
-    def __init__(self, frame: Frame, entry: State) -> None:
-        self._frame = frame
-        self._entry = _spent(entry)
-        self._left = len(frame.left)
-        self._memos = len(frame.memos)
-        self._dirty = self._entry.dirty
-        self._first: Spent | None = None
-        self._back: Spent | None = None
-        self._head: Spent | None = None
-
-    def start(self, state: State) -> None:
-        """Begin a round."""
-        state.spent = NOTHING_SPENT.with_dirty(self._dirty)
-
-    def end(self, at_test: State, back: State) -> None:
-        """End a round: what has been spent when the head was evaluated, and when the loop goes on."""
-        self._first, self._back = self._back, back.spent if back.alive else None
-        self._head = at_test.spent if at_test.alive else None
-
-    def settled(self) -> bool:
-        """True if another round would begin with the same changes to be flushed."""
-        settled = self._back is None or self._back.dirty == self._dirty
-        if self._back is not None:
-            self._dirty = self._back.dirty
-        return settled
-
-    def close(self, running: LoopState, *, endless: bool, by_head: bool) -> Spent:
-        """Return what has been spent when the loop has ended; paths that return from inside it are brought up to date.
-
-        Args:
-            running: the loop, with its exits.
-            endless: it ends from inside alone.
-            by_head: its head can end it.
-        """
-        body = self._back.items() if self._back is not None else []
-        after = self._entry
-        for item in self._rounds(running, body):
-            after = after.paid(item)
-        after = after.with_dirty(self._back.dirty if self._back is not None else self._entry.dirty)
-        known = frozenset() if endless else frozenset(map(_identity, body))
-        for state in self._frame.left[self._left :]:
-            state.spent = _onwards(after, state.spent, known)
-        exits = [_onwards(after, state.spent, known) for state in running.breaks]
-        if by_head or not exits:
-            exits.append(_onwards(after, self._head, known) if running.loop.kind == "while" else after)
-        return dearest(list(exits)) or after
-
-    def _rounds(self, running: LoopState, body: list[Item]) -> list[Item]:
-        loop, frame = running.loop, self._frame
-        each = loop.times if loop.times is not None else Polynomial.size(Size("items", frame.function.id))
-        batches = self._batches(running, body)
-        if batches:
-            each = Polynomial.size(Size(batches, "", SizeKind.BATCHES))
-        inside: list[tuple[Item, Polynomial]] = []
-        found: list[Item] = []
-        for item in body:
-            how = self._how_often(item, running, each) if not batches else each
-            if how is None:
-                keys = Polynomial.size(Size(keys_of(frame, item), "", SizeKind.KEYS))
-                memos = item.memos
-                found.append(_looped(loop, ((item, keys),))._replace(memos=memos, keyed=True))
-            elif item.keyed and how == ONE:
-                found.append(item)
-            else:
-                inside.append((item, how))
-        if self._first is not None and self._back is not None:
-            extra = self._first.total.beyond(self._back.total)
-            if extra.terms and body:
-                inside.append((body[0]._replace(what="the first iteration alone", cost=extra, callee=None), ONE))
-        if inside:
-            found.insert(0, _looped(loop, tuple(inside))._replace(memos=tuple(frame.memos)))
-        return found
-
-    def _how_often(self, item: Item, running: LoopState, each: Polynomial) -> Polynomial | None:
-        """How often an item of the body runs; None for once per key of a memo."""
-        first, last = item.effects
-        if first < last and running.repeated.isdisjoint(range(first, last)):
-            return ONE
-        for memo in item.memos[self._memos :]:
-            if memo == EVERY_SO_OFTEN:
-                return Polynomial.size(Size("batches", "", SizeKind.BATCHES))
-            if asked_first(memo, running):
-                return ONE if memo.startswith(FIRST_TIME) or item.keyed else None
-        return each
-
-    def _batches(self, running: LoopState, body: list[Item]) -> str:
-        """Return what an iteration handles if it is no single row, or an empty string."""
-        loop = running.loop
-        if loop.chunked:
-            return "chunks"
-        if loop.waiting and loop.kind == "while":
-            return "attempts"
-        for item in body:
-            for emission in self._frame.emissions[item.effects[0] : item.effects[1]]:
-                query = emission.effect.query
-                if query is None or emission.effect.kind not in READS:
-                    continue
-                if query.flags & {"limit", "paged"} and (loop.kind == "while" or "paged" in query.flags):
-                    return "pages"
-                if loop.kind == "while" and any(criterion.op == "In" for criterion, _ in query.criteria):
-                    return "levels"
-        return ""
-
-
-def _looped(loop: Loop, parts: tuple[tuple[Item, Polynomial], ...]) -> Item:
-    cost = ZERO
-    for item, how in parts:
-        cost = cost + repeated(item.cost, how)
-    first = min(item.effects[0] for item, _ in parts)
-    last = max(item.effects[1] for item, _ in parts)
-    return Item("loop", loop.site.place, loop.text, cost, (first, last), parts=parts)
-
-
-def _onwards(after: Spent, spent: Spent | None, known: frozenset[tuple[object, ...]]) -> Spent:
-    """Return a path that has left a loop: what it has done in its last round beyond what every round does."""
-    if spent is None:
-        return after
-    for item in spent.items():
-        if _identity(item) not in known:
-            after = after.paid(item)
-    return after.with_dirty(spent.dirty)
-
-
-def _identity(item: Item) -> tuple[object, ...]:
-    return item.kind, item.place, item.what
-
-
-def keys_of(frame: Frame, item: Item) -> str:
-    """Return the name of the keys of a memo: what is looked up."""
-    for emission in frame.emissions[item.effects[0] : item.effects[1]]:
-        if emission.effect.subject:
-            return plural(emission.effect.subject)
-    return "keys"
-
-
-def _spent(state: State) -> Spent:
-    return state.spent if state.spent is not None else NOTHING_SPENT
 
 
 def _short(class_id: str) -> str:

@@ -205,6 +205,8 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
     if frame.meter is not None and name == "merge":
         frame.meter.changed("UPDATE", subject)
     if name == "refresh":
+        if partial and frame.meter is not None:
+            frame.meter.named(place, _named(frame, arguments, subject))
         for expr in arguments.exprs[:1]:
             origin = None if partial else Origin(frame.site(place), ())
             expiry.renew(frame, expr, origin, _named(frame, arguments, subject))

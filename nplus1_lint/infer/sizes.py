@@ -51,7 +51,7 @@ def count_of(frame: Frame, iterable: f.Expr | None, over: Value) -> int | None:
         if type(atom) is ClassRef and frame.engine.classes.is_enum(atom.id):
             return _members(frame, atom.id)
         if type(atom) in (Many, Mapping) and atom.size is not None:
-            return int(atom.size)
+            return int(atom.size) if atom.size >= 0 else None  # fixed, but not in one place
         if type(atom) is Tuple:
             return len(atom.items)
         if type(atom) is Statement:
@@ -223,7 +223,7 @@ def model_in(frame: Frame, value: Value, depth: int = 4) -> str:
         kind = type(atom)
         found = ""
         if kind is Row or kind is ScalarOf:
-            found = plural(atom.model)
+            found = rows_of(frame, atom.model)
         elif kind is Many:
             found = model_in(frame, atom.item, depth - 1)
         elif kind is Mapping:
@@ -232,10 +232,18 @@ def model_in(frame: Frame, value: Value, depth: int = 4) -> str:
             found = next(filter(None, (model_in(frame, item, depth - 1) for item in atom.items)), "")
         elif kind is Statement:
             owners = [name if entity == "row" else name.rpartition(".")[0] for entity, name in atom.entities]
-            found = next((plural(owner) for owner in owners if owner), "")
+            found = next((rows_of(frame, owner) for owner in owners if owner), "")
         if found:
             return found
     return ""
+
+
+def rows_of(frame: Frame, class_id: str) -> str:
+    """Return a word for rows of a class: its table's name where that is its plural, else the plural of its name."""
+    model = frame.engine.project.models.get(class_id)
+    table = (model.table or "").rpartition(".")[2] if model is not None else ""
+    word = plural(class_id)
+    return table if table.endswith("s") and table[:-2] in (word[:-1], word[:-2], word[:-3]) else word
 
 
 def plural(class_id: str) -> str:
