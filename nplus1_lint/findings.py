@@ -334,7 +334,20 @@ class StrategyPlan:
     behaviour: str = ""
 
 
-Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan | StrategyPlan
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What the rewriter needs to fetch less than whole rows.
+
+    Attributes:
+        what: ``number`` or ``existence``.
+        key: an attribute of the rows' primary key.
+    """
+
+    what: str
+    key: str
+
+
+Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan | StrategyPlan | FetchPlan
 
 
 @dataclass(frozen=True, slots=True)

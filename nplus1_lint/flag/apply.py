@@ -11,6 +11,7 @@ from nplus1_lint.findings import (
     Applicability,
     BatchPlan,
     CalleePlan,
+    FetchPlan,
     Finding,
     InternalError,
     LoaderPlan,
@@ -21,7 +22,18 @@ from nplus1_lint.findings import (
     Suggestion,
     Suspect,
 )
-from nplus1_lint.flag import aggregate, batch, behind_loop, callee, hoist, loader_edit, loader_option, options, reload
+from nplus1_lint.flag import (
+    aggregate,
+    batch,
+    behind_loop,
+    callee,
+    fetch_less,
+    hoist,
+    loader_edit,
+    loader_option,
+    options,
+    reload,
+)
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
 from nplus1_lint.flag.source import SourceFiles
@@ -169,6 +181,8 @@ def _suggestion(context: Context) -> Suggestion | None:
         made = options.rewrite(context, plan)
     elif isinstance(plan, CalleePlan):
         made = callee.rewrite(context, plan)
+    elif isinstance(plan, FetchPlan):
+        made = fetch_less.rewrite(context, plan)
     elif isinstance(plan, StrategyPlan):
         made = loader_edit.rewrite(context, plan)
     elif isinstance(plan, LoopPlan):

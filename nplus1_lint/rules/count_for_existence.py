@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.purposes import Shape
 from nplus1_lint.rules.base import Example, Proof, Rule
-from nplus1_lint.rules.fetched import Verdict, is_one, of_verdict, rows_of, suspect
+from nplus1_lint.rules.fetched import Verdict, fetch_plan, is_one, of_verdict, rows_of, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,8 @@ class CountForExistence(Rule):
         which the identity map may answer.
 
     Fix safety
-        Shown only.
+        Safe: a key is fetched in the place of the row, of which only the truth is used. A sentence where the query
+        stands elsewhere, joins, limits, locks or carries loader options.
     """
 
     code: ClassVar[str] = "NP302"
@@ -166,7 +167,8 @@ def run(session: Session):
                 continue  # a single column is light
             severity = Severity.INFO if is_one(found) or found.shape is Shape.COUNT else self.severity
             advice = "Ask the database: select(exists().where(…)), or one column with limit(1)"
-            yield suspect(self.code, analysis, found, _message(analysis, found), severity, advice)
+            plan = fetch_plan(analysis, found, "existence")
+            yield suspect(self.code, analysis, found, _message(analysis, found), severity, advice, plan)
 
 
 def _message(analysis: Analysis, found: Fetched) -> str:

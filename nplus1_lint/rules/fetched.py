@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import Confidence, FetchPlan, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.purposes import How, Shape
 
 if TYPE_CHECKING:
@@ -117,7 +117,23 @@ def rows_of(analysis: Analysis, found: Fetched) -> str:
     return f"{names.pop()} rows" if len(names) == 1 else "rows"
 
 
-def suspect(code: str, analysis: Analysis, found: Fetched, message: str, severity: Severity, advice: str) -> Suspect:
+def fetch_plan(analysis: Analysis, found: Fetched, what: str) -> FetchPlan | None:
+    """Return what the rewriter needs to fetch less, or None for a query that stands elsewhere or locks its rows."""
+    model = analysis.project.models.get(found.models[0]) if len(found.models) == 1 else None
+    if model is None or not found.direct or "for_update" in found.flags or not model.primary_key:
+        return None
+    return FetchPlan(what, model.primary_key[0])
+
+
+def suspect(
+    code: str,
+    analysis: Analysis,
+    found: Fetched,
+    message: str,
+    severity: Severity,
+    advice: str,
+    plan: FetchPlan | None = None,
+) -> Suspect:
     """Build the suspect of one expression that fetches."""
     return Suspect(
         code=code,
@@ -130,6 +146,7 @@ def suspect(code: str, analysis: Analysis, found: Fetched, message: str, severit
         severity=severity,
         confidence=Confidence.HIGH if found.direct else Confidence.MEDIUM,
         evidence=tuple(_steps(analysis, found))[:_MAX_STEPS],
+        plan=plan,
         advice=advice,
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.rules.base import Example, Proof, Rule
-from nplus1_lint.rules.fetched import Verdict, of_verdict, rows_of, suspect
+from nplus1_lint.rules.fetched import Verdict, fetch_plan, of_verdict, rows_of, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,8 @@ class LenOfAll(Rule):
         with a limit; locking reads; functions whose results are cached.
 
     Fix safety
-        Shown only: a query that joins must count distinct rows.
+        Safe for ``len()`` around a query of one class that neither joins, limits nor locks. A sentence for rows that
+        have a name, and for a query that joins, which must count distinct rows.
     """
 
     code: ClassVar[str] = "NP301"
@@ -123,4 +124,5 @@ def run(session: Session):
         for found, _ in of_verdict(analysis, Verdict.NUMBER):
             message = f"{rows_of(analysis, found)} are fetched, and only their number is used"
             advice = "Let the database count: select(func.count()), or .count() of the query, with the same conditions"
-            yield suspect(self.code, analysis, found, message, self.severity, advice)
+            plan = fetch_plan(analysis, found, "number")
+            yield suspect(self.code, analysis, found, message, self.severity, advice, plan)
