@@ -24,7 +24,9 @@ def written(symbols: Symbols, path: str, class_id: str) -> tuple[str, str] | Non
         string when it is known); None when no import of the file shows the way.
     """
     wanted, bare = ClassSymbol(class_id), class_id.rpartition(":")[2]
-    module = symbols.modules[path]
+    module = symbols.modules.get(path)
+    if module is None:
+        return None  # a template writes no class
     for name in sorted({*module.imports, *module.classes}):
         if symbols.resolve(path, name) == wanted:
             return name, ""
