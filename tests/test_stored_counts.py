@@ -114,6 +114,26 @@ def fire(session: Session, hero_id: int, team_id: int):
     session.execute(insert(Hero), [{"team_id": team_id}])  # adds Hero rows
     session.delete(session.get(Team, team_id))  # deletes Team rows, and with them Hero rows
     session.commit()
+
+
+def enlist(session: Session, team_id: int):
+    session.add(Hero(team_id=team_id))  # adds Hero rows
+
+
+def keep(session: Session, hero):
+    session.add(hero)  # adds Hero rows
+
+
+def enlist_cook(session: Session, team_id: int):
+    keep(session, Hero(team_id=team_id, kind="cook"))  # makes a Hero, which a session may take along
+
+
+def dismiss(session: Session, hero: Hero):
+    session.delete(hero)  # deletes Hero rows
+
+
+def lend(hero: "Hero | None", team_id: int):
+    hero.team_id = team_id  # sets Hero.team_id
 """
 BASE = """\
 import sqlalchemy as sa

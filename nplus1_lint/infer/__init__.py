@@ -46,6 +46,7 @@ def infer(project: Project, recorder: Recorder | None = None, *, counts: bool = 
 def _infer(engine: Engine) -> Analysis:
     entries: list[tuple[Definition, Key, bool]] = []
     idle: list[Definition] = []
+    writers: list[Definition] = []
     if not uses_sqlalchemy(engine.project):
         return Analysis(engine, entries)
     functions = engine.project.hierarchy.functions
@@ -54,6 +55,7 @@ def _infer(engine: Engine) -> Analysis:
         handles = is_handler(engine, definition)
         if not engine.reaches(definition.facts):
             idle += [definition] if handles else []
+            writers += [definition] if engine.reach.may_write(definition.facts) else []
             continue
         nested = engine.closures.get((definition.path, definition.facts.pos))
         if nested is not None:
@@ -64,6 +66,9 @@ def _infer(engine: Engine) -> Analysis:
         engine.run_entry(definition, values, handles, response)
         key: Key = (definition.id, tuple(widen(v) for v in values), ())
         entries.append((definition, key, handles))
+    for definition in writers:
+        # They query nothing, so no rule looks at them; `Analysis.changes` says what they write.
+        engine.run_entry(definition, entry_arguments(engine, definition, None), False, None)
     return Analysis(engine, entries, idle)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.index.walk import imports
+from nplus1_lint.index.walk import children, imports, last_name
 from nplus1_lint.infer.library import is_sql
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ _QUERY_NAMES = frozenset(
      "paginate", "get_or_404", "first_or_404", "one_or_404", "bulk_save_objects", "bulk_insert_mappings",
      "bulk_update_mappings", "select", "model_validate", "from_orm"}
 )  # fmt: skip
+
+_WRITE_NAMES = frozenset({"add", "add_all", "delete"})  # sets have them too: alone they tell of no query
 
 
 def sessions_expire(project: Project) -> bool:
@@ -76,6 +78,17 @@ class Reach:
     def matters(self, facts: f.FunctionFacts) -> bool:
         """True if the function may reach a query."""
         return not facts.mentions.isdisjoint(self._names) or self._gets(facts)
+
+    def may_write(self, facts: f.FunctionFacts) -> bool:
+        """True if the function may add or delete rows, makes some, or takes some as arguments, by the names in it."""
+        return (
+            not facts.mentions.isdisjoint(_WRITE_NAMES)
+            or not facts.mentions.isdisjoint(self._models)
+            or any(self._names_model(param.annotation) for param in facts.params if param.annotation is not None)
+        )
+
+    def _names_model(self, annotation: f.Expr) -> bool:
+        return last_name(annotation) in self._models or any(map(self._names_model, children(annotation)))
 
     def names_function(self, name: str) -> bool:
         """True if a function of the project has this name and may reach a query."""
