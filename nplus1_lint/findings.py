@@ -129,7 +129,7 @@ class BatchPlan:
         primary_key: the model's primary-key attribute, used for a nullable-safe count.
         unique: the keys select at most one row.
         unread: where its loader options name relationships that the loop does not read.
-        writes: something that the loop calls, or a statement of its own, writes rows of the class.
+        writes: the loop may add, delete or update rows of the class, or set what the keys are compared with.
     """
 
     loop: Pos

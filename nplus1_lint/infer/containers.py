@@ -46,7 +46,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
     base, _ = frame.eval(target.value)
     for atom in base.atoms:
         if type(atom) is Row:
-            frame.emit(Kind.CHANGE, target.pos, subject=atom.model)
+            frame.emit(Kind.CHANGE, target.pos, subject=atom.model, attribute=target.name)
             if frame.meter is not None:
                 frame.meter.stored(atom, target.name)
             changes.assigned(frame, atom, target.name, target.pos)

@@ -85,7 +85,7 @@ class Effect(NamedTuple):
     Attributes:
         site: the executing call or the read.
         subject: id of the mapped class, or an empty string.
-        attribute: the relationship or column read, for ``LAZY_LOAD``.
+        attribute: the relationship or column read, for ``LAZY_LOAD``; the one set, for ``CHANGE`` by an assignment.
         deps: mask of what its arguments depend on, in the running function's bits.
         session: mask of what its session depends on.
         chain: the calls from the running function to the site, outermost first.

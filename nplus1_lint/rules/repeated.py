@@ -180,6 +180,7 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
     if not keys:
         return None
     loop = repetition.loop
+    columns = {key.column for key in keys}
     return BatchPlan(
         loop=Pos(*loop.site.place),
         iterable=Pos(*loop.iterable) if loop.iterable else None,
@@ -192,7 +193,8 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
         primary_key=model.primary_key[0] if len(model.primary_key) == 1 else None,
         unique=query.unique,
         writes=any(
-            other.kind is Kind.WRITE or (other.kind is Kind.CHANGE and other.chain)
+            other.kind is Kind.WRITE
+            or (other.kind is Kind.CHANGE and (not other.attribute or other.attribute in columns))
             for repeated in analysis.repetitions
             if repeated.loop.site == loop.site
             for other in repeated.effects
