@@ -152,7 +152,7 @@ def _inner(expr: f.Expr | None) -> f.Expr | None:
             name = call_name(expr)
             if isinstance(expr.func, f.Name) and name in _PASSING and expr.args:
                 expr = expr.args[1] if name in ("map", "filter") and len(expr.args) > 1 else expr.args[0]
-            elif isinstance(expr.func, f.Attr) and name in _METHODS and isinstance(expr.func.value, (f.Name, f.Attr)):
+            elif isinstance(expr.func, f.Attr) and name in _METHODS and not expr.args and dotted(expr.func.value):
                 expr = expr.func.value
             else:
                 return expr
