@@ -61,6 +61,11 @@ def _place(node: Any) -> f.Place:
     return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
 
+_TURNED_OFF = frozenset(
+    {"expire_on_commit", "autoflush"}
+)  # options of sessions that are mentioned where they are False
+
+
 class _FunctionScope:
     """What is collected while one function's body is lowered."""
 
@@ -219,12 +224,8 @@ class _Lowering:
 
     def _call(self, node: ast.Call) -> f.Expr:
         for keyword in node.keywords:
-            if (
-                keyword.arg == "expire_on_commit"
-                and isinstance(keyword.value, ast.Constant)
-                and not keyword.value.value
-            ):
-                self._scope.mention("expire_on_commit")
+            if keyword.arg in _TURNED_OFF and isinstance(keyword.value, ast.Constant) and not keyword.value.value:
+                self._scope.mention(keyword.arg)
         return f.Call(
             self.expr(node.func),
             self._exprs(node.args),

@@ -29,7 +29,7 @@ def sessions_expire(project: Project) -> bool:
 
 
 def sessions_autoflush(project: Project) -> bool:
-    """False if any session factory of the project says so, or turns it off; one speaks for all as for expiry."""
+    """False if any session factory of the project turns it off; one speaks for all, as for expiry."""
     return all("autoflush" not in module.facts.body.mentions for module in project.symbols.modules.values())
 
 
