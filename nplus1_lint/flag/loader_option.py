@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from nplus1_lint.findings import Applicability, Edit, InternalError, LoaderPlan, LoadingQuery, Suggestion
+from nplus1_lint.findings import (
+    Applicability,
+    Edit,
+    FileChange,
+    Hop,
+    InternalError,
+    LoaderPlan,
+    LoadingQuery,
+    OptionPlace,
+    Suggestion,
+)
+from nplus1_lint.flag.options import Added, added_at, query_function
 from nplus1_lint.flag.pattern import lazy_value
 from nplus1_lint.flag.rewrite import Context, Rewrite
 
+_UNSEEN: Final = "a read that the analysis does not see loads it then, with one statement per row"
 _OPTIONS: Final = {"joined": "joinedload", "False": "joinedload", "subquery": "subqueryload"}
 
 
@@ -26,7 +38,8 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
         InternalError: the relationship sets no ``lazy=``.
     """
     made = plan_rewrite(context, plan)
-    shown = made.suggestion(context)
+    with_readers = _with_readers(context, plan, made) if plan.readers else None
+    shown = (with_readers or made).suggestion(context)
     relationship = f"{plan.model}.{plan.relationship}"
     option = _OPTIONS.get(plan.lazy, "selectinload")
     code = [shown.code]
@@ -36,9 +49,36 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
         code.append("# or keep the mapping and override it where the rows are not read:")
         code += [_comment(query, "lazyload", "") for query in wasters]
     # The line of the mapping alone would leave its readers without their rows.
-    whole = not plan.readers
+    whole = not plan.readers or with_readers is not None
     return replace(
         shown, code="\n".join(code), diff=shown.diff if whole else "", changes=shown.changes if whole else ()
+    )
+
+
+def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite | None:
+    """The change together with the option for each reader; None when one of them does not ask for the class itself."""
+    option = _OPTIONS.get(plan.lazy, "selectinload")
+    found: dict[str, Added] = {}
+    for query in plan.readers:
+        if not query.takes_options or query.asking_for or any(len(way) != 1 for way in query.ways):
+            return None
+        chains = tuple((Hop(option, *way[0], ""),) for way in query.ways)
+        place = OptionPlace(query.path, query.place, chains)
+        region = query_function(context.files[query.path], place)
+        added = added_at(region, place) if region is not None else None
+        if added is None:
+            return None
+        before = found.get(query.path, Added((), ()))
+        edits = dict.fromkeys((*before.edits, *added.edits))
+        found[query.path] = Added(tuple(edits), (*before.imports, *added.imports))
+    own = found.pop(context.region.source.path, Added((), ()))
+    return replace(
+        made,
+        edits=(*made.edits, *own.edits),
+        imports=own.imports,
+        applicability=Applicability.UNSAFE,
+        behaviour=_UNSEEN,
+        elsewhere=tuple(FileChange(path, *added) for path, added in sorted(found.items())),
     )
 
 
@@ -85,5 +125,5 @@ def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:
         (),
         (edit,),
         applicability=Applicability.DISPLAY if count else Applicability.UNSAFE,
-        behaviour="" if count else "a read that the analysis does not see loads it then, with one statement per row",
+        behaviour="" if count else _UNSEEN,
     )

@@ -48,8 +48,8 @@ def rewrite(context: Context, plan: OptionsPlan) -> Suggestion | None:
     found: dict[str, Added] = {}
     shown: Region | None = None
     for place in plan.places:
-        region = _function(context.files[place.path], place)
-        added = _added(region, place) if region is not None else None
+        region = query_function(context.files[place.path], place)
+        added = added_at(region, place) if region is not None else None
         if region is None or added is None:
             return None
         shown = shown or region
@@ -85,7 +85,7 @@ def _behaviour(plan: OptionsPlan) -> str:
     return " and ".join(parts)
 
 
-def _function(source: SourceText, place: OptionPlace) -> Region | None:
+def query_function(source: SourceText, place: OptionPlace) -> Region | None:
     """The whole function around a query, for its earlier statements."""
     at = source.index(place.pos.line)
     if at is None:
@@ -95,7 +95,8 @@ def _function(source: SourceText, place: OptionPlace) -> Region | None:
     return Region(source, *run) if run is not None else None
 
 
-def _added(region: Region, place: OptionPlace) -> Added | None:
+def added_at(region: Region, place: OptionPlace) -> Added | None:
+    """Give the query at a place the options that it lacks, as `add_options` does."""
     call = region.find(place.pos, _QUERIES)
     if call is None:
         return None

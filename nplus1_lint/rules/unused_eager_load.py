@@ -38,9 +38,9 @@ class UnusedEagerLoad(Rule):
         Rows that go where they cannot be followed lower the confidence.
 
     Fix safety
-        Unsafe where no query needs the rows: a read that the analysis does not see loads them then, with one statement
-        per row, and raises ``MissingGreenlet`` in asynchronous code. Shown only where there are readers: changing the
-        mapping changes every query of the class.
+        Unsafe: a read that the analysis does not see loads the rows then, with one statement per row, and raises
+        ``MissingGreenlet`` in asynchronous code. The queries whose rows are read for the relationship get its option in
+        the same change. Shown only where one of them takes no option, or reaches the class by way of another.
     """
 
     code: ClassVar[str] = "NP201"
