@@ -18,6 +18,7 @@ else:
     import tomli as tomllib
 
 SECTION: Final = "nplus1-lint"
+UNUSED: Final = "NP901"
 CANNOT_PARSE: Final = "NP902"
 
 # Indexed, because other code may import it, but not reported: nobody mends an N+1 in a test or in generated code.
@@ -73,11 +74,13 @@ class Workspace:
         bases: absolute folders whose files may be read as context; the root itself when it is marked as a project by
             a configuration or a repository, else only the packages around the passed paths.
         pyproject: the file with the configuration, or None when there is none.
+        marked: a configuration or a repository says where the project begins.
     """
 
     root: str
     bases: tuple[str, ...]
     pyproject: str | None
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,7 @@ def _locate(start: str, folders: Iterable[str]) -> tuple[Workspace, dict[str, An
     if plain is not None:
         return Workspace(plain, (plain,), None), None
     bases = sorted({_outside_packages(folder) for folder in folders})
-    return Workspace(_common(bases), tuple(bases), None), None
+    return Workspace(_common(bases), tuple(bases), None, marked=False), None
 
 
 def _outside_packages(folder: str) -> str:

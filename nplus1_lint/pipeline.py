@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from nplus1_lint.config import Config, Workspace, selected_codes
+from nplus1_lint.config import UNUSED, Config, Workspace, selected_codes
 from nplus1_lint.findings import Applicability, Confidence, Report, Summary
 from nplus1_lint.front import Clock, Names, find, no_collection, read
 
@@ -181,7 +181,25 @@ class _Scan:
             findings = flag(asked, self.text, {rule.code: rule.name for rule in RULES}, self._store)
             findings, hidden_low = _worth_showing(findings, config)
             shown, silenced = apply_suppressions(findings, judged.suppressions)
+            asking = {path: [c for c in some if UNUSED in c.codes] for path, some in judged.suppressions.items()}
+            unused, wanted = apply_suppressions(self._unused(), asking)
+            shown, silenced = _in_order((*shown, *unused)), _in_order((*silenced, *wanted))
         return shown, silenced, hidden_low
+
+    def _unused(self) -> tuple[Finding, ...]:
+        """The comments that silence nothing, as far as that is known."""
+        from nplus1_lint.rules import RULES
+
+        judged = self._judged
+        comments = {path: some for path, some in judged.suppressions.items() if path in self._reported}
+        names = {rule.code: rule.name for rule in RULES}
+        selected = selected_codes(self._config, names)
+        if not comments or UNUSED not in selected or not self._found.whole or judged.unparsed:
+            return ()
+        from nplus1_lint.flag.unused import unused_suppressions
+
+        found = unused_suppressions(judged.suspects, comments, names, selected, self.files)
+        return _worth_showing(found, self._config)[0]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -449,6 +467,10 @@ def _worth_showing(findings: Iterable[Finding], config: Config) -> tuple[tuple[F
     severe = [finding for finding in findings if finding.severity >= config.min_severity]
     sure = [finding for finding in severe if config.show_low or finding.confidence > Confidence.LOW]
     return tuple(sure), len(severe) - len(sure)
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.sort_key))
 
 
 def _nothing(

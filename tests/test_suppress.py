@@ -21,7 +21,9 @@ def finding(code: str = "NP101", line: int = 10, end_line: int = 12, path: str =
 
 def comment(line: int, last_line: int | None = None, comment_line: int | None = None, **changes: Any) -> Suppression:
     values = {"codes": ("NP101",), "kind": "noqa", "reason": "", **changes}
-    return Suppression(line, last_line or line, values["codes"], values["kind"], values["reason"], comment_line or line)
+    return Suppression(
+        line, last_line or line, values["codes"], values["kind"], values["reason"], comment_line or line, 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Discovery:
         template_folders: absolute folders named ``templates``.
         listed: the folders whose listing was read, in the state that they had then.
         ignore_files: the ignore files that were read.
+        whole: *files* are all of the project, what is excluded aside, as far as it is known where that ends.
     """
 
     files: tuple[SourceFile, ...]
@@ -56,6 +57,7 @@ class Discovery:
     template_folders: tuple[str, ...] = ()
     listed: tuple[Seen, ...] = ()
     ignore_files: tuple[Seen, ...] = ()
+    whole: bool = False
 
 
 def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd: str) -> Discovery:
@@ -98,14 +100,18 @@ def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd:
     known = walk.files(reported) | (reported & set(singles))
     reported &= known
     indexed = {file for file in known if file in reported or (singles and not exclusions.match(file))}
+    context = known - indexed
     return Discovery(
         files=_source_files(indexed, reported, workspace.root),
-        context=_source_files(known - indexed, reported, workspace.root),
+        context=_source_files(context, reported, workspace.root),
         errors=tuple(sorted(errors, key=lambda error: error.path)),
         warnings=tuple(warnings),
         template_folders=tuple(sorted(walk.template_folders)),
         listed=tuple(walk.listed[folder] for folder in sorted(walk.listed)),
         ignore_files=tuple(walk.ignore_files[file] for file in sorted(walk.ignore_files)),
+        whole=(
+            (workspace.marked or not singles) and not walk.errors and all(exclusions.match(file) for file in context)
+        ),
     )
 
 

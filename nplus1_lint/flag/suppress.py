@@ -41,7 +41,17 @@ def apply_suppressions(
 def _silences(comment: Suppression, finding: Finding) -> bool:
     if comment.kind == "no-query" or (comment.codes and finding.code not in comment.codes):
         return False
-    first, last = finding.span.line, finding.span.end_line
+    return covers(comment, finding.span.line, finding.span.end_line)
+
+
+def covers(comment: Suppression, first: int, last: int) -> bool:
+    """True if a comment stands on one of two lines, or belongs to a statement that holds the first.
+
+    Args:
+        comment: the comment.
+        first: the line on which a finding begins.
+        last: the line on which it ends.
+    """
     return comment.comment_line in (first, last) or comment.line <= first <= comment.last_line
 
 

@@ -79,27 +79,27 @@ def suppressions_in(source: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
         elif token.type == tokenize.COMMENT and _COMMENT.search(token.string):
             own_line = token.line.lstrip().startswith("#")
             lines = _statement_at(token.start[0], spans, above=own_line and not depth)
-            yield from _comment(token.string, token.start[0], lines, own_line)
+            yield from _comment(token.string, token.start, lines, own_line)
 
 
 def _encoding(source: bytes) -> str:
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
-def _comment(text: str, line: int, lines: _Lines, own_line: bool) -> Iterator[f.Suppression]:
+def _comment(text: str, start: tuple[int, int], lines: _Lines, own_line: bool) -> Iterator[f.Suppression]:
     first, last, _ = lines
     directive = _DIRECTIVE.search(text)
     if directive and directive["noquery"]:
-        yield f.Suppression(first, last, (), "no-query", "", line)
+        yield f.Suppression(first, last, (), "no-query", "", *start)
     elif directive:
         yield f.Suppression(
-            first, last, _codes(directive["codes"]), "ignore", (directive["reason"] or "").strip(), line
+            first, last, _codes(directive["codes"]), "ignore", (directive["reason"] or "").strip(), *start
         )
     else:
         noqa = _NOQA.search(text)
         # As in Ruff, a noqa on a line of its own belongs to no statement.
         if noqa and not own_line:
-            yield f.Suppression(first, last, _codes(noqa["codes"]), "noqa", "", line)
+            yield f.Suppression(first, last, _codes(noqa["codes"]), "noqa", "", *start)
 
 
 def _codes(text: str | None) -> tuple[str, ...]:

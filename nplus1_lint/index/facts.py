@@ -428,6 +428,7 @@ class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
         kind: ``noqa``, ``ignore`` or ``no-query``.
         reason: the words after ``ignore[…]``.
         comment_line: where the comment itself stands.
+        comment_column: the column there, in characters, from 0.
     """
 
     line: int
@@ -436,6 +437,7 @@ class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: str
     reason: str
     comment_line: int
+    comment_column: int
 
 
 class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):

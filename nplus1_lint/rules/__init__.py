@@ -30,6 +30,7 @@ from nplus1_lint.rules.repeated_count import RepeatedCount
 from nplus1_lint.rules.repeated_query import RepeatedQuery
 from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
 from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
+from nplus1_lint.rules.unused_suppression import UnusedSuppression
 from nplus1_lint.rules.write_in_loop import WriteInLoop
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     MissingIndex,
     RepeatedCount,
     AsyncLazyLoad,
+    UnusedSuppression,
     CannotParse,
 )
 

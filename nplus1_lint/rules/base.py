@@ -33,7 +33,7 @@ class Proof(enum.Enum):
     MISSING_GREENLET: a bad example raises ``MissingGreenlet``; a good one runs.
     ROWS: the rows that the program fetches at two sizes; for a bad example they grow, for a good one they do not.
     STEPS: the steps of SQLite's virtual machine at two sizes, which grow likewise.
-    NONE: the example is no program (a file that cannot be parsed).
+    NONE: nothing in it runs (a file that cannot be parsed), or only a comment is wrong.
     """
 
     GROWTH = "growth"
