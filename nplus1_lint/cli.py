@@ -12,6 +12,7 @@ import click
 
 from nplus1_lint.cost_command import cost
 from nplus1_lint.output import Failure, LateBar, emit, emit_bytes, look, view_of
+from nplus1_lint.report_command import report
 from nplus1_lint.version import __version__
 
 if TYPE_CHECKING:
@@ -389,3 +390,4 @@ def _example(kind: str, example: Example) -> str:
 
 
 main.add_command(cost)
+main.add_command(report)

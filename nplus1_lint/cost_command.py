@@ -63,7 +63,7 @@ def cost(
     from nplus1_lint.query_costs import Verdict, worst_first
     from nplus1_lint.report import cost_diff_writer, costs_writer
 
-    assumed = _assumptions(assume)
+    assumed = assumptions(assume)
     cwd = os.getcwd()
     paths = paths or (".",)
     settings = load(paths, cwd=cwd, codes=pipeline.rule_codes(), config_file=config_file)
@@ -71,7 +71,7 @@ def cost(
     outcome = _run(paths, config, settings.workspace, cwd, mended=base is None)
     table = outcome.table
     shown = worst_first((entry for entry in table.entries if _concerns(entry, every)), assumed)
-    _warn(outcome.warnings, table.errors)
+    warn(outcome.warnings, table.errors)
     _warn_of_names(assumed, shown)
     view = replace(view_of(output), details=verbose)
     if base is None:
@@ -130,7 +130,8 @@ def _compared(
     return compare(base, [entry for entry in before if _concerns(entry, every)], after, assumed)
 
 
-def _assumptions(given: tuple[str, ...]) -> Assumptions:
+def assumptions(given: tuple[str, ...]) -> Assumptions:
+    """Read what ``--assume`` says."""
     from nplus1_lint.query_costs import Assumptions
 
     sizes: dict[str, int] = {}
@@ -145,7 +146,8 @@ def _assumptions(given: tuple[str, ...]) -> Assumptions:
     return Assumptions(sizes) if default is None else Assumptions(sizes, default)
 
 
-def _warn(warnings: tuple[str, ...], errors: tuple[ScanError, ...]) -> None:
+def warn(warnings: tuple[str, ...], errors: tuple[ScanError, ...]) -> None:
+    """Say what could not be read."""
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     for missing in errors:

@@ -102,7 +102,7 @@ def check(
             if memory is not None:
                 with clock("keep"):
                     memory.keep(judged)
-        outcome = _Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
+        outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         return replace(outcome, inputs=memory.inputs() if memory is not None else None)
 
 
@@ -118,7 +118,7 @@ def _judge(front: Front, clock: Clock) -> Judged:
         return gather(front, analysis, find_suspects(analysis, RULES))
 
 
-class _Scan:
+class Scan:
     """What the rules say of a project; flagging waits until it is asked for.
 
     Args:
@@ -236,7 +236,7 @@ class _Scan:
         return Outcome(report, hidden_low, self._found.warnings, judged.notes)
 
 
-class _FixableScan(_Scan):
+class _FixableScan(Scan):
     """A scan that can be made again with other contents.
 
     Args:

@@ -79,6 +79,13 @@ def test_the_quoted_costs_are_real() -> None:
     assert printed.endswith(f"\n{tail}")
 
 
+def test_the_quoted_analysis_is_real() -> None:
+    (block,) = [block for block in blocks() if block.startswith("$ nplus1-lint report ")]
+    first, quoted, printed = printed_by(block, 0)
+    for line in quoted:
+        assert line == ELLIPSIS or line in printed.splitlines(), f"README.md: {first!r} does not print: {line}"
+
+
 def test_the_rules_are_all_listed() -> None:
     assert rows("Rules") == [[rule.code, rule.name, str(rule.severity), rule.summary] for rule in RULES]
 

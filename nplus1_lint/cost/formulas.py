@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Fixed = tuple[str, int, int]
 """Where a finding with a rewrite stands: project path, line, and column counting from 1."""
 
+Unloaded = tuple[str, int, str]
+"""An eager load: project path and line of the query, class and attribute as in ``Team.heroes``."""
+
 _WAYS: Final = 40
 _STEPS: Final = 12
 
@@ -32,6 +35,8 @@ class Formulas:
         name_of: a function's id to its qualified name.
         named: project path to the path that is shown.
         fixed: findings whose rewrite takes statements out of their loop.
+        gone: statements that are not sent any more.
+        unloaded: eager loads that are not made any more.
     """
 
     def __init__(
@@ -40,11 +45,16 @@ class Formulas:
         name_of: Callable[[str], str],
         named: Callable[[str], str],
         fixed: Collection[Fixed] = frozenset(),
+        *,
+        gone: Collection[Fixed] = frozenset(),
+        unloaded: Collection[Unloaded] = frozenset(),
     ) -> None:
         self._path_of = path_of
         self._name_of = name_of
         self._named = named
         self._fixed = fixed
+        self._gone = gone
+        self._unloaded = unloaded
         self._known_after: dict[tuple[int, bool], Polynomial] = {}
         self._known_ways: dict[int, dict[Monomial, tuple[Way, ...]]] = {}
 
@@ -69,7 +79,7 @@ class Formulas:
             after = self.after(item.callee, handed=self._is_fixed(function, item))
             return after.replaced(lambda size: known[size])
         if item.kind != "loop":
-            return item.cost
+            return ZERO if self._is_gone(function, item) else item.cost
         total = ZERO
         for part, times in item.parts:
             cost = self._item_after(function, part, handed)
@@ -82,6 +92,12 @@ class Formulas:
             # A finding about what a lambda runs stands inside it.
             return any(self._is_fixed(item.callee.function, inner) for inner in item.callee.items)
         return (self._path_of(function), item.place[0], item.place[1] + 1) in self._fixed
+
+    def _is_gone(self, function: str, item: Item) -> bool:
+        if item.kind == "eager":
+            label = item.what.rpartition(" ")[2]
+            return (self._path_of(function), item.place[0], label) in self._unloaded
+        return (self._path_of(function), item.place[0], item.place[1] + 1) in self._gone
 
     def ways(self, cost: FunctionCost) -> dict[Monomial, tuple[Way, ...]]:
         """Return by which ways the statements of each product come about, the first few of them."""

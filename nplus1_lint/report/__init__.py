@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from nplus1_lint.findings import Report
 
 if TYPE_CHECKING:
+    from nplus1_lint.analysis_report import Document
     from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.query_costs import Assumptions, CostDiff, CostTable
     from nplus1_lint.traces import Trace
@@ -19,6 +20,8 @@ FORMATS: Final = {"text": "terminal", "concise": "concise", "json": "json_v1"}
 TRACE_FORMATS: Final = {"text": "trace_text", "json": "trace_json"}
 LOADS_FORMATS: Final = {"text": "loads_text", "json": "loads_json", "markdown": "loads_markdown"}
 COSTS_FORMATS: Final = {"text": "costs_text", "json": "costs_json", "markdown": "costs_markdown"}
+
+ANALYSIS_FORMATS: Final = {"markdown": "analysis_markdown", "html": "analysis_html"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +104,15 @@ def cost_diff_writer(name: str) -> Callable[[CostDiff, Assumptions, View], str]:
     """
     module = import_module(f"nplus1_lint.report.{COSTS_FORMATS[name]}")
     return cast("Callable[[CostDiff, Assumptions, View], str]", module.write_diff)
+
+
+def analysis_writer(name: str) -> Callable[[Document], str]:
+    """Return the function that writes the performance analysis in a format.
+
+    Args:
+        name: one of ``ANALYSIS_FORMATS``.
+
+    Returns:
+        A function from a document to the whole text, which ends with a newline.
+    """
+    return cast("Callable[[Document], str]", import_module(f"nplus1_lint.report.{ANALYSIS_FORMATS[name]}").write)
