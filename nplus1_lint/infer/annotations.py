@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import last_name
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.values import (
     NONE,
     SCALAR,
@@ -18,7 +19,6 @@ from nplus1_lint.infer.values import (
     SessionFactory,
     Statement,
     Value,
-    join,
     many,
     mapping,
     of,

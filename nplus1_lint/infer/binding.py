@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.classes import decorator_names, method_kind
+from nplus1_lint.infer.joins import item_of, join_all
 from nplus1_lint.infer.values import (
     NONE,
     SCALAR,
@@ -17,8 +18,6 @@ from nplus1_lint.infer.values import (
     Many,
     Row,
     Value,
-    item_of,
-    join_all,
     many,
     mapping,
     of,

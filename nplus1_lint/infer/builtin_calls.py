@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import records, rows
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.looping_helpers import call_helper, iterate_argument, keyed, size_of
 from nplus1_lint.infer.values import (
     MAX_ATOMS,
@@ -24,9 +25,6 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    item_of,
-    join,
-    join_all,
     many,
     mapping,
     of,

@@ -24,6 +24,7 @@ from nplus1_lint.infer.builtin_calls import GETTERS, call_builtin, call_getter, 
 from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.looping_helpers import looped
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
@@ -52,9 +53,6 @@ from nplus1_lint.infer.values import (
     SessionFactory,
     Statement,
     Value,
-    item_of,
-    join,
-    join_all,
     many,
     of,
     tuple_of,

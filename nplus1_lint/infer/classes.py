@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import call_name, last_name
 from nplus1_lint.infer import changes, marshmallow, serialise, trails
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.values import (
     NO_LOADS,
     SCALAR,
@@ -29,8 +30,6 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    join,
-    join_all,
     of,
     row,
     unknown,

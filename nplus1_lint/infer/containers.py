@@ -8,6 +8,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import changes, records, trails
 from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.values import (
     SOME_FIXED,
     UNKNOWN,
@@ -18,9 +19,6 @@ from nplus1_lint.infer.values import (
     Row,
     Statement,
     Value,
-    item_of,
-    join,
-    join_all,
     many,
     mapping,
     of,

@@ -9,6 +9,7 @@ from nplus1_lint.infer import changes, counts, fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.meter import load_along
@@ -30,8 +31,6 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    join,
-    join_all,
     many,
     mapping,
     of,

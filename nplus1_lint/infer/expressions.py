@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import equalities, execution, expiry, greenlets, lookups, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
+from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.loops import comprehension_loop
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
@@ -37,9 +38,6 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    item_of,
-    join,
-    join_all,
     many,
     mapping,
     of,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, statements, targets
 from nplus1_lint.infer.effects import Effect, Summary
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.spent import dearest_run
-from nplus1_lint.infer.values import FALSE, TRUE, Const, Scalar, ScalarOf, Value, join, join_all
+from nplus1_lint.infer.values import FALSE, TRUE, Const, Scalar, ScalarOf, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

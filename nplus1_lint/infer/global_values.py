@@ -6,17 +6,8 @@ import abc
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer.values import (
-    UNKNOWN,
-    ClassRef,
-    Const,
-    External,
-    ModuleRef,
-    Value,
-    join_all,
-    of,
-    unknown,
-)
+from nplus1_lint.infer.joins import join_all
+from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, ModuleRef, Value, of, unknown
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,

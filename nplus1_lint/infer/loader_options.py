@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import loaders
 from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ClassRef,
@@ -17,7 +18,6 @@ from nplus1_lint.infer.values import (
     RelationRef,
     Tuple,
     Value,
-    join_all,
     of,
 )
 

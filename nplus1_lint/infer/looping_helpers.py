@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Loop
 from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     UNKNOWN,
@@ -20,8 +21,6 @@ from nplus1_lint.infer.values import (
     Many,
     Tuple,
     Value,
-    join,
-    join_all,
     many,
     tuple_of,
 )

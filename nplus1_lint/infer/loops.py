@@ -92,7 +92,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
 
 
 def _collected(expr: f.Comprehension, result: list[tuple[Val, Val | None]], size: int | None) -> Val:
-    from nplus1_lint.infer.values import join
+    from nplus1_lint.infer.joins import join
 
     value, key, mask = UNKNOWN, UNKNOWN, 0
     for (one, one_mask), one_key in result:
@@ -290,7 +290,7 @@ def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] =
 
 
 def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> None:
-    from nplus1_lint.infer.values import item_of, join
+    from nplus1_lint.infer.joins import item_of, join
 
     value, mask = val
     for position, part in enumerate(target.items):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.expiry import map_rows
-from nplus1_lint.infer.values import marks
+from nplus1_lint.infer.joins import marks
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.values import Value

@@ -8,6 +8,7 @@ from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Execution, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.joins import join_all, marks
 from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -29,9 +30,7 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    join_all,
     many,
-    marks,
     of,
     row,
 )

@@ -9,6 +9,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Execution, Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.meter import load_along, roll_back
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.spent import Ways
@@ -29,8 +30,6 @@ from nplus1_lint.infer.values import (
     Session,
     Statement,
     Value,
-    join,
-    join_all,
     many,
     of,
     row,

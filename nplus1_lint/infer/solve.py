@@ -17,6 +17,7 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
@@ -37,8 +38,6 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
-    join,
-    join_all,
     many,
     of,
     unknown,

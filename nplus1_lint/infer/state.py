@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.memos import FIRST_TIME
 from nplus1_lint.infer.spent import dearer
-from nplus1_lint.infer.values import Session, Value, join
+from nplus1_lint.infer.values import Session, Value
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Effect, Loop

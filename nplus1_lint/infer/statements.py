@@ -11,20 +11,9 @@ from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
+from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.marks import differ_by_reads
-from nplus1_lint.infer.values import (
-    NONE,
-    OWN_BIT,
-    UNKNOWN,
-    ClassRef,
-    Function,
-    Instance,
-    Many,
-    Session,
-    Value,
-    join,
-    of,
-)
+from nplus1_lint.infer.values import NONE, OWN_BIT, UNKNOWN, ClassRef, Function, Instance, Many, Session, Value, of
 from nplus1_lint.link.symbols import import_bindings
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import BatchPlan, Callee, CalleePlan, CalleeStep, Key, Pos
 from nplus1_lint.infer.effects import CHANGES, Kind
-from nplus1_lint.infer.values import Row, Statement, Value, item_of
+from nplus1_lint.infer.joins import item_of
+from nplus1_lint.infer.values import Row, Statement, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,128 @@
+"""Unions of values, and what iterating one yields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nplus1_lint.infer.values import (
+    MAX_ATOMS,
+    NO_LOADS,
+    READ,
+    SCALAR,
+    SOME_FIXED,
+    UNKNOWN,
+    Const,
+    Instance,
+    Many,
+    Mapping,
+    Row,
+    Scalar,
+    ScalarOf,
+    Tuple,
+    Value,
+    unknown,
+)
+
+if TYPE_CHECKING:
+    from nplus1_lint.infer.values import Atom, Loads
+
+
+def join(left: Value, right: Value) -> Value:
+    """Return the union, bounded to `MAX_ATOMS`; unknown gives way to what is known.
+
+    A literal alone must not settle a condition when the other side is unknown: plain data is added beside it, and a
+    collection's size is forgotten.
+    Collections of one kind are joined item by item, so that ``[]`` and ``[row]`` are one collection.
+    """
+    if left == right:
+        return left
+    if not right.atoms or not left.atoms:
+        known = left if left.atoms or (left.reason != UNKNOWN.reason and not right.atoms) else right
+        if known.atoms and all(type(atom) is Const for atom in known.atoms):
+            return Value((*known.atoms, Scalar("scalar")))
+        if any(type(atom) in (Many, Mapping) and atom.size is not None for atom in known.atoms):
+            return Value(tuple(a._replace(size=None) if type(a) in (Many, Mapping) else a for a in known.atoms))
+        return known
+    atoms = list(left.atoms)
+    for atom in right.atoms:
+        if atom not in atoms:
+            _merge_into(atoms, atom)
+    if len(atoms) > MAX_ATOMS:
+        # Plain data goes first: it is never evidence.
+        kept = [a for a in atoms if type(a) not in (Scalar, ScalarOf, Const)]
+        atoms = kept[:MAX_ATOMS] if kept else atoms[:MAX_ATOMS]
+    return Value(tuple(atoms))
+
+
+def join_all(values: list[Value]) -> Value:
+    """Return the union of any number of values; of none, the unknown value."""
+    if not values:
+        return UNKNOWN
+    joined = values[0]
+    for value in values[1:]:
+        joined = join(joined, value)
+    return joined
+
+
+def item_of(value: Value) -> Value:
+    """Return what iterating a value yields, by shape alone (queries are executed elsewhere)."""
+    items: list[Value] = []
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Many:
+            items.append(atom.item)
+        elif kind is Mapping:
+            items.append(atom.key)
+        elif kind is Tuple:
+            items.extend(atom.items)
+        elif kind in (Scalar, Const, ScalarOf):
+            items.append(SCALAR)
+    return join_all(items) if items else unknown("the iterable is unknown")
+
+
+def marks(loads: Loads | None) -> Loads:
+    """Return what reads have loaded."""
+    return frozenset(load for load in loads if READ in load) if loads else NO_LOADS
+
+
+def _either_size(left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return None
+    return left if left == right else SOME_FIXED
+
+
+def _merge_into(atoms: list[Atom], atom: Atom) -> None:
+    kind = type(atom)
+    for position, present in enumerate(atoms):
+        if type(present) is not kind:
+            continue
+        if kind is Many:
+            size = _either_size(present.size, atom.size)
+            one = present.kind if present.kind == atom.kind else "list"
+            atoms[position] = Many("many", join(present.item, atom.item), one, size)
+            return
+        if kind is Mapping:
+            size = _either_size(present.size, atom.size)
+            atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value), size)
+            return
+        if kind is Row and present != atom and _differ_by_reads(present, atom):
+            atoms[position] = present._replace(loads=present.loads & atom.loads)
+            return
+        if kind is Tuple and len(present.items) == len(atom.items):
+            items = tuple(join(a, b) for a, b in zip(present.items, atom.items, strict=True))
+            atoms[position] = Tuple("tuple", items)
+            return
+        if kind is Instance and present.cls == atom.cls and present.exact == atom.exact:
+            fields = dict(present.fields)
+            for name, value in atom.fields:
+                fields[name] = join(fields[name], value) if name in fields else value
+            atoms[position] = Instance("instance", atom.cls, atom.exact, tuple(sorted(fields.items())))
+            return
+    atoms.append(atom)
+
+
+def _differ_by_reads(left: Row, right: Row) -> bool:
+    """True for the same rows, of which one path has read more than the other."""
+    if left.loads is None or right.loads is None or left._replace(loads=None) != right._replace(loads=None):
+        return False
+    return left.loads - marks(left.loads) == right.loads - marks(right.loads)
