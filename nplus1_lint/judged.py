@@ -5,6 +5,7 @@ It holds for every set of reported files, selected rules and formats: a hook tha
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "judged-"
 _KEPT: Final = 6  # states of the project: branches, and a folder checked by itself
+_STATE: Final = "state-"  # names the judgement of files with these contents
+_STATES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class _Stored(msgspec.Struct, array_like=True):
 class Memory:
     """Judgements of the states that a project was in.
 
+    A judgement rests on facts and templates alone, so one is kept for all contents that come to the same facts: an edit
+    of a comment, or of a file that nothing imports, needs no new one.
+
     Args:
         store: where they are kept.
         found: the files of this run.
@@ -102,11 +108,28 @@ class Memory:
             for file in group:
                 parts += [file.path.encode("utf-8", "surrogatepass"), contents.digest(file.absolute)]
             parts.append(b"context")
-        self._name = f"{_PREFIX}{digest(*parts, *(f.encode('utf-8', 'surrogatepass') for f in self._folders)).hex()}"
+        self._name, self._facts = "", b""
+        self._state = f"{_STATE}{digest(*parts, *(f.encode('utf-8', 'surrogatepass') for f in self._folders)).hex()}"
 
     def recall(self) -> Judged | None:
-        """Return what was said of the project in the state that it is in, or None."""
-        body = self._store.read(self._name)
+        """Return what was said of files with these contents, or None."""
+        facts = self._store.read(self._state)
+        return self._recalled(f"{_PREFIX}{facts.hex()}") if facts is not None else None
+
+    def recall_alike(self, front: Front) -> Judged | None:
+        """Return what was said of the same facts, or None; what is kept from now on is kept for these."""
+        encode = msgspec.msgpack.Encoder(order="deterministic").encode
+        parts = [digest(encode(module)) for module in (*front.index.modules, *front.index.migrations)]
+        bound = len(front.index.modules).to_bytes(8, "little")
+        self._facts = digest(bound, *parts, *map(os.fsencode, self._folders))
+        self._name = f"{_PREFIX}{self._facts.hex()}"
+        judged = self._recalled(self._name)
+        if judged is not None:
+            self._note_state()
+        return judged
+
+    def _recalled(self, name: str) -> Judged | None:
+        body = self._store.read(name)
         if body is None:
             return None
         try:
@@ -123,11 +146,17 @@ class Memory:
         self._templates = self._looked_at(Templates(named_folders(front.index.modules) if sought else (), (), sought))
 
     def keep(self, judged: Judged) -> None:
-        """Keep what is said of the project in this state."""
+        """Keep what is said of the facts for which it was sought in vain."""
         judged = replace(judged, templates=self._templates)
         old = self._store.names(_PREFIX)[_KEPT - 1 :]
         self._store.write(self._name, _encoded(judged))
         self._store.remove(name for name in old if name != self._name)
+        self._note_state()
+
+    def _note_state(self) -> None:
+        old = self._store.names(_STATE)[_STATES - 1 :]
+        self._store.write(self._state, self._facts)
+        self._store.remove(name for name in old if name != self._state)
 
     def inputs(self) -> Inputs | None:
         """Return all that the judgement depends on; None if that cannot be told from files and folders."""

@@ -97,11 +97,14 @@ def check(
         if judged is None:
             front = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
             if memory is not None:
-                memory.look_at_templates(front)
-            judged = _judge(front, clock)
-            if memory is not None:
-                with clock("keep"):
-                    memory.keep(judged)
+                with clock("recall facts"):
+                    judged = memory.recall_alike(front)
+                    memory.look_at_templates(front)
+            if judged is None:
+                judged = _judge(front, clock)
+                if memory is not None:
+                    with clock("keep"):
+                        memory.keep(judged)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         return replace(outcome, inputs=memory.inputs() if memory is not None else None)
 

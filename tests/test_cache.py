@@ -148,6 +148,26 @@ def test_only_a_changed_file_is_parsed_again(project: Path, parsed: list[str]) -
     assert parsed == ["skillmeat_mini/models.py"]
 
 
+@pytest.mark.parametrize("file", ["tests/test_it.py", "skillmeat_mini/models.py"])
+def test_contents_that_come_to_the_same_facts_are_not_judged_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    (project / "tests").mkdir()
+    (project / "tests" / "test_it.py").write_text("x = 1\n")
+    first = check()
+    with (project / file).open("a") as handle:
+        handle.write("# a remark\n")
+    monkeypatch.setattr("nplus1_lint.infer.infer", None)
+    assert check() == first
+
+
+def test_a_comment_that_silences_is_a_fact(project: Path) -> None:
+    first = check()
+    file = project / "skillmeat_mini" / "jobs.py"
+    file.write_text("".join(f"{line}  # noqa\n" if line else "\n" for line in file.read_text().splitlines()))
+    assert check() == check("--no-cache") != first
+
+
 def test_single_files_have_the_findings_that_the_whole_scan_has_of_them(project: Path, parsed: list[str]) -> None:
     check("--jobs", "1")
     parsed.clear()
@@ -331,7 +351,7 @@ def test_the_folder_is_ignored_by_git_and_by_backups(project: Path) -> None:
     check()
     assert (project / FOLDER / ".gitignore").read_text() == "*\n"
     assert (project / FOLDER / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
-    assert [file.name.partition("-")[0] for file in kept(project)] == ["facts", "flagged", "judged", "told"]
+    assert [file.name.partition("-")[0] for file in kept(project)] == ["facts", "flagged", "judged", "state", "told"]
     assert not list(project.rglob("*.tmp"))
 
 

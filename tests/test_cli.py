@@ -382,7 +382,20 @@ def test_a_file_that_vanishes_meanwhile_is_a_sentence(
 def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Path) -> None:
     result = run("app", "--verbose", "--format", "json")
     assert [line.split()[0] for line in result.stderr.splitlines()] == [
-        *("configuration:", "project", "discover", "recall", "index", "link", "infer", "rules", "keep", "flag", "all"),
+        *(
+            "configuration:",
+            "project",
+            "discover",
+            "recall",
+            "index",
+            "link",
+            "recall",
+            "infer",
+            "rules",
+            "keep",
+            "flag",
+            "all",
+        ),
     ]
     assert "discover" not in result.stdout
 
