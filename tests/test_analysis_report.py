@@ -289,6 +289,14 @@ def test_a_project_without_queries_has_nothing_to_change(tmp_path: Path) -> None
     assert "There is nothing to do." in text
 
 
+def test_a_comment_that_silences_nothing_is_told_of(tmp_path: Path) -> None:
+    tmp_path.joinpath("app.py").write_text("total = 1  # nplus1: ignore[NP101] it was a query once\n")
+    assessment = assess(".", cwd=tmp_path)
+    assert [finding.code for finding in assessment.report.findings] == ["NP901"]
+    part = chapter(analysis_writer("markdown")(compose(assessment)), "How the figures are made")
+    assert "`app.py:1` (NP901): " in part.split("### Findings that are not about queries")[1]
+
+
 def test_files_that_cannot_be_parsed_are_named(tmp_path: Path) -> None:
     tmp_path.joinpath("app.py").write_text("def broken(:\n")
     done = run(".", cwd=tmp_path)

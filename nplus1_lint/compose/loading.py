@@ -82,7 +82,8 @@ def _routers(matrix: LoadMatrix) -> Section | None:
     for router in matrix.routers:
         wasted = [query.wasted.statements + query.wasted.per_row for query in router.queries]
         worst = max(wasted, default=0)
-        spread = f"{min(wasted, default=0)} to {worst}" if worst else "0"
+        least = min(wasted, default=0)
+        spread = str(worst) if least == worst else f"{least} to {worst}"
         where = code(router.path) if router.is_router else Cell((Code(router.path), " (no route reaches it)"))
         rows.append((Cell((router.name,)), count(len(router.queries)), Cell((spread,), worst), where))
     if not rows:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.analysis_report import Bullets, Line, Paragraph, Section, prose
-from nplus1_lint.compose.words import place, plural
+from nplus1_lint.compose.words import place, plural, severity
+from nplus1_lint.remedies import kind_of
 
 if TYPE_CHECKING:
     from nplus1_lint.remedies import Assessment
+
+
+def _others(assessment: Assessment) -> tuple[Section, ...]:
+    """Findings that no change of a query mends, such as comments that silence nothing."""
+    others = [one for one in assessment.report.findings if kind_of(one) is None]
+    if not others:
+        return ()
+    items = tuple(
+        (severity(one), " ", place(one.path, one.span.line), f" ({one.code}): ", *prose(one.message)) for one in others
+    )
+    return (Section(("Findings that are not about queries",), "others", (Bullets(items),)),)
 
 
 def method(assessment: Assessment) -> Section:
@@ -34,10 +46,11 @@ def method(assessment: Assessment) -> Section:
         points.append((f"{plural(unsure, 'endpoint has', 'endpoints have')} something on the way that is not known.",))
     if report.suppressed:
         points.append((f"{plural(len(report.suppressed), 'finding is', 'findings are')} silenced by comments.",))
-    sections: tuple[Section, ...] = ()
+    sections = _others(assessment)
     if report.errors:
         missing = tuple((place(error.path, error.line), f" {error.message}") for error in report.errors)
         sections = (
+            *sections,
             Section(
                 ("Files that could not be read",),
                 "errors",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 _CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 _LONG: Final = 40  # characters of a cell that needs some width on a phone
+_SHORT: Final = 28  # characters of a cell that is not broken in two
 _WIDEST: Final = 78  # per cent of a chart's width, so that the number beside the bar has room
 
 
@@ -97,7 +98,8 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _cell(cell: Cell, column: Column) -> str:
-    names = ["num"] if column.numeric else ["long"] if len(plain(cell.line)) > _LONG else []
+    length = len(plain(cell.line))
+    names = ["num"] if column.numeric else ["long"] if length > _LONG else ["short"] if length < _SHORT else []
     names += [cell.tone.value] if cell.tone is not None else []
     sort = (
         "" if cell.sort is None else f' data-sort="{cell.sort:g}"' if cell.sort % 1 else f' data-sort="{cell.sort:.0f}"'

@@ -50,7 +50,7 @@ th, td { padding: .4rem .6rem; text-align: left; vertical-align: top; border-bot
 tbody tr:last-child td { border-bottom: 0; }
 th { background: var(--panel); white-space: nowrap; }
 td { min-width: 4rem; max-width: 32rem; overflow-wrap: break-word; }
-td.long { min-width: 13rem; }
+td.long { min-width: 13rem; } td.short { white-space: nowrap; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th button { all: unset; cursor: pointer; font: inherit; }
 th button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
@@ -74,7 +74,8 @@ th[aria-sort=descending] button::after { content: " ↓"; }
     --before: #777; --after: #bbb; color-scheme: light; }
   body { font-size: 10pt; } nav { display: none; } header, main { max-width: none; padding: 0; }
   .scroll, figure, details { overflow: visible; } pre { white-space: pre-wrap; } table { font-size: 8pt; }
-  th { white-space: normal; } td, td.long { min-width: 0; } th button::after { content: "" !important; }
+  th { white-space: normal; } td, td.long { min-width: 0; } td.short { white-space: normal; }
+  th button::after { content: "" !important; }
   tr, figure.chart .row { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
   details::details-content { content-visibility: visible; block-size: auto; }
 }
