@@ -100,7 +100,8 @@ class Remedy:
         suggestion = self.first.suggestion
         if self.relationship is not None:
             change = self.relationship.change
-            return min(8, 2 + len(change.options) + len(change.without_options))
+            written = suggestion is not None and bool(suggestion.diff)  # the diff gives the queries their options
+            return min(8, 2 + len(change.without_options) + (0 if written else len(change.options)))
         if self.kind is Kind.STORED:
             return 6
         if suggestion is None:

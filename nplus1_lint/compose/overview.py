@@ -82,13 +82,13 @@ def _verdict(assessment: Assessment) -> Line:
         f"{plural(grows, 'endpoint sends', 'endpoints send')} more statements the more rows there are"
         + (f", {steeply} of them with the product of two or more sizes. " if steeply else ". ")
     )
+    loads = f", and {lean:,} once the eager loads are gone too that nobody reads" if lean != looped else ""
     if not assessment.estimates:
         return (*line[:-1], "No endpoint was found, so there are no costs per request; see the findings below.")
     return (
         *line,
-        f"One request to each endpoint sends {before:,} statements today, {looped:,} once the loops are mended, and "
-        f"{lean:,} once the eager loads are gone too that nobody reads: {duration(before, assessment)} of waiting for "
-        f"the database against {duration(lean, assessment)} (see ",
+        f"One request to each endpoint sends {before:,} statements today, {looped:,} once the loops are mended{loads}: "
+        f"{duration(before, assessment)} of waiting for the database against {duration(lean, assessment)} (see ",
         Link("the estimates", "estimates"),
         " for what is assumed).",
     )
