@@ -250,6 +250,28 @@ class OptionsPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignKeyPlan:
+    """What the rewriter needs to read a row's own foreign key instead of the key of the row that it refers to.
+
+    Attributes:
+        loop: the loop statement or comprehension.
+        reads: the reads of the relationship, ``hero.team`` in ``hero.team.id``, in one function; of several on the same
+            name perhaps the first alone.
+        referred: the attribute that must be read of what it gives.
+        column: the row's attribute that holds the same value.
+        behaviour: what the program may do differently afterwards; empty where it does the same.
+        otherwise: the loader options to add where a read is of another kind.
+    """
+
+    loop: Pos
+    reads: tuple[Pos, ...]
+    referred: str
+    column: str
+    behaviour: str
+    otherwise: OptionsPlan | None
+
+
+@dataclass(frozen=True, slots=True)
 class Callee:
     """A function of the project that queries for its argument, itself or through others.
 
@@ -347,7 +369,7 @@ class FetchPlan:
     key: str
 
 
-Plan = BatchPlan | LoaderPlan | OptionsPlan | CalleePlan | LoopPlan | StrategyPlan | FetchPlan
+Plan = BatchPlan | LoaderPlan | OptionsPlan | ForeignKeyPlan | CalleePlan | LoopPlan | StrategyPlan | FetchPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from nplus1_lint.findings import (
     CalleePlan,
     FetchPlan,
     Finding,
+    ForeignKeyPlan,
     InternalError,
     LoaderPlan,
     LoopPlan,
@@ -28,6 +29,7 @@ from nplus1_lint.flag import (
     behind_loop,
     callee,
     fetch_less,
+    foreign_key,
     hoist,
     loader_edit,
     loader_option,
@@ -179,6 +181,8 @@ def _suggestion(context: Context) -> Suggestion | None:
         made = loader_option.rewrite(context, plan)
     elif isinstance(plan, OptionsPlan):
         made = options.rewrite(context, plan)
+    elif isinstance(plan, ForeignKeyPlan):
+        made = foreign_key.rewrite(context, plan)
     elif isinstance(plan, CalleePlan):
         made = callee.rewrite(context, plan)
     elif isinstance(plan, FetchPlan):

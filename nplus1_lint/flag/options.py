@@ -22,7 +22,7 @@ from nplus1_lint.flag.visitor import Region
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Suggestion
+    from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos, Suggestion
     from nplus1_lint.flag.chain import Link
     from nplus1_lint.flag.source import SourceText
 
@@ -48,7 +48,7 @@ def rewrite(context: Context, plan: OptionsPlan) -> Suggestion | None:
     found: dict[str, Added] = {}
     shown: Region | None = None
     for place in plan.places:
-        region = query_function(context.files[place.path], place)
+        region = function_at(context.files[place.path], place.pos)
         added = added_at(region, place) if region is not None else None
         if region is None or added is None:
             return None
@@ -85,9 +85,9 @@ def _behaviour(plan: OptionsPlan) -> str:
     return " and ".join(parts)
 
 
-def query_function(source: SourceText, place: OptionPlace) -> Region | None:
-    """The whole function around a query, for its earlier statements."""
-    at = source.index(place.pos.line)
+def function_at(source: SourceText, pos: Pos) -> Region | None:
+    """The whole function around a place."""
+    at = source.index(pos.line)
     if at is None:
         return None
     first, last = source.function(at)

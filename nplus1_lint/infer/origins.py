@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.effects import Execution, Facts, Key, Read
     from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.infer.solve import Engine
@@ -62,6 +64,23 @@ class Origins:
         if function not in self._found:
             self._found[function] = self.loads(self._runs.get(function, []))
         return self._found[function]
+
+    def read_of(self, loads: Iterable[Load]) -> tuple[Site, ...]:
+        """Return every place in the project at which these relationships are read on the rows of these queries."""
+        wanted = {(load.query, load.path) for load in loads}
+        names = {path[-1] for _, path in wanted}
+        return tuple(
+            sorted(
+                place
+                for place, reads in self._reads.items()
+                if any(
+                    (load.query, load.path) in wanted
+                    for read in reads
+                    if read.path[-1] in names
+                    for load in self._traced(read, _TRACED)
+                )
+            )
+        )
 
     def executions(self, query: Site) -> tuple[Execution, ...]:
         """Return what runs at a place and gives whole rows."""

@@ -36,6 +36,7 @@ class Column:
         enumerated: of an ``Enum`` type, so that it has as many values as the source says.
         on_delete: what the foreign key does when the row is deleted to which it refers, as written.
         required: it is known to hold no NULL.
+        type: its type as the call gives it, ``int`` and ``str`` for all integers and texts, or an empty string.
         place: the whole assignment.
     """
 
@@ -51,6 +52,7 @@ class Column:
     enumerated: bool = False
     on_delete: str = ""
     required: bool = False
+    type: str = ""
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -141,6 +143,14 @@ def outer(annotation: f.Expr) -> str:
     return last_name(head)
 
 
+def join_keys(options: dict[str, f.Expr]) -> tuple[str, ...] | None:
+    """Return what ``foreign_keys`` names; None where it names nothing plain, or where ``primaryjoin`` says the join."""
+    if "primaryjoin" in options:
+        return None
+    written = options.get("foreign_keys")
+    return () if written is None else tuple(names(written)) or None
+
+
 def is_sqlmodel(hierarchy: Hierarchy, cls: Class) -> bool:
     """True for classes below SQLModel."""
     return any(e.endswith("SQLModel") for e in hierarchy.external_bases(cls.id))
@@ -150,7 +160,7 @@ def column_from(name: str, calls: list[f.Call], place: f.Place, annotation: f.Ex
     """Read a column off the calls that declare it, and off its annotation."""
     options: dict[str, f.Expr] = {}
     foreign, column_name, deferred, enumerated = None, name, False, False
-    on_delete = ""
+    on_delete, kind = "", ""
     for call in calls:
         options = {**keywords(call), **options}
         deferred |= call_name(call) == "deferred"
@@ -162,6 +172,8 @@ def column_from(name: str, calls: list[f.Call], place: f.Place, annotation: f.Ex
                 enumerated = True
             elif position == 0 and isinstance(argument, f.Const) and isinstance(argument.value, str):
                 column_name = argument.value
+            if position < 2 and not kind:
+                kind = _type(argument)
     foreign = foreign or text(options.get("foreign_key"))
     return Column(
         name,
@@ -176,7 +188,27 @@ def column_from(name: str, calls: list[f.Call], place: f.Place, annotation: f.Ex
         enumerated,
         on_delete or text(options.get("ondelete")) or "",
         truth(options.get("primary_key")) or _required(options.get("nullable"), annotation),
+        kind or _type(options.get("type_") or options.get("sa_type")),
     )
+
+
+_NO_TYPES: Final = frozenset({"ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue"})
+_FAMILIES: Final = {
+    **dict.fromkeys(("Integer", "BigInteger", "SmallInteger", "INTEGER", "BIGINT", "SMALLINT", "INT"), "int"),
+    **dict.fromkeys(("String", "Unicode", "Text", "UnicodeText", "VARCHAR", "NVARCHAR", "TEXT", "AutoString"), "str"),
+}
+
+
+def _type(argument: f.Expr | None) -> str:
+    """What an argument of a column says of its type, alike for types whose values are alike in Python."""
+    called = argument.func if isinstance(argument, f.Call) else argument
+    name = last_name(called) if isinstance(called, (f.Name, f.Attr)) else ""
+    if not name or name in _NO_TYPES or call_name(argument) in COLUMN_CALLS:
+        return ""
+    given = argument if isinstance(argument, f.Call) else None
+    parts = [(key, value) for key, value in (*[("", a) for a in given.args], *given.keywords)] if given else []
+    said = ",".join(f"{key}={value.value if isinstance(value, f.Const) else names(value)}" for key, value in parts)
+    return _FAMILIES.get(name) or f"{name}({said})"
 
 
 def _required(nullable: f.Expr | None, annotation: f.Expr | None) -> bool:

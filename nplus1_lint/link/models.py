@@ -17,6 +17,7 @@ from nplus1_lint.link.declarations import (
     calls,
     column_from,
     is_sqlmodel,
+    join_keys,
     keywords,
     lazy,
     names,
@@ -65,6 +66,9 @@ class Relationship:
         lazy_written: the ``lazy=`` argument as the source has it (``selectin``, ``False``), or None without one.
         cascade: the cascade option as written, or an empty string.
         place: the ``relationship(…)`` call.
+        foreign_keys: what ``foreign_keys`` names, nothing without it; None where it is not understood, or where the
+            join is written out.
+        remote_side: what ``remote_side`` names.
     """
 
     owner: str
@@ -79,6 +83,8 @@ class Relationship:
     back_populates: str | None
     cascade: str
     place: f.Place
+    foreign_keys: tuple[str, ...] | None = ()
+    remote_side: tuple[str, ...] = ()
 
     @property
     def eager(self) -> bool:
@@ -277,7 +283,7 @@ class _Reader:
         return Relationship(
             model.id, name, part.path, target, uselist, strategy, written, secondary,
             truth(options.get("viewonly")), text(options.get("back_populates")), text(options.get("cascade")) or "",
-            call.pos,
+            call.pos, join_keys(options), tuple(names(options.get("remote_side"))),
         )  # fmt: skip
 
     def _backref(self, made: Relationship, call: f.Call) -> Iterator[Relationship]:
@@ -296,9 +302,11 @@ class _Reader:
         if "uselist" in options:
             uselist = truth(options["uselist"])
         place = value.pos if isinstance(value, f.Call) else made.place
+        keys = join_keys(options) if "foreign_keys" in options or "primaryjoin" in options else made.foreign_keys
         yield replace(
             made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=strategy, lazy_written=written,
-            back_populates=made.name, cascade=text(options.get("cascade")) or "", place=place,
+            back_populates=made.name, cascade=text(options.get("cascade")) or "", place=place, foreign_keys=keys,
+            remote_side=tuple(names(options.get("remote_side"))),
         )  # fmt: skip
 
     def _argument_target(self, cls: Class, call: f.Call, options: dict[str, f.Expr]) -> str | None:

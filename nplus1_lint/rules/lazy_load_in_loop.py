@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.findings import ForeignKeyPlan, Pos, Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.infer.loading import below, column_deferred, follow
+from nplus1_lint.link.foreign_keys import foreign_key
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
 from nplus1_lint.rules.repeated import per, repeated, what
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from nplus1_lint.findings import OptionsPlan
     from nplus1_lint.infer.analysis import Analysis, Repetition
+    from nplus1_lint.infer.origins import Load
+    from nplus1_lint.link.models import Model
 
 
 class LazyLoadInLoop(Rule):
@@ -40,6 +44,10 @@ class LazyLoadInLoop(Rule):
         loaded earlier. Unsafe where the query stands elsewhere, for its other callers load the relationship too, and
         where the function changes rows, for the read no longer sees that. Shown as a sentence where the query is not
         found, is fetched in parts or has an option that contradicts.
+
+        ``hero.team_id`` where nothing but ``hero.team.id`` is read of the team: safe where the column holds no NULL,
+        the query stands in the function of the loop and that function changes no rows. Else unsafe: a row without a
+        team gives None where it raised ``AttributeError``, and a team that is set is not seen before it is flushed.
     """
 
     code: ClassVar[str] = "NP104"
@@ -150,8 +158,9 @@ def run(session: Session):
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             return f"Add .options({options_for(analysis, effects[:3])}) to the query that made the rows"
 
-        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | None:
-            return options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
+        def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | ForeignKeyPlan | None:
+            options = options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
+            return _foreign_key_plan(analysis, repetition, effects, options) or options
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load, plan=plan)
 
@@ -164,3 +173,46 @@ def _load(effect: Effect) -> tuple[str, str]:
 def is_lazy_load(effect: Effect) -> bool:
     """True for lazy loads of relationships and columns that code reads."""
     return effect.kind is Kind.LAZY_LOAD and effect.reader is None
+
+
+def _foreign_key_plan(
+    analysis: Analysis, repetition: Repetition, effects: tuple[Effect, ...], options: OptionsPlan | None
+) -> ForeignKeyPlan | None:
+    """What it takes to read the row's own foreign key; None where the read is no many-to-one, or one of several."""
+    effect = effects[0]
+    model = analysis.project.models[effect.subject]
+    relationship = model.relationships.get(effect.attribute)
+    if relationship is None or {_load(one) for one in effects} != {_load(effect)} or effect.chain:
+        return None
+    key = foreign_key(analysis.project, model, relationship)
+    function = repetition.loop.site.function
+    loads = analysis.origins.behind(function).get((effect.site, effect.attribute), ())
+    if key is None or not loads or any(_leaves_out(analysis, load, model, key.column) for load in loads):
+        return None
+    reads = analysis.origins.read_of(loads)
+    if any(read.function != effect.site.function for read in reads):
+        return None
+    behaviour = []
+    if not key.required:
+        behaviour.append(f"a row without {effect.attribute} gives None where it raised AttributeError")
+    if function in analysis.changing_functions or any(load.query.function != function for load in loads):
+        behaviour.append(f"a {effect.attribute} that is set on a row is not seen before it is flushed")
+    places = tuple(dict.fromkeys(Pos(*read.place) for read in reads))
+    loop = Pos(*repetition.loop.site.place)
+    return ForeignKeyPlan(loop, places, key.referred, key.column, " and ".join(behaviour), options)
+
+
+def _leaves_out(analysis: Analysis, load: Load, model: Model, column: str) -> bool:
+    """True if a query does not load the column with its rows, or if the way to these rows is not known."""
+    models = analysis.project.models
+    owners = [load.models[0]] if len(load.path) == 1 and load.models else []
+    if len(load.path) > 1:
+        last = next((one for root in load.models if (one := follow(models, root, load.path[:-1])) is not None), None)
+        owners = [last.target] if last is not None and last.target else []
+    for execution in analysis.origins.executions(load.query):
+        loads = execution.loads
+        for name in load.path[:-1]:
+            loads = below(loads, name) or frozenset()
+        if column_deferred(loads, model, column):
+            return True
+    return not owners
