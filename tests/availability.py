@@ -6,12 +6,17 @@ import importlib.metadata
 import platform
 import re
 import sys
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import pytest
 import sqlalchemy
 from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PYTHON: Final = "Python"
 NEWEST_SQLALCHEMY: Final = (2, 1)
@@ -22,6 +27,7 @@ SINCE_PYTHON: Final = {"asyncio.TaskGroup": (3, 11)}
 _REFUSALS: Final = {
     "No column-based properties specified for refresh": "refresh() of relationships alone",
     "Can't find strategy .*write_only": "write_only relationships",
+    r"yield_per feature in conjunction with unique\(\)": "select-in loading in portions",
 }
 """What an older SQLAlchemy says to what a newer one can do."""
 _NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
@@ -55,6 +61,18 @@ class Lack(NamedTuple):
     def is_of_old_python(self) -> bool:
         """True for names that are known to have come with a newer Python than this one."""
         return self.package == PYTHON and sys.version_info < SINCE_PYTHON.get(self.api, (0,))
+
+
+@contextmanager
+def where_available() -> Iterator[None]:
+    """Skip the test where SQLAlchemy refuses what a newer one can do."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        missing = lack(error)
+        if missing is None:
+            raise
+        pytest.skip(str(missing))
 
 
 def lack(error: ImportError | AttributeError | SQLAlchemyError) -> Lack | None:

@@ -33,7 +33,7 @@ def test_nox_has_a_session_for_each_sqlalchemy_and_each_command() -> None:
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     sessions = re.findall(r"^\* (\S+)", listed, re.MULTILINE)
     newest = ".".join(map(str, NEWEST_SQLALCHEMY))
-    assert sessions == ["examples(1.4)", "examples(2.0)", f"examples({newest})"]
+    assert sessions == ["examples(1.4)", "examples(2.0)", f"examples({newest})", "programs"]
     for page in (".ci/run", "CONTRIBUTING.md", "noxfile.py"):
         named = re.findall(r"nox (?:--no-color )?-s '([^']+)'", ROOT.joinpath(page).read_text(encoding="utf-8"))
         assert named

@@ -50,7 +50,9 @@ for hero in session.query(Hero).order_by(Hero.id).all():
 @example(program(COLUMN))
 @example(program(WAITING))
 @example(program(MADE))
-@settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=PROGRAMS, deadline=None, derandomize=PROGRAMS == 20, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(drawn=programs())
 def test_a_fixed_program_gives_the_same(drawn: Program) -> None:
     files = {"app.py": drawn.text, "models.py": MODELS, "pyproject.toml": "[tool.nplus1-lint]\n"}
@@ -65,7 +67,8 @@ def test_a_fixed_program_gives_the_same(drawn: Program) -> None:
         first = [run(before, files, size) for size in SIZES]
         then = [run(after, files, size) for size in SIZES]
         assert [log.outcome for log in then] == [log.outcome for log in first], told
-        assert len(then[1].statements) <= len(first[1].statements) + done.fixed, told  # a loop may run never
+        # A loop may run never, and that twice: once for each round of a loop around it.
+        assert len(then[1].statements) <= len(first[1].statements) + 2 * done.fixed, told
         left = [finding.code for finding in done.outcome.report.findings if finding.code.startswith("NP1")]
         if not left and "break" not in drawn.text and "session.add" not in drawn.text:
             assert len(then[0].statements) == len(then[1].statements), told

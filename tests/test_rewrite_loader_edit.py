@@ -10,6 +10,7 @@ from sqlalchemy.exc import InvalidRequestError
 from nplus1_lint.findings import Applicability
 from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
+from tests.availability import where_available
 from tests.executed import LARGE, Log, files_of, materialise, run, shared_models
 from tests.rewriting import applied, findings, plain
 
@@ -40,7 +41,9 @@ def both(
         before = run(tmp_path / "before", files, LARGE)
     except InvalidRequestError:
         before = None
-    return before, run(materialise(now, tmp_path / "last"), now, LARGE), now["app.py"]
+    with where_available():
+        after = run(materialise(now, tmp_path / "last"), now, LARGE)
+    return before, after, now["app.py"]
 
 
 @pytest.mark.parametrize(("code", "example"), EXAMPLES, ids=[f"{code} {one.name}" for code, one in EXAMPLES])

@@ -35,8 +35,8 @@ class CountForExistence(Rule):
         which the identity map may answer.
 
     Fix safety
-        Safe: a key is fetched in the place of the row, of which only the truth is used. A sentence where the query
-        stands elsewhere, joins, limits, locks or carries loader options.
+        Safe where it is code: a key is fetched in the place of the row, of which only the truth is used. A sentence
+        where the query stands elsewhere, joins, limits, locks or carries loader options.
     """
 
     code: ClassVar[str] = "NP302"
