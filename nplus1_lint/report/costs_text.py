@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,10 +21,9 @@ from nplus1_lint.report.costs_words import (
     summary,
     title,
 )
+from nplus1_lint.report.page import UNCUT, Page
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from nplus1_lint.query_costs import Assumptions, CostDiff, CostEntry, CostTable
     from nplus1_lint.report import View
 
@@ -107,29 +104,11 @@ def _table(table: CostTable, assumed: Assumptions) -> Table:
     return found
 
 
-class _Page:
+class _Page(Page):
     """Collects printed lines."""
 
     def __init__(self, view: View) -> None:
-        self._out = io.StringIO()
-        self._console = Console(
-            file=self._out,
-            width=10_000,  # nothing is cut
-            force_terminal=view.colour,
-            color_system="standard" if view.colour else None,
-            no_color=not view.colour,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-
-    def text(self) -> str:
-        lines = self._out.getvalue().rstrip("\n").split("\n")
-        return "\n".join(line.rstrip() for line in lines) + "\n"
-
-    def line(self, line: RenderableType) -> None:
-        self._console.print(line)
+        super().__init__(view, UNCUT)
 
     def entry(self, entry: CostEntry) -> None:
         """Print where the statements of an entry come from."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from nplus1_lint.load_matrix import Use
 from nplus1_lint.report.loads_words import LEGEND, NO_ROUTE, adds, cell_of, read_by, spread, summary
+from nplus1_lint.report.page import UNCUT, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.console import RenderableType
 
     from nplus1_lint.findings import Step
     from nplus1_lint.load_matrix import LoadMatrix, RelationshipLoads, Router
@@ -49,30 +46,12 @@ def write(matrix: LoadMatrix, view: View) -> str:
     return page.text()
 
 
-class _Page:
+class _Page(Page):
     """Collects printed lines."""
 
     def __init__(self, view: View) -> None:
+        super().__init__(view, UNCUT)  # the tables are made to fit
         self._width = view.width
-        self._out = io.StringIO()
-        self._console = Console(
-            file=self._out,
-            width=10_000,  # nothing is cut; the tables are made to fit
-            force_terminal=view.colour,
-            color_system="standard" if view.colour else None,
-            no_color=not view.colour,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-
-    def text(self) -> str:
-        lines = self._out.getvalue().rstrip("\n").split("\n")
-        return "\n".join(line.rstrip() for line in lines) + "\n"
-
-    def line(self, line: RenderableType) -> None:
-        self._console.print(line)
 
     def matrix(self, matrix: LoadMatrix) -> None:
         """Print the matrix in as many tables as the width needs."""

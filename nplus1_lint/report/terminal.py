@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
 from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from nplus1_lint.config import CANNOT_PARSE
 from nplus1_lint.findings import Applicability, Severity
+from nplus1_lint.report.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,26 +60,12 @@ def _subject(finding: Finding) -> tuple[object, ...]:
     return finding.path, finding.span, finding.code, finding.fingerprint
 
 
-class _Page:
+class _Page(Page):
     """Collects printed lines."""
 
     def __init__(self, view: View) -> None:
+        super().__init__(view, view.width)
         self._colour = view.colour
-        self._out = io.StringIO()
-        self._console = Console(
-            file=self._out,
-            width=view.width,
-            force_terminal=view.colour,
-            color_system="standard" if view.colour else None,
-            no_color=not view.colour,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-
-    def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self._out.getvalue().rstrip("\n").split("\n")) + "\n"
 
     def head(self, finding: Finding, source: str | None) -> None:
         """Print what all findings of a group have in common: the place and its code."""
