@@ -79,10 +79,8 @@ def _modern(
 ) -> tuple[Link, cst.Call, cst.BaseExpression, list[Link]] | None:
     """``session.scalars(select(M)…)``: the executing link, the ``select()``, its entity and the links behind."""
     at = next((number for number, link in enumerate(chain) if link.name == "scalars" and link.call is not None), None)
-    if at is None or chain[at].value is chain[at].call or len(chain[at].call.args) != 1:  # type: ignore[union-attr]
-        return None
-    execute = chain[at].call
-    if execute is None:
+    execute = chain[at].call if at is not None else None
+    if at is None or execute is None or chain[at].value is execute or len(execute.args) != 1:
         return None
     _, inner = links(execute.args[0].value)
     if not inner or inner[0].name != "select" or inner[0].call is None or len(inner[0].call.args) != 1:

@@ -26,6 +26,8 @@ from nplus1_lint.infer.values import (
 from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Arguments
     from nplus1_lint.infer.solve import Engine
@@ -155,6 +157,20 @@ def provider(engine: Engine, definition: Definition, param: f.Param) -> list[tup
             values = entry_arguments(engine, target, None)
             found.append((target, (target.id, tuple(widen(value) for value in values), ())))
     return found
+
+
+def providers(engine: Engine, handler: Definition) -> Iterator[tuple[Definition, Key]]:
+    """Yield the functions that a framework calls before a handler, theirs included, each once with its context."""
+    seen: set[str] = set()
+    stack = [handler]
+    while stack:
+        definition = stack.pop()
+        for param in definition.facts.params:
+            for target, key in provider(engine, definition, param):
+                if target.id not in seen:
+                    seen.add(target.id)
+                    stack.append(target)
+                    yield target, key
 
 
 def _default(engine: Engine, definition: Definition, param: f.Param, earlier: list[Value]) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nplus1_lint.infer.binding import provider
+from nplus1_lint.infer.binding import providers
 from nplus1_lint.infer.spent import FunctionCost, dearest_run
 from nplus1_lint.query_costs import ZERO
 
@@ -65,17 +65,8 @@ def run_costs(
 def _injected(engine: Engine, handler: Definition) -> tuple[FunctionCost, ...]:
     """A framework calls each dependency once per request, however many parameters want it."""
     found: dict[str, FunctionCost] = {}
-    seen: set[str] = set()
-    stack = [handler]
-    while stack:
-        definition = stack.pop()
-        for param in definition.facts.params:
-            for target, key in provider(engine, definition, param):
-                if target.id in seen:
-                    continue
-                seen.add(target.id)
-                stack.append(target)
-                cost = engine.cost(key)
-                if cost is not None and cost.total.terms:
-                    found[target.id] = cost
+    for target, key in providers(engine, handler):
+        cost = engine.cost(key)
+        if cost is not None and cost.total.terms:
+            found[target.id] = cost
     return tuple(found[name] for name in sorted(found))

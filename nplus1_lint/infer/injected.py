@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nplus1_lint.infer.binding import provider
-from nplus1_lint.infer.library import EAGER_OPTIONS
+from nplus1_lint.infer.binding import providers
+from nplus1_lint.infer.library import LOADING_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from nplus1_lint.infer.analysis import Reach
     from nplus1_lint.infer.effects import Execution, Key, Read
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from nplus1_lint.link.hierarchy import Function as Definition
 
     Of = Callable[[Sequence[Key]], Reach]
-
-_LOADS = EAGER_OPTIONS - {"contains_eager"}
 
 
 class Injected(NamedTuple):
@@ -56,7 +54,7 @@ def injected(engine: Engine, handlers: Iterable[tuple[Definition, Key]], reach_o
     wanted: dict[str, dict[Key, None]] = {}
     for definition, key in handlers:
         routers.setdefault(definition.path, {})[key] = None
-        wanted.setdefault(definition.path, {}).update(dict.fromkeys(_providers(engine, definition)))
+        wanted.setdefault(definition.path, {}).update((key, None) for _, key in providers(engine, definition))
     sends = {key: _optioned(reach_of([key])) for key in {key for keys in wanted.values() for key in keys}}
     found: dict[tuple[Execution, Loader], dict[str, Reach]] = {}
     for path in sorted(routers):
@@ -69,22 +67,9 @@ def injected(engine: Engine, handlers: Iterable[tuple[Definition, Key]], reach_o
     return tuple(_judged(execution, loader, found[execution, loader]) for execution, loader in ordered)
 
 
-def _providers(engine: Engine, handler: Definition) -> Iterator[Key]:
-    seen: set[str] = set()
-    stack = [handler]
-    while stack:
-        definition = stack.pop()
-        for param in definition.facts.params:
-            for target, key in provider(engine, definition, param):
-                if target.id not in seen:
-                    seen.add(target.id)
-                    stack.append(target)
-                    yield key
-
-
 def _optioned(reach: Reach) -> tuple[tuple[Execution, Loader], ...]:
     pairs = ((execution, loader) for execution in reach.executions for loader in execution.loaders)
-    return tuple(dict.fromkeys((one, loader) for one, loader in pairs if loader.strategy in _LOADS))
+    return tuple(dict.fromkeys((one, loader) for one, loader in pairs if loader.strategy in LOADING_OPTIONS))
 
 
 def _judged(execution: Execution, loader: Loader, reaches: dict[str, Reach]) -> Injected:

@@ -99,6 +99,8 @@ EAGER_OPTIONS: Final = frozenset({
     "selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager", "eagerload", "joinedload_all",
     "subqueryload_all",
 })  # fmt: skip
+LOADING_OPTIONS: Final = EAGER_OPTIONS - {"contains_eager"}
+"""Options that load more than the statement's own columns and joins give."""
 OFF_OPTIONS: Final = {"lazyload": "!", "raiseload": "%", "noload": "%"}  # their marks: see `infer.loading`
 NEUTRAL_OPTIONS: Final = frozenset(
     {"defaultload", "Load", "selectin_polymorphic", "with_loader_criteria", "with_expression"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, StrategyPlan, Suspect
-from nplus1_lint.infer.library import EAGER_OPTIONS
+from nplus1_lint.infer.library import LOADING_OPTIONS
 from nplus1_lint.infer.loading import follow
 from nplus1_lint.infer.uses import Fate
 from nplus1_lint.rules.base import Example, Proof, Rule
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.loaders import Loader
     from nplus1_lint.link.models import Relationship
 
-_LOADS = EAGER_OPTIONS - {"contains_eager"}
 _CONFIDENCE = {Fate.UNREAD: Confidence.HIGH, Fate.UNNAMED: Confidence.MEDIUM, Fate.ESCAPED: Confidence.LOW}
 
 
@@ -301,7 +300,7 @@ def run(session: Session):
             (execution, loader): analysis.uses.fate(execution, loader)
             for execution in analysis.uses.executions
             for loader in execution.loaders
-            if loader.strategy in _LOADS
+            if loader.strategy in LOADING_OPTIONS
         }
         readers: dict[Loader, dict[str, None]] = {}
         for (execution, loader), fate in fates.items():
