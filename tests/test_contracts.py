@@ -39,7 +39,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LAYERS = "the stages, each importing only those after it in this list"
 CLICK = "click only in cli, cost_command, report_command and output"
-RICH = "rich only in report.page, report.terminal, report.loads_text, report.costs_text and output"
+RICH = "rich only in the text writers of report and in output"
 
 
 @pytest.mark.parametrize(
