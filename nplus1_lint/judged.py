@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nplus1_lint.discover import Discovery
     from nplus1_lint.findings import Suspect
     from nplus1_lint.front import Front
+    from nplus1_lint.index.facts import ModuleFacts
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.infer.analysis import Analysis
 
@@ -118,8 +119,7 @@ class Memory:
 
     def recall_alike(self, front: Front) -> Judged | None:
         """Return what was said of the same facts, or None; what is kept from now on is kept for these."""
-        encode = msgspec.msgpack.Encoder(order="deterministic").encode
-        parts = [digest(encode(module)) for module in (*front.index.modules, *front.index.migrations)]
+        parts = [module.digest or _unread(module) for module in (*front.index.modules, *front.index.migrations)]
         bound = len(front.index.modules).to_bytes(8, "little")
         self._facts = digest(bound, *parts, *map(os.fsencode, self._folders))
         self._name = f"{_PREFIX}{self._facts.hex()}"
@@ -191,6 +191,11 @@ def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...]) -> J
         notes=front.project.templates.notes(),
         templates=Templates(),
     )
+
+
+def _unread(module: ModuleFacts) -> bytes:
+    """Stands for a file that could not be read, of which nothing is kept."""
+    return digest(msgspec.msgpack.encode((module.path, module.parse_error)))
 
 
 def _look(location: str) -> Seen | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from nplus1_lint.index.encoding import Codec, Encoded
 from nplus1_lint.index.facts import ModuleFacts, ParseError
 from nplus1_lint.index.modules import absolute, aliases, packages
 from nplus1_lint.index.sources import Sources
@@ -145,51 +146,55 @@ class _Reader:
 
     def read(self, files: Sequence[SourceFile], progress: Progress | None = None) -> Iterator[ModuleFacts]:
         """Yield the facts of files, those that are known first."""
-        missing: list[tuple[str, bytes]] = []
+        missing: list[tuple[SourceFile, bytes]] = []
         done = 0
         for file in files:
+            known = None
+            if self._cache is not None:
+                known = self._cache.get(file.path, self._contents.digest(file.absolute))
+            if known is not None:
+                done += 1
+                yield known
+                continue
             try:
-                content = self._contents.read(file.absolute)
+                missing.append((file, self._contents.read(file.absolute)))
             except OSError as error:
                 yield _unread(file.path, error)
-                continue
-            known = self._cache.get(file.path, content) if self._cache is not None else None
-            if known is None:
-                missing.append((file.path, content))
-                continue
-            done += 1
-            yield known
         for facts in self._extracted(missing):
             done += 1
             if progress:
                 progress("index", done, len(files))
             yield facts
 
-    def _extracted(self, files: list[tuple[str, bytes]]) -> Iterator[ModuleFacts]:
+    def _extracted(self, files: list[tuple[SourceFile, bytes]]) -> Iterator[ModuleFacts]:
+        codec = Codec()
         if self._jobs <= 1 or sum(len(content) for _, content in files) < _POOL_FROM:
-            for path, content in files:
-                facts = _extract(path, content)
-                if self._cache is not None:
-                    self._cache.put(path, content, msgspec.msgpack.encode(facts))
-                yield facts
+            for file, content in files:
+                facts = _extract(file.path, content)
+                yield self._kept(file, facts, codec.encode(facts)) if self._cache is not None else facts
             return
         from concurrent.futures import ProcessPoolExecutor
 
         chunks = [files[i : i + 16] for i in range(0, len(files), 16)]
-        decode = msgspec.msgpack.Decoder(ModuleFacts).decode
+        sent = [[(file.path, content) for file, content in chunk] for chunk in chunks]
+        decode = msgspec.msgpack.Decoder(list[Encoded]).decode
         with ProcessPoolExecutor(max_workers=self._jobs) as pool:
-            for chunk, found in zip(chunks, pool.map(_extract_chunk, chunks), strict=True):
-                for (path, content), encoded in zip(chunk, found, strict=True):
-                    if self._cache is not None:
-                        self._cache.put(path, content, encoded)
-                    yield decode(encoded)
+            for chunk, found in zip(chunks, pool.map(_extract_chunk, sent), strict=True):
+                for (file, _), encoded in zip(chunk, decode(found), strict=True):
+                    yield self._kept(file, codec.decode(encoded), encoded)
+
+    def _kept(self, file: SourceFile, facts: ModuleFacts, encoded: Encoded) -> ModuleFacts:
+        if self._cache is not None:
+            self._cache.put(file.path, self._contents.digest(file.absolute), encoded)
+        return msgspec.structs.replace(facts, digest=encoded.digest, outline_digest=encoded.outline_digest)
 
 
-def _extract_chunk(files: Sequence[tuple[str, bytes]]) -> list[bytes]:
+def _extract_chunk(files: Sequence[tuple[str, bytes]]) -> bytes:
     import gc
 
     gc.disable()  # facts are trees of untracked structs: collecting finds nothing and costs a third of the time
-    return [msgspec.msgpack.encode(_extract(path, content)) for path, content in files]
+    codec = Codec()
+    return msgspec.msgpack.encode([codec.encode(_extract(path, content)) for path, content in files])
 
 
 def _extract(path: str, content: bytes) -> ModuleFacts:
@@ -217,9 +222,7 @@ def _by_alias(files: Sequence[SourceFile], context: Sequence[SourceFile]) -> dic
 
 def _imported(module: ModuleFacts, waiting: dict[str, list[SourceFile]]) -> Iterable[SourceFile]:
     """Files that importing runs: each package on the way, the module, and submodules imported by name."""
-    from nplus1_lint.index.walk import imports
-
-    for statement in imports(module.body.body):
+    for statement in module.imports:
         if statement.module is None:
             dotted = [alias.name for alias in statement.names]
         else:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from nplus1_lint.cache.store import digest
-from nplus1_lint.index.facts import ModuleFacts
+from nplus1_lint.index.encoding import Codec, Encoded
 
 if TYPE_CHECKING:
     from nplus1_lint.cache.store import Store
+    from nplus1_lint.index.facts import ModuleFacts
 
 _PREFIX: Final = "facts-"
 _SEGMENTS: Final = 12  # an edit adds a small one; so many of them are put together to one
-
-Encoded = msgspec.Raw | bytes
 
 
 class FactsCache:
@@ -37,16 +36,21 @@ class FactsCache:
         self._used: set[bytes] = set()
         self._new: dict[bytes, Encoded] = {}
         self._segments = store.names(_PREFIX)
-        decode = msgspec.msgpack.Decoder(dict[bytes, msgspec.Raw]).decode
+        decode = msgspec.msgpack.Decoder(dict[bytes, Encoded]).decode
         for name in self._segments:
             body = store.read(name)
             if body is not None:
                 with contextlib.suppress(msgspec.DecodeError):  # nothing that this edition has written
                     self._known.update(decode(body))
-        self._decode = msgspec.msgpack.Decoder(ModuleFacts).decode
+        self._decode = Codec().decode
 
     def get(self, path: str, content: bytes) -> ModuleFacts | None:
-        """Return the facts of a file with this content, or None when they are not known."""
+        """Return the facts of a file, or None when they are not known.
+
+        Args:
+            path: project path.
+            content: the digest of its content.
+        """
         key = _key(path, content)
         encoded = self._known.get(key)
         if encoded is None:
@@ -58,8 +62,14 @@ class FactsCache:
         self._used.add(key)
         return facts
 
-    def put(self, path: str, content: bytes, encoded: bytes) -> None:
-        """Add facts, encoded as msgpack."""
+    def put(self, path: str, content: bytes, encoded: Encoded) -> None:
+        """Add the facts of a file.
+
+        Args:
+            path: project path.
+            content: the digest of its content.
+            encoded: its facts.
+        """
         self._new[_key(path, content)] = encoded
 
     def save(self) -> None:
@@ -70,7 +80,7 @@ class FactsCache:
         whole = len(self._segments) >= _SEGMENTS or len(self._known) > 3 * (len(self._used) + len(self._new))
         if whole:
             kept = {**{key: self._known[key] for key in self._used}, **self._new}
-        body = msgspec.msgpack.encode({key: msgspec.Raw(encoded) for key, encoded in sorted(kept.items())})
+        body = msgspec.msgpack.encode(dict(sorted(kept.items())))
         name = f"{_PREFIX}{digest(*sorted(kept)).hex()}"
         self._store.write(name, body)
         if whole and not self._store.failure:

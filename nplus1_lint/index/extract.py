@@ -38,7 +38,7 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f.ModuleFacts(path, is_package, f.EMPTY_BODY, (), 0, _parse_error(error))
     ddl = _CREATES.search(source) is not None
-    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, ddl=ddl)
+    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, None, ddl, tuple(lowering.imports))
 
 
 def _parse_error(error: Exception) -> f.ParseError:
@@ -69,7 +69,7 @@ _TURNED_OFF = frozenset(
 class _FunctionScope:
     """What is collected while one function's body is lowered."""
 
-    __slots__ = ("is_generator", "loop_depth", "loop_mentions", "mentions", "prefix", "receiver", "stores")
+    __slots__ = ("is_generator", "loop_depth", "loop_mentions", "mentions", "nests", "prefix", "receiver", "stores")
 
     def __init__(self, prefix: str, receiver: str = "") -> None:
         self.prefix = prefix
@@ -79,6 +79,7 @@ class _FunctionScope:
         self.loop_mentions: set[str] = set()
         self.loop_depth = 0
         self.is_generator = False
+        self.nests = False
 
     def mention(self, name: str) -> None:
         self.mentions.add(name)
@@ -91,6 +92,7 @@ class _Lowering:
 
     def __init__(self, no_query_lines: set[int]) -> None:
         self.functions = 0
+        self.imports: list[f.Import] = []
         self._no_query = no_query_lines
         self._scope = _FunctionScope("")
         # attribute -> methods of the class being lowered that assign it on their first parameter
@@ -149,8 +151,8 @@ class _Lowering:
             ast.FunctionDef: self._def,
             ast.AsyncFunctionDef: self._def,
             ast.ClassDef: self._class,
-            ast.Import: lambda n: (f.Import(None, 0, _aliases(n), _place(n)),),
-            ast.ImportFrom: lambda n: (f.Import(n.module or "", n.level, _aliases(n), _place(n)),),
+            ast.Import: lambda n: self._import(n, None, 0),
+            ast.ImportFrom: lambda n: self._import(n, n.module or "", n.level),
             ast.Global: lambda n: (f.Scope(tuple(n.names)),),
             ast.Nonlocal: lambda n: (f.Scope(tuple(n.names)),),
             ast.Pass: lambda n: (),
@@ -164,19 +166,8 @@ class _Lowering:
     def module(self, tree: ast.Module) -> f.FunctionFacts:
         """Lower a module's top level."""
         body = self.block(tree.body)
-        return f.FunctionFacts(
-            "<module>",
-            "",
-            (),
-            None,
-            (),
-            False,
-            False,
-            body,
-            (1, 0, 1, 0),
-            frozenset(self._scope.mentions),
-            frozenset(self._scope.loop_mentions),
-        )
+        suite = f.Suite(body, (1, 0, 1, 0), frozenset(self._scope.mentions), frozenset(self._scope.loop_mentions))
+        return f.FunctionFacts("<module>", "", (), None, (), False, False, True, suite)
 
     def block(self, statements: list[ast.stmt]) -> tuple[f.Stmt, ...]:
         """Lower a suite; statements that mean nothing to the analysis vanish."""
@@ -373,6 +364,7 @@ class _Lowering:
             first_line(node),
         )
         self._scope.loop_depth = depth
+        self._scope.nests = True
         return (f.Def(function),)
 
     def _function(
@@ -400,6 +392,7 @@ class _Lowering:
         outer.loop_mentions |= scope.loop_mentions
         if outer.loop_depth:
             outer.loop_mentions |= scope.mentions
+        mentions, loop_mentions = frozenset(scope.mentions), frozenset(scope.loop_mentions)
         return f.FunctionFacts(
             name,
             qualname,
@@ -408,10 +401,8 @@ class _Lowering:
             decorators,
             is_async,
             scope.is_generator,
-            statements,
-            place,
-            frozenset(scope.mentions),
-            frozenset(scope.loop_mentions),
+            scope.nests,
+            f.Suite(statements, place, mentions, loop_mentions, inline=name == "<lambda>"),
             first in self._no_query,
         )
 
@@ -443,11 +434,13 @@ class _Lowering:
         self._stores = outer_stores
         params = tuple(param.name for param in getattr(node, "type_params", ()))
         facts = f.ClassFacts(node.name, qualname, bases, keywords, decorators, body, stores, _place(node), params)
+        self._scope.nests = True
         return (f.ClassDef(facts),)
 
-
-def _aliases(node: ast.Import | ast.ImportFrom) -> tuple[f.Alias, ...]:
-    return tuple(f.Alias(a.name, a.asname) for a in node.names)
+    def _import(self, node: ast.Import | ast.ImportFrom, module: str | None, level: int) -> Iterable[f.Stmt]:
+        lowered = f.Import(module, level, tuple([f.Alias(a.name, a.asname) for a in node.names]), _place(node))
+        self.imports.append(lowered)
+        return (lowered,)
 
 
 def _captured(pattern: ast.pattern) -> Iterator[str]:

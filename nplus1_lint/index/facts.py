@@ -12,8 +12,8 @@ from typing import TypeAlias
 import msgspec
 
 from nplus1_lint.findings import ScanError
-
-Place: TypeAlias = tuple[int, int, int, int]
+from nplus1_lint.index.suite import Place as Place
+from nplus1_lint.index.suite import Suite as Suite
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
@@ -379,8 +379,8 @@ class FunctionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         qualname: dotted from the module's top, without ``<locals>``.
-        mentions: every name and attribute that the body (nested functions included) reads or calls.
-        loop_mentions: those of them that stand inside a loop.
+        nests: functions or classes are defined in its body, lambdas aside.
+        suite: all that depends on its body.
         no_query: the definition carries ``# nplus1: no-query``.
     """
 
@@ -391,11 +391,34 @@ class FunctionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     decorators: tuple[Expr, ...]
     is_async: bool
     is_generator: bool
-    body: tuple[Stmt, ...]
-    pos: Place
-    mentions: frozenset[str]
-    loop_mentions: frozenset[str]
+    nests: bool
+    suite: Suite
     no_query: bool = False
+
+    @property
+    def body(self) -> tuple[Stmt, ...]:
+        """Its statements; decoded when they are first asked for."""
+        return self.suite.statements
+
+    @property
+    def pos(self) -> Place:
+        """From its ``def`` to the end of its body."""
+        return self.suite.pos
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        """Every name and attribute that the body (nested functions included) reads or calls."""
+        return self.suite.mentions
+
+    @property
+    def loop_mentions(self) -> frozenset[str]:
+        """Those of them that stand inside a loop."""
+        return self.suite.loop_mentions
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that stand for the body and its place; equal in all runs, whatever stands around the function."""
+        return self.suite.digest
 
 
 class ClassFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -440,7 +463,7 @@ class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
     comment_column: int
 
 
-class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ModuleFacts(msgspec.Struct, frozen=True, gc=False):
     """All that the analysis knows of one file.
 
     Attributes:
@@ -449,6 +472,10 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
         body: the top level as a function.
         function_count: definitions of functions in the file.
         ddl: its text creates, drops or constrains an index in SQL.
+        imports: every import, those inside functions included, in source order.
+        digest: 16 bytes that stand for all of this; empty where nothing is kept between runs.
+        outline_digest: the same for all but the bodies of functions: signatures, classes, statements of the top level
+            (with lambdas in them) and where all this stands.
     """
 
     path: str
@@ -458,6 +485,9 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     function_count: int
     parse_error: ParseError | None = None
     ddl: bool = False
+    imports: tuple[Import, ...] = ()
+    digest: bytes = b""
+    outline_digest: bytes = b""
 
 
 class ParseError(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -471,4 +501,6 @@ class ParseError(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return ScanError(path, self.line, self.message)
 
 
-EMPTY_BODY = FunctionFacts("<module>", "", (), None, (), False, False, (), (1, 0, 1, 0), frozenset(), frozenset())
+EMPTY_BODY = FunctionFacts(
+    "<module>", "", (), None, (), False, False, False, Suite((), (1, 0, 1, 0), frozenset(), frozenset())
+)

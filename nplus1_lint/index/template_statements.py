@@ -110,8 +110,8 @@ class _Lowering(Expressions):
         # The first parameters have a bit each in masks, so those that are read into come first.
         order = sorted(self.names - own, key=lambda one: (linked(one) is not None, one not in self.roots, one))
         params = (*declared, *(f.Param(one, "keyword", None, None) for one in order))
-        mentions = frozenset(self.mentions)
-        return f.FunctionFacts(name, "", params, None, (), False, False, body, place, mentions, frozenset())
+        suite = f.Suite(body, place, frozenset(self.mentions), frozenset())
+        return f.FunctionFacts(name, "", params, None, (), False, False, True, suite)
 
     def _params(self, node: Any) -> tuple[f.Param, ...]:
         """The arguments that a macro declares; a default that is no literal is not followed."""
@@ -142,7 +142,8 @@ class _Lowering(Expressions):
         name = f"caller {place[1]}"
         inner = frozenset(self.mentions)
         self.mentions = mentions | inner
-        caller = f.FunctionFacts(name, "", params, None, (), False, False, body, place, inner, frozenset())
+        suite = f.Suite(body, place, inner, frozenset())
+        caller = f.FunctionFacts(name, "", params, None, (), False, False, True, suite)
         call = self.called(node.call, self.expr(node.call.node))
         keywords = (*call.keywords, ("caller", f.Name(name, self.place(node))))
         called = f.Call(call.func, call.args, keywords, call.pos)

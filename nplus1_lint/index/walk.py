@@ -54,17 +54,6 @@ def targets(statement: f.Stmt) -> tuple[f.Expr, ...]:
     return ()
 
 
-def imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
-    """Yield every import of a module, function-level ones included."""
-    for statement in statements(body):
-        if isinstance(statement, f.Import):
-            yield statement
-        elif isinstance(statement, f.Def):
-            yield from imports(statement.function.body)
-        elif isinstance(statement, f.ClassDef):
-            yield from imports(statement.cls.body)
-
-
 def children(expr: f.Expr) -> tuple[f.Expr, ...]:
     """Return the expressions directly inside one (a lambda's body excepted)."""
     inner = _CHILDREN.get(type(expr))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.index.walk import children, imports, last_name
+from nplus1_lint.index.walk import children, last_name
 from nplus1_lint.infer.library import is_sql
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def sessions_autoflush(project: Project) -> bool:
 def uses_sqlalchemy(project: Project) -> bool:
     """True if any module imports SQLAlchemy or a package on it: without one there is no query to find."""
     for module in project.symbols.modules.values():
-        for statement in imports(module.facts.body.body):
+        for statement in module.facts.imports:
             parts = (statement.module,) if statement.module is not None else [alias.name for alias in statement.names]
             if statement.level == 0 and any(map(is_sql, parts)):
                 return True

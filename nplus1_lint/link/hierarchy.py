@@ -100,7 +100,8 @@ class Hierarchy:
                 self.functions[entry.id] = entry
                 if owner is not None:
                     _keep_method(owner, entry)
-                self._register(module, function.body, None)
+                if function.nests:
+                    self._register(module, function.body, None)
             elif isinstance(statement, f.ClassDef):
                 cls = Class(f"{module.name}:{statement.cls.qualname}", module.path, statement.cls)
                 self.classes[cls.id] = cls
