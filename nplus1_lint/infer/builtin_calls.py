@@ -267,9 +267,10 @@ def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -
 
 def with_callbacks(frame: Frame, arguments: Arguments, place: Place) -> None:
     """A function handed to unknown code may run: once, with what stands behind it in the call as its arguments."""
-    given = [v for v, _ in (*arguments.positional, *arguments.keywords.values())]
-    if any(value.first(Function) is not None for value in given):
-        frame.state.asked.clear()  # what it does may change every answer
+    given = (*arguments.positional, *arguments.keywords.values())
+    if all(value.first(Function) is None for value, _ in given):
+        return
+    frame.state.asked.clear()  # what it does may change every answer
     frame.handed += 1
     _hand_over(frame, arguments, place)
     frame.handed -= 1

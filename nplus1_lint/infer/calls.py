@@ -67,6 +67,8 @@ _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
     ClassRef: serialise.class_call,
     Instance: serialise.dump,
 }
+_GROWS = ADDERS | EXTENDERS
+_GETTERS = tuple(GETTERS.values())
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
     "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
@@ -75,9 +77,9 @@ _QUIET_ROOTS = frozenset({
 
 def evaluate_call(frame: Frame, expr: f.Call) -> Val:
     """Evaluate a call expression: callee, arguments, then the call itself."""
-    mark = frame.mark()
-    result = _method_call(frame, expr, expr.func) if isinstance(expr.func, f.Attr) else _plain_call(frame, expr)
-    if frame.mark() > mark:
+    mark = len(frame.emissions)
+    result = _method_call(frame, expr, expr.func) if type(expr.func) is f.Attr else _plain_call(frame, expr)
+    if len(frame.emissions) > mark:
         repeats.ask(frame, expr, mark)
     return result
 
@@ -86,17 +88,19 @@ def _plain_call(frame: Frame, expr: f.Call) -> Val:
     func = expr.func
     callee = frame.eval(func)
     arguments = evaluate_arguments(frame, expr, None)
-    if isinstance(func, f.Name) and frame.passes and expr.args:
-        rereads.consumed(frame, func.id, expr.args[0])
-    if isinstance(func, f.Name) and func.id in lib.SEARCHES and frame.lookup(func.id) is None:
-        for argument in expr.args[:1]:
+    mark = frame.mark()
+    passed = False
+    if type(func) is f.Name:
+        if frame.passes and expr.args:
+            rereads.consumed(frame, func.id, expr.args[0])
+        if func.id in lib.SEARCHES and expr.args and frame.lookup(func.id) is None:
+            argument = expr.args[0]
             if isinstance(argument, f.Comprehension) and argument.kind == "generator":
                 frame.forget_loop(argument.pos)
-    mark = frame.mark()
-    if isinstance(func, f.Name) and func.id == "super" and not callee[0].first(Function):
-        return _super(frame)
-    passed = isinstance(func, f.Name) and func.id in {param.name for param in frame.function.facts.params}
-    passed = passed and not frame.engine.templates.holds(frame.path)  # its parameters are its own macros and blocks
+        if func.id == "super" and not callee[0].first(Function):
+            return _super(frame)
+        # The parameters of a template are its own macros and blocks.
+        passed = func.id in frame.params and not frame.engine.templates.holds(frame.path)
     frame.callback += passed
     result = frame.call(callee, arguments, expr.pos)
     frame.callback -= passed
@@ -123,16 +127,16 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))
     if known is not None:
         return frame.call(known, arguments, expr.pos)
-    if not base[0].atoms or all(type(a) is External and not lib.is_sql(a.name) for a in base[0].atoms):
+    if arguments.positional and _may_be_session(base[0]):
         found = sessions.by_argument(frame, base[1], func.name, arguments, expr.pos)
         if found is not None:
             _remember_session(frame, func.value, base[1])
             return found
     if func.name == "update" and frame.engine.templates.active:
         records.update(frame, func.value, arguments)
-    if func.name in ADDERS | EXTENDERS and arguments.positional:
+    if func.name in _GROWS and arguments.positional:
         argument = arguments.positional[-1 if func.name == "insert" else 0]
-        if any(type(a) in (Many, Mapping) for a in base[0].atoms):
+        if base[0].first(Many) is not None or base[0].first(Mapping) is not None:
             if func.name in EXTENDERS and len(arguments.exprs) == 1:
                 argument = fetched(frame, arguments.exprs[0], argument)
             add_item(frame, func.value, base, func.name, argument)
@@ -158,6 +162,16 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     return result
 
 
+def _may_be_session(value: Value) -> bool:
+    """True if nothing is known of a value, or only that something else than SQLAlchemy has made it."""
+    for atom in value.atoms:  # a plain loop: every method call asks
+        if type(atom) is not External:
+            return False
+        if lib.is_sql(atom.name):
+            return False
+    return True
+
+
 def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
     """What answers ``query(Model)`` is a session from here on."""
     path = dotted(receiver)
@@ -171,7 +185,7 @@ def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Ar
     starred: list[Val] = []
     exprs: list[f.Expr] = []
     for argument in expr.args:
-        if isinstance(argument, f.Starred):
+        if type(argument) is f.Starred:
             spread = frame.eval(argument.value)
             starred.append(spread)
             if spread[0].first(Statement) is not None:
@@ -228,6 +242,19 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
     if not value.atoms:
         return unknown_call(frame, arguments, mask, place, value.reason or "the callee is unknown")
     frame.engine.last_loaded = ()
+    if len(value.atoms) == 1:
+        found, found_mask = _call_atom(frame, value.atoms[0], mask, arguments, place)
+    else:
+        found, found_mask = _call_each(frame, value, mask, arguments, place)
+    if frame.engine.last_loaded:
+        if len(value.atoms) > 1:
+            frame.engine.last_loaded = ()
+        elif type(value.atoms[0]) is Function:
+            rereads.passed(frame, arguments, len(value.atoms[0].bound) + (value.atoms[0].receiver is not None))
+    return found, found_mask
+
+
+def _call_each(frame: Frame, value: Value, mask: int, arguments: Arguments, place: Place) -> Val:
     found: list[Value] = []
     found_mask = 0
     ways = Ways(frame.state.spent)
@@ -238,11 +265,6 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
         found.append(one)
         found_mask |= one_mask
     frame.state.spent = ways.dearest
-    if frame.engine.last_loaded:
-        if len(value.atoms) > 1:
-            frame.engine.last_loaded = ()
-        elif type(value.atoms[0]) is Function:
-            rereads.passed(frame, arguments, len(value.atoms[0].bound) + (value.atoms[0].receiver is not None))
     return join_all(found), found_mask
 
 
@@ -277,7 +299,8 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
 def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> None:
     """Rows among the arguments go where they cannot be followed."""
     for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred):
-        rows.escape(frame, value, place, why)
+        if value.atoms:
+            rows.escape(frame, value, place, why)
 
 
 def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str, name: str = "") -> Val:
@@ -335,7 +358,7 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
     rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
     if rendered is not None:
         return rendered
-    if atom.name.startswith(tuple(GETTERS.values())) and arguments.positional:
+    if root == "operator" and atom.name.startswith(_GETTERS) and arguments.positional:
         return call_getter(frame, atom.name, arguments.positional[0], place)
     made = _sql_call(frame, atom, last, arguments, place) if lib.is_sql(atom.name) else None
     if made is None and root == "pydantic":
@@ -359,7 +382,7 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
         with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
     name = atom.name if atom.name.count("()") > 3 else f"{atom.name}()"
-    return of(External("external", name)), depends or frame.current_bits()
+    return frame.engine.external(name), depends or frame.current_bits()
 
 
 def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Arguments, place: Place) -> Val:

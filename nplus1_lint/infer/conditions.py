@@ -37,29 +37,29 @@ class Test(NamedTuple):
 
 def settled(frame: Frame, expr: f.Expr) -> bool | None:
     """Return a condition's outcome where literals settle it; nothing is run."""
-    if isinstance(expr, f.Not):
+    if type(expr) is f.Call:
+        return None
+    if type(expr) is f.Name:
+        return False if expr.id == "TYPE_CHECKING" else truth(_quiet_value(frame, expr))
+    if type(expr) is f.Attr:
+        return truth(_quiet_value(frame, expr))
+    if type(expr) is f.Not:
         inner = settled(frame, expr.operand)
         return None if inner is None else not inner
-    if isinstance(expr, f.BoolOp):
+    if type(expr) is f.BoolOp:
         parts = [settled(frame, o) for o in expr.operands]
         stop = not expr.is_and
         if stop in parts:
             return stop
         return None if None in parts else expr.is_and
-    if isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+    if type(expr) is f.Compare and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
         right = expr.right[0]
         if isinstance(right, f.Const) and right.value is None:
             value = _quiet_value(frame, expr.left)
             none = _is_none(value)
             return None if none is None else none == (expr.ops[0] == "Is")
         return None
-    if isinstance(expr, f.Const):
-        return bool(expr.value)
-    if isinstance(expr, f.Name) and expr.id == "TYPE_CHECKING":
-        return False
-    if isinstance(expr, (f.Name, f.Attr)):
-        return frame.engine.truth(_quiet_value(frame, expr))
-    return None
+    return bool(expr.value) if type(expr) is f.Const else None
 
 
 def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
@@ -86,23 +86,25 @@ def _certain(value: Value) -> bool | None:
 
 def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
     """Narrow names by a condition's outcome: what is not None, what is of a class."""
-    if isinstance(expr, f.Not):
+    if type(expr) is f.Name:
+        _keep(frame, expr.id, positive)
+    elif type(expr) is f.Not:
         assume(frame, expr.operand, not positive)
-    elif isinstance(expr, f.BoolOp):
+    elif type(expr) is f.BoolOp:
         if expr.is_and == positive:
             for operand in expr.operands:
                 assume(frame, operand, positive)
-    elif isinstance(expr, f.Walrus):
+    elif type(expr) is f.Walrus:
         _keep(frame, expr.name, positive)
-    elif isinstance(expr, (f.Name, f.Attr)):
+    elif type(expr) is f.Attr:
         path = dotted(expr)
         if path:
             _keep(frame, path, positive)
-    elif isinstance(expr, f.Compare) and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+    elif type(expr) is f.Compare and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
         right, path = expr.right[0], dotted(expr.left)
         if path and isinstance(right, f.Const) and right.value is None:
             _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
-    elif isinstance(expr, f.Call) and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
+    elif type(expr) is f.Call and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
         _keep_class(frame, expr)
 
 

@@ -21,6 +21,7 @@ EXPIRED: Final = "^"
 """The mark among a row's loads that says that its next read reloads it."""
 
 _DEPTH = 4
+_HOLD_ROWS = frozenset({Row, Many, Mapping, Function, Tuple})
 
 
 def expire(frame: Frame) -> None:
@@ -82,7 +83,9 @@ def refreshed(frame: Frame, expr: f.Expr, mark: int) -> None:
         expr: the object that was read, or the iterable whose items were.
         mark: the effects before the read.
     """
-    if not any(e.effect.kind is Kind.REFRESH and e.effect.attribute == "expired" for e in frame.emissions[mark:]):
+    if len(frame.emissions) == mark or not any(
+        e.effect.kind is Kind.REFRESH and e.effect.attribute == "expired" for e in frame.emissions[mark:]
+    ):
         return
     path = dotted(expr)
     binding = frame.state.env.get(path) if path else None
@@ -120,22 +123,30 @@ def unexpired(value: Value) -> Value:
 
 def map_rows(value: Value, change: Callable[[Row], Row], depth: int = _DEPTH) -> Value:
     """Return a value with every row in it changed, in collections too."""
-    if depth == 0 or not value.atoms:
+    if depth == 0:
+        return value
+    for atom in value.atoms:
+        if type(atom) in _HOLD_ROWS:
+            break
+    else:
         return value
     atoms = tuple(_mapped_atom(atom, change, depth) for atom in value.atoms)
     return value if atoms == value.atoms else Value(tuple(dict.fromkeys(atoms)))
 
 
 def _mapped_atom(atom: Any, change: Callable[[Row], Row], depth: int) -> Any:
-    if isinstance(atom, Row):
+    kind = type(atom)
+    if kind is Row:
         return change(atom)
-    if isinstance(atom, Many):
-        return atom._replace(item=map_rows(atom.item, change, depth - 1))
-    if isinstance(atom, Mapping):
-        return atom._replace(value=map_rows(atom.value, change, depth - 1))
-    if isinstance(atom, Function) and atom.captured:
+    if kind is Many:
+        item = map_rows(atom.item, change, depth - 1)
+        return atom if item is atom.item else atom._replace(item=item)
+    if kind is Mapping:
+        value = map_rows(atom.value, change, depth - 1)
+        return atom if value is atom.value else atom._replace(value=value)
+    if kind is Function and atom.captured:
         captured = tuple((name, map_rows(value, change, depth - 1)) for name, value in atom.captured)
         return atom._replace(captured=captured)
-    if isinstance(atom, Tuple):
+    if kind is Tuple:
         return atom._replace(items=tuple(map_rows(item, change, depth - 1) for item in atom.items))
     return atom

@@ -51,15 +51,10 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Place, Val
 
 
-def evaluate(frame: Frame, expr: f.Expr) -> Val:
-    """Return what an expression stands for, and run its effects."""
-    return _EVALUATORS[type(expr)](frame, expr)
-
-
 def _name(frame: Frame, expr: f.Name) -> Val:
-    local = frame.lookup(expr.id)
+    local = frame.state.env.get(expr.id)
     if local is not None:
-        return local
+        return local.value, local.mask
     return frame.engine.global_value(frame.path, expr.id, frame.function.facts.qualname), 0
 
 
@@ -72,7 +67,7 @@ def _const(frame: Frame, expr: f.Const) -> Val:
     if value is False:
         return FALSE, 0
     if isinstance(value, (str, int)):
-        return of(Const("const", value)), 0
+        return frame.engine.literal(value), 0
     return SCALAR, 0
 
 
@@ -85,13 +80,13 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
     base = frame.eval(expr.value)
     mark = frame.mark()
     frame.engine.last_loaded = ()
-    found = frame.attribute(base, expr.name, expr.pos)
+    found = attribute(frame, base, expr.name, expr.pos)
     frame.note_node(expr, mark)
-    expiry.refreshed(frame, expr.value, mark)
-    if frame.mark() > mark:
+    if len(frame.emissions) > mark:
+        expiry.refreshed(frame, expr.value, mark)
         rereads.read(frame, expr.value, mark)
         rereads.receiver(frame, expr.value)
-    if path is not None and any(type(a) is Row for a in base[0].atoms) and rows.rows_in(found[0], 2):
+    if path is not None and base[0].first(Row) is not None and rows.rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
         frame.bind(path, found)
     return found
@@ -105,6 +100,9 @@ def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
         if frame.notes is not None:
             frame.notes.doubt("receiver", place, value.reason)
         return unknown(value.reason or f"{name} of an unknown value"), mask
+    if len(value.atoms) == 1:
+        one, one_mask = _atom_attribute(frame, value.atoms[0], mask, name, place)
+        return one, mask | one_mask
     found: list[Value] = []
     ways = Ways(frame.state.spent)
     for atom in value.atoms:
@@ -274,6 +272,9 @@ def _dict(frame: Frame, expr: f.Dict) -> Val:
     return mapping(join_all(keys), join_all(values), size), mask
 
 
+_UNIONS = frozenset({"Add", "BitOr", "Sub", "BitAnd"})
+
+
 def _binary(frame: Frame, expr: f.Binary) -> Val:
     (left, left_mask), (right, right_mask) = frame.eval(expr.left), frame.eval(expr.right)
     mask = left_mask | right_mask
@@ -285,9 +286,9 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         operands = (left,) if expr.op == "Invert" else (left, right)
         equal = equalities.conjunction(operands) if expr.op == "BitAnd" else None
         return of(Condition("condition", tuple(criteria)[:12], lookups.combined(operands, expr.op), equal)), mask
-    if expr.op in ("Add", "BitOr", "Sub", "BitAnd") and any(type(a) in (Many, Mapping) for a in left.atoms):
+    if expr.op in _UNIONS and (left.first(Many) is not None or left.first(Mapping) is not None):
         return join(left, right), mask
-    if expr.op == "Add" and left.only(Tuple) and right.only(Tuple):
+    if expr.op == "Add" and left.first(Tuple) is not None and right.first(Tuple) is not None:
         return many(join(item_of(left), item_of(right))), mask
     if expr.op == "Mod" and any(type(a) is Const and isinstance(a.value, str) for a in left.atoms):
         for value in [part for one in right.only(Tuple) for part in one.items] or [right]:
@@ -377,6 +378,8 @@ def _opaque(frame: Frame, expr: f.Opaque) -> Val:
 
 def _printed(frame: Frame, val: Val, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
+    if val[0].first(Row) is None and val[0].first(Instance) is None:
+        return
     anchor = sql.anchor(part)
     if anchor is None:
         return
@@ -385,7 +388,7 @@ def _printed(frame: Frame, val: Val, part: f.Expr) -> None:
     frame.note_node(anchor, mark)
 
 
-_EVALUATORS: dict[type, Callable[[Frame, Any], Val]] = {
+EVALUATORS: dict[type, Callable[[Frame, Any], Val]] = {
     f.Name: _name,
     f.Const: _const,
     f.Attr: _attr,

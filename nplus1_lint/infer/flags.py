@@ -44,6 +44,8 @@ def _is_open(value: Value) -> bool:
 def flags_of(definition: Definition) -> tuple[int, ...]:
     """Return the positions of the parameters that are tested twice or more and stand for true or false."""
     facts = definition.facts
+    if not any(map(_may_be_flag, facts.params)):
+        return ()
     tested: dict[str, int] = {}
     for name in _tested(facts.body):
         tested[name] = tested.get(name, 0) + 1
@@ -56,6 +58,15 @@ def flags_of(definition: Definition) -> tuple[int, ...]:
         if tested.get(param.name, 0) > 1 and param.name not in assigned and _is_flag(facts.body, param, tested)
     ]
     return tuple(found[:MAX_FLAGS])
+
+
+def _may_be_flag(param: f.Param) -> bool:
+    """True unless its declaration alone says that a parameter is no flag."""
+    if isinstance(param.annotation, f.Name):
+        return param.annotation.id == "bool"
+    if isinstance(param.default, f.Const):
+        return isinstance(param.default.value, bool)
+    return param.annotation is None and param.default is None and param.name not in ("self", "cls")
 
 
 def _is_flag(body: tuple[f.Stmt, ...], param: f.Param, tested: dict[str, int]) -> bool:

@@ -104,6 +104,7 @@ class Frame(abc.ABC):
         path: its file.
         cls: id of the class whose body holds it, for ``super()`` and type variables.
         receiver: what ``self`` is, or None.
+        params: names of its parameters.
         depth: calls above this one.
     """
 
@@ -155,6 +156,8 @@ class Frame(abc.ABC):
         self.displays: dict[int | Place, dict[str, Val]] = {}  # see `nplus1_lint.infer.records`
         self._finished: list[tuple[LoopState, Loop]] = []
         self._bits: dict[Place, int] = {}
+        self._holders: set[str] = set()  # names of which any attribute has ever been bound: the others hold none
+        self.params = frozenset(param.name for param in function.facts.params)
         self.captured_names = frozenset(name for name, _ in captured)
         self.notes = engine.recorder.open(function, self) if engine.recorder is not None else None
 
@@ -212,10 +215,16 @@ class Frame(abc.ABC):
     def bind(self, name: str, val: Val, born: frozenset[int] = _NO_EFFECTS) -> None:
         """Assign a name; what was known of its attributes and items is forgotten."""
         env = self.state.env
-        prefix = f"{name}."
-        stale = [key for key in env if key.startswith(prefix)]
-        for key in stale:
-            del env[key]
+        if name in self._holders:
+            prefix = f"{name}."
+            stale = [key for key in env if key.startswith(prefix)]
+            for key in stale:
+                del env[key]
+        if "." in name:
+            holder = name.rpartition(".")[0]
+            while holder:
+                self._holders.add(holder)
+                holder = holder.rpartition(".")[0]
         if self.state.asked:
             self.forget_asked(name.partition(".")[0])
         env[name] = Binding(val[0], val[1], born)
@@ -256,12 +265,12 @@ class Frame(abc.ABC):
 
     def note_node(self, expr: f.Expr, mark: int) -> None:
         """Remember what syntax stands where effects have happened since a mark: a finding names the exact node."""
-        kind = _NODES.get(type(expr))
-        seen = len(self.emissions) > mark or (
+        if len(self.emissions) > mark or (
             self.misreads and self.misreads[-1].place.place == getattr(expr, "pos", None)
-        )
-        if kind is not None and seen:
-            self.engine.nodes[self.site(expr.pos)] = kind  # type: ignore[union-attr]
+        ):
+            kind = _NODES.get(type(expr))
+            if kind is not None:
+                self.engine.nodes[self.site(expr.pos)] = kind  # type: ignore[union-attr]
 
     def record(self, effect: Effect, place: Place) -> None:
         """Record an effect at a place of this function."""
@@ -432,11 +441,10 @@ class Frame(abc.ABC):
 
     def outlives(self, memo: str) -> bool:
         """True if a memo container is older than this call: on the receiver, a parameter, captured or global."""
-        params = {p.name for p in self.function.facts.params}
         if memo.startswith(FIRST_TIME):
             return False
         root = memo.partition(".")[0]
-        older = root in params or root in self.captured_names or root in self.globals
+        older = root in self.params or root in self.captured_names or root in self.globals
         return older or "." in memo or root not in self.state.env
 
     def facts(self) -> Facts:

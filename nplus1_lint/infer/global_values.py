@@ -33,6 +33,9 @@ class Globals(abc.ABC):
     def __init__(self) -> None:
         self._globals: dict[tuple[str, str], Value] = {}
         self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
+        self._nested_classes: dict[tuple[str, str, str], Value | None] = {}
+        self._literals: dict[str | int, Value] = {}
+        self._externals: dict[str, Value] = {}
 
     @abc.abstractmethod
     def evaluate_global(self, path: str, expr: f.Expr) -> Value:
@@ -45,7 +48,10 @@ class Globals(abc.ABC):
     def global_value(self, path: str, name: str, scope: str = "") -> Value:
         """Return what a name that is not local stands for: a class, a function, a module, a variable, a builtin."""
         if scope:
-            nested = self._nested_class(path, name, scope)
+            place = (path, name, scope)
+            if place not in self._nested_classes:
+                self._nested_classes[place] = self._nested_class(path, name, scope)
+            nested = self._nested_classes[place]
             if nested is not None:
                 return nested
         key = (path, name)
@@ -128,8 +134,18 @@ class Globals(abc.ABC):
         return self.symbol_value(symbol) if symbol else unknown(f"{name or dotted} cannot be imported")
 
     def external(self, name: str) -> Value:
-        """Return something outside the project by its dotted name."""
-        return of(External("external", name))
+        """Return something outside the project by its dotted name; one value for all who ask."""
+        found = self._externals.get(name)
+        if found is None:
+            found = self._externals[name] = of(External("external", name))
+        return found
+
+    def literal(self, value: str | int) -> Value:
+        """Return a text or a whole number; one value for all who ask."""
+        found = self._literals.get(value)
+        if found is None:
+            found = self._literals[value] = of(Const("const", value))
+        return found
 
 
 def _is_literal(expr: f.Expr) -> bool:

@@ -34,7 +34,7 @@ def join(left: Value, right: Value) -> Value:
     collection's size is forgotten.
     Collections of one kind are joined item by item, so that ``[]`` and ``[row]`` are one collection.
     """
-    if left == right:
+    if left is right or left == right:
         return left
     if not right.atoms or not left.atoms:
         known = left if left.atoms or (left.reason != UNKNOWN.reason and not right.atoms) else right

@@ -201,7 +201,7 @@ def is_chunked(iterable: f.Expr, body: tuple[f.Stmt, ...], targets: frozenset[st
             return is_chunked(iterable.args[0], body, targets)
         if name in lib.CHUNKERS or "chunk" in name or "batch" in name or name == "partitions":
             return True
-    return any(isinstance(item, f.Call) and _is_membership(item, targets) for item in expressions(body))
+    return any(type(item) is f.Call and _is_membership(item, targets) for item in expressions(body))
 
 
 def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
@@ -243,7 +243,7 @@ def _uniform_writes(frame: Frame, statement: f.For) -> Writes:
     ``row.attribute = value`` with a value that does not name the row, and ``session.delete(row)``: one UPDATE or one
     DELETE would do, without loading the rows.
     """
-    if not isinstance(statement.target, f.Name) or _read_elsewhere(frame, statement):
+    if not isinstance(statement.target, f.Name):
         return ()
     row = statement.target.id
     found: list[tuple[f.Attr | f.Call, str]] = []
@@ -259,7 +259,7 @@ def _uniform_writes(frame: Frame, statement: f.For) -> Writes:
                 found.append((part.value, "delete"))
                 continue
         return ()
-    return tuple(found)
+    return tuple(found) if found and not _read_elsewhere(frame, statement) else ()
 
 
 def write_alike(frame: Frame, node: f.Attr | f.Call, kind: str, item: Value, loop: Loop) -> None:
@@ -277,7 +277,7 @@ def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] =
     from nplus1_lint.infer.containers import store_attribute, store_item
 
     value, mask = val
-    if isinstance(target, f.Name):
+    if type(target) is f.Name:
         frame.bind(target.id, val, born)
     elif isinstance(target, f.Starred):
         assign_target(frame, target.value, (many(value), mask), born)

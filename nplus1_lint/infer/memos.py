@@ -17,7 +17,7 @@ def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
     """Note ``cached = memo.get(key)``: testing the name then tests the memo."""
     if isinstance(target, f.Name):
         frame.memo_names.pop(target.id, None)
-        container = asked_container(value)
+        container = asked_container(value) if type(value) is f.Call else None
         if container:
             frame.memo_names[target.id] = container
 
@@ -143,12 +143,16 @@ def _is_number(expr: f.Expr) -> bool:
     return isinstance(expr, (f.Name, f.Attr)) and (dotted(expr) or "").rpartition(".")[2].isupper()
 
 
+MAY_GUARD = frozenset({f.If, f.Try, f.With})
+"""Statements that `guards_rest` and `end_skipping_search` have to do with."""
+
+
 def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> str | None:
     """Return the memo whose hit leaves the suite early, so that the rest runs on a miss and fills it.
 
     The question may stand inside a ``try`` or another condition: ``if use_cache: if cached := …: return cached``.
     """
-    if not isinstance(statement, f.If) and not (frame.memo_names and isinstance(statement, (f.Try, f.With))):
+    if type(statement) is not f.If and not frame.memo_names:
         return None
     for inner in _exits(frame, statement):
         for container, missing in _asked(frame, inner.test):
@@ -184,28 +188,35 @@ def guards_handler(frame: Frame, handler: f.Handler) -> str | None:
 
 def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
     """The containers that a condition asks, each with whether a true outcome means a miss."""
-    if isinstance(test, f.Not):
+    if type(test) is f.Name:
+        if test.id in frame.memo_names:
+            return [(frame.memo_names[test.id], False)]
+        return [(test.id, False)] if test.id in frame.globals else []
+    if type(test) is f.Not:
         return [(container, not missing) for container, missing in _asked(frame, test.operand)]
-    if isinstance(test, f.BoolOp):
+    if type(test) is f.BoolOp:
         return [found for operand in test.operands for found in _asked(frame, operand)]
-    if isinstance(test, f.Compare) and len(test.ops) == 1:
-        container = dotted(test.right[0])
-        if test.ops[0] in ("In", "NotIn") and container:
-            return [(container, test.ops[0] == "NotIn")]
-        asked = asked_container(test.left.value) if isinstance(test.left, f.Walrus) else None
-        if test.ops[0] in ("Is", "IsNot") and asked:
-            return [(asked, test.ops[0] == "Is")]
-        if test.ops[0] in ("Is", "IsNot") and isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
-            return [(frame.memo_names[test.left.id], test.ops[0] == "Is")]
-        if test.ops[0] in ("Is", "IsNot") and (path := dotted(test.left)) and _outlasts(frame, path):
-            return [(path, test.ops[0] == "Is")]
-    if isinstance(test, f.Walrus) and (asked := asked_container(test.value)):
+    if type(test) is f.Compare and len(test.ops) == 1:
+        return _compared(frame, test)
+    if type(test) is f.Walrus and (asked := asked_container(test.value)):
         return [(asked, False)]
-    if isinstance(test, f.Name) and test.id in frame.memo_names:
-        return [(frame.memo_names[test.id], False)]
-    if isinstance(test, f.Name) and test.id in frame.globals:
-        return [(test.id, False)]
     return []
+
+
+def _compared(frame: Frame, test: f.Compare) -> list[tuple[str, bool]]:
+    operator = test.ops[0]
+    if operator in ("In", "NotIn"):
+        container = dotted(test.right[0])
+        return [(container, operator == "NotIn")] if container else []
+    if operator not in ("Is", "IsNot"):
+        return []
+    asked = asked_container(test.left.value) if isinstance(test.left, f.Walrus) else None
+    if asked:
+        return [(asked, operator == "Is")]
+    if isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
+        return [(frame.memo_names[test.left.id], operator == "Is")]
+    path = dotted(test.left)
+    return [(path, operator == "Is")] if path and _outlasts(frame, path) else []
 
 
 def _outlasts(frame: Frame, path: str) -> bool:

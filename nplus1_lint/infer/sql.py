@@ -38,17 +38,19 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 
 
+_ANCHORS = frozenset({f.Name, f.Attr, f.Call, f.Subscript})
+_PLACED = _ANCHORS | {f.Comprehension}
+
+
 def place_of(expr: f.Expr | None) -> Place | None:
     """Return where an expression stands, as far as the IR keeps it."""
-    if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript, f.Comprehension)):
-        return expr.pos
-    return None
+    return expr.pos if type(expr) in _PLACED else None  # type: ignore[union-attr]
 
 
 def anchor(expr: f.Expr) -> f.Name | f.Attr | f.Call | f.Subscript | None:
     """Return the first part of an expression whose place the IR keeps: the expression itself where it can be."""
-    if isinstance(expr, (f.Name, f.Attr, f.Call, f.Subscript)):
-        return expr
+    if type(expr) in _ANCHORS:
+        return expr  # type: ignore[return-value]
     for child in children(expr):
         found = anchor(child)
         if found is not None:
@@ -220,8 +222,16 @@ def _is_filled(frame: Frame, value: Value) -> bool:
     )
 
 
+_OF_SQL = frozenset({ColumnRef, RelationRef, Aggregate, Condition})
+
+
 def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Value | None:
     """Return the condition that a comparison of columns is, or None when it compares plain values."""
+    for value, _ in (left, *rights):
+        if not _OF_SQL.isdisjoint(map(type, value.atoms)):
+            break
+    else:
+        return None
     criteria: list[Criterion] = []
     sides = [(left, expr.left, expr.places[0]), *zip(rights, expr.right, expr.places[1:], strict=True)]
     for operator, (one, one_expr, one_place), (other, other_expr, other_place) in zip(
@@ -241,9 +251,6 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                     criteria.append(
                         Criterion(parent.model, parent.relationship, "Parent", None, frame.function.id, False)
                     )
-    is_sql = any(type(a) in (ColumnRef, RelationRef, Aggregate, Condition) for (v, _), _, _ in sides for a in v.atoms)
-    if not is_sql:
-        return None
     asked, equal = lookups.compared(frame, expr, left, rights), equalities.compared(frame, expr, left, rights)
     return of(Condition("condition", tuple(criteria), asked, equal))
 

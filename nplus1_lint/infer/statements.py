@@ -25,7 +25,8 @@ class Run(Frame):
 
     def eval(self, expr: f.Expr) -> Val:
         """Return what an expression stands for, and run its effects."""
-        return expressions.evaluate(self, expr)
+        found: Val = expressions.EVALUATORS[type(expr)](self, expr)
+        return found
 
     def attribute(self, val: Val, name: str, place: Place) -> Val:
         """Return an attribute of a value."""
@@ -50,22 +51,31 @@ class Run(Frame):
 
     def block(self, body: tuple[f.Stmt, ...]) -> None:
         """Run a suite until its end or until no path goes on."""
-        held, start, ways = len(self.memos), self.mark(), self._ways()
+        held, start = len(self.memos), len(self.emissions)
+        raises = bool(body) and type(body[-1]) is f.Raise
+        ways = self._ways() if raises else 0
         for position, statement in enumerate(body):
             if not self.state.alive:
                 break
-            rest = body[position + 1 :]
-            gone, mark = len(self.loops[-1].continues) if self.loops else 0, self.mark()
-            _STATEMENTS[type(statement)](self, statement)
-            if self.loops and isinstance(statement, f.If) and memos.skips_on_miss(statement, rest):
-                memos.end_skipping_search(self, statement, gone, self.since(mark))
-            # `if key in memo: return memo[key]` guards what follows.
-            memo = memos.guards_rest(self, statement, rest)
-            if memo is not None:
-                self.memos.append(memo)
+            kind = type(statement)
+            if kind in memos.MAY_GUARD:
+                self._with_guard(statement, body[position + 1 :])
+            else:
+                _STATEMENTS[kind](self, statement)
         del self.memos[held:]
-        if body and isinstance(body[-1], f.Raise) and not self.state.alive and self._ways() == ways:
-            self.raising.update(range(start, self.mark()))
+        if raises and not self.state.alive and self._ways() == ways:
+            self.raising.update(range(start, len(self.emissions)))
+
+    def _with_guard(self, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> None:
+        """Run a statement that may say on what condition the rest of its suite runs."""
+        gone, mark = len(self.loops[-1].continues) if self.loops else 0, self.mark()
+        _STATEMENTS[type(statement)](self, statement)
+        if self.loops and type(statement) is f.If and memos.skips_on_miss(statement, rest):
+            memos.end_skipping_search(self, statement, gone, self.since(mark))
+        # `if key in memo: return memo[key]` guards what follows.
+        memo = memos.guards_rest(self, statement, rest)
+        if memo is not None:
+            self.memos.append(memo)
 
     def _ways(self) -> int:
         """How many paths have so far left a suite otherwise than by its end or an exception."""
@@ -120,8 +130,10 @@ def _simple(run: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 def _assign(frame: Run, statement: f.Assign) -> None:
     mark = frame.mark()
     val = frame.eval(statement.value)
-    if any(isinstance(target, f.Display) for target in statement.targets):
-        val = fetched(frame, statement.value, val)
+    for target in statement.targets:
+        if type(target) is f.Display:
+            val = fetched(frame, statement.value, val)
+            break
     born = frame.since(mark)
     for target in statement.targets:
         loops.assign_target(frame, target, val, born)
@@ -187,12 +199,14 @@ def _if(frame: Run, statement: f.If) -> None:
 def _depend_on(frame: Run, mask: int, entry: dict[str, Binding]) -> None:
     """What only one branch has assigned depends on what decided between them."""
     env = frame.state.env
-    for name, binding in list(env.items()):
-        before = entry.get(name)
-        if before is binding or binding.mask | mask == binding.mask:
+    known = entry.get
+    changed = [(name, one) for name, one in env.items() if known(name) is not one]
+    for name, binding in changed:
+        before = known(name)
+        if binding.mask | mask == binding.mask:
             continue
         if before is None or not differ_by_reads(before.value, binding.value):
-            env[name] = binding._replace(mask=binding.mask | mask)
+            env[name] = Binding(binding.value, binding.mask | mask, binding.born)
 
 
 def _guarded(frame: Run, body: tuple[f.Stmt, ...], memo: str | None) -> None:

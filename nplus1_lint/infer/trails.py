@@ -175,8 +175,7 @@ def origins_in(value: Value, depth: int = _DEPTH) -> list[Origin]:
 def stored(frame: Frame, holder: f.Expr, value: Value) -> None:
     """Rows put into something that outlives the run leave it: an attribute, a parameter, a global."""
     path = dotted(holder)
-    params = {param.name for param in frame.function.facts.params}
-    outer = path in params or path in frame.globals or path in frame.captured_names or path not in frame.state.env
+    outer = path in frame.params or path in frame.globals or path in frame.captured_names or path not in frame.state.env
     if path is None or "." in path or outer:
         frame.tracker.leave(value, "kept in something that outlives the call")
 

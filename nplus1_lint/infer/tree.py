@@ -20,7 +20,9 @@ _STATEMENTS: tuple[type, ...] = (
     f.Assign, f.AnnAssign, f.AugAssign, f.ExprStmt, f.If, f.For, f.While, f.With, f.Try, f.Return, f.Raise, f.Delete,
 )  # fmt: skip
 _NOTHING: Around = (None, "")
-_PLACES = frozenset({"pos", "places", "ops"})
+_PLAIN = frozenset({"pos", "places", "ops", "op", "id", "name", "names", "kind", "is_and", "delegates"})
+"""Fields that hold no nodes, whatever the node."""
+_FIELDS: dict[type, tuple[str, ...]] = {f.Const: ()}
 _TARGETS = frozenset({(f.Assign, "targets"), (f.AnnAssign, "target"), (f.For, "target"), (f.Generator, "target")})
 
 
@@ -63,9 +65,11 @@ class Tree:
             self._attributes.setdefault(node.name, []).append(node)
         if kind in (f.Name, f.Attr, f.Call, f.Subscript):
             self._at.setdefault(node.pos, []).append(node)
-        for name in node.__struct_fields__:
-            if name not in _PLACES:
-                self._descend(getattr(node, name), node, name)
+        fields = _FIELDS.get(kind)
+        if fields is None:
+            fields = _FIELDS[kind] = tuple(name for name in node.__struct_fields__ if name not in _PLAIN)
+        for name in fields:
+            self._descend(getattr(node, name), node, name)
 
     def _descend(self, value: Any, holder: Any, field: str) -> None:
         if isinstance(value, msgspec.Struct):
