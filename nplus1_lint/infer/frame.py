@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer.arguments import Arguments as Arguments  # noqa: TC001 (others take it from here)
 from nplus1_lint.infer.effects import (
     CHANGES,
     Ask,
@@ -31,6 +32,7 @@ from nplus1_lint.infer.effects import (
 from nplus1_lint.infer.laps import Lap
 from nplus1_lint.infer.memos import FIRST_TIME
 from nplus1_lint.infer.meter import Meter
+from nplus1_lint.infer.rounds import Seen, is_same
 from nplus1_lint.infer.spent import NOTHING_SPENT
 from nplus1_lint.infer.state import Binding as Binding
 from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over, leaving, same
@@ -51,40 +53,6 @@ if TYPE_CHECKING:
 
 MAX_LOOP_BITS = 200  # a function with more loops than this shares bits: dependence may be over-reported, never lost
 MAX_EFFECTS = 48  # effects kept per summary; the largest function measured has 41
-
-
-class Arguments(NamedTuple):
-    """The arguments of a call.
-
-    Attributes:
-        positional: values, in order; starred ones excluded.
-        keywords: values by name.
-        starred: what ``*args`` and ``**kwargs`` hold, if any.
-        exprs: the positional arguments as written, for places; empty for synthetic calls.
-        keyword_exprs: the keyword arguments as written.
-        receiver: where the object stands on which the method is called, or None.
-    """
-
-    positional: tuple[Val, ...]
-    keywords: dict[str, Val]
-    starred: tuple[Val, ...] = ()
-    exprs: tuple[f.Expr, ...] = ()
-    keyword_exprs: tuple[tuple[str | None, f.Expr], ...] = ()
-    receiver: Place | None = None
-
-    @property
-    def mask(self) -> int:
-        """What any argument depends on."""
-        mask = 0
-        for _, one in (*self.positional, *self.keywords.values(), *self.starred):
-            mask |= one
-        return mask
-
-    def get(self, position: int, name: str) -> Val | None:
-        """Return an argument by position or name."""
-        if position < len(self.positional):
-            return self.positional[position]
-        return self.keywords.get(name)
 
 
 _NO_EFFECTS: frozenset[int] = frozenset()
@@ -335,6 +303,7 @@ class Frame(abc.ABC):
         body: Callable[[], None],
         endless: bool,
         resets: frozenset[str] = frozenset(),
+        seen: Seen | None = None,
     ) -> None:
         """Run a loop's body on what holds at its head, twice where the first round changed what the head sees.
 
@@ -345,11 +314,15 @@ class Frame(abc.ABC):
             body: runs the body.
             endless: the loop ends by ``break`` alone.
             resets: names that the body assigns elsewhere than where it has found them empty.
+            seen: what a round takes over from the one before it; None if that cannot be told.
         """
         entry = self.state.copy()
         running = LoopState(loop, len(self.emissions), assigned, resets)
         self.loops.append(running)
         lap = Lap(self, entry) if self.meter is not None else None
+        if lap is not None or self.notes is not None or self.engine.templates.active:
+            seen = None  # what is counted, noted or kept of dictionaries is no name's alone
+        left = len(self.left)
         self.state = carried(entry, entry, running)
         exits = State({}, set(), alive=False) if endless else entry
         for last in (False, True):
@@ -374,8 +347,14 @@ class Frame(abc.ABC):
             if lap is not None:
                 lap.end(at_test, back)
             settled = lap is None or lap.settled()
-            if last or not back.alive or (settled and same(following.env, self._head_env(entry, running))):
+            if last or not back.alive:
                 break
+            before = carried(entry, entry, running).env
+            if settled and same(following.env, before):
+                break
+            if seen is not None and not (endless and running.breaks):
+                if is_same(seen, before, following.env, leaves=len(self.left) > left):
+                    break
             following.pending = set(entry.pending)
             self.state = following
         by_head = exits.alive
@@ -408,10 +387,6 @@ class Frame(abc.ABC):
                     return "repeated"
                 fate = "guarded"
         return fate
-
-    @staticmethod
-    def _head_env(entry: State, running: LoopState) -> dict[str, Binding]:
-        return carried(entry, entry, running).env
 
     # -- results ------------------------------------------------------------------------------------------------
 

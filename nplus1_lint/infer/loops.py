@@ -11,6 +11,7 @@ from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.rereads import Pass
+from nplus1_lint.infer.rounds import of_comprehension
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     SOME_FIXED,
@@ -76,7 +77,8 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
             if not generator.conditions:
                 each.end_round()
 
-        frame.run_loop(loop, frozenset(), head, body, endless=False)
+        seen = of_comprehension(frame.engine.seen, expr, index)
+        frame.run_loop(loop, frozenset(), head, body, endless=False, seen=seen)
         if expr.kind != "generator":
             each.finish()
         elif index == 0 and not each.waits:

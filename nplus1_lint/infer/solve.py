@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Place, Val
     from nplus1_lint.infer.loops import Shape, Writes
     from nplus1_lint.infer.recorder import Recorder
+    from nplus1_lint.infer.rounds import Seen
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
@@ -81,6 +82,7 @@ class Engine(Globals):
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
+        self.seen: dict[int, tuple[object, Seen]] = {}  # what rounds take over, by the loop
         self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement
         self.nodes: dict[Site, NodeKind] = {}
         self.asked: set[Site] = set()  # queries that `nplus1_lint.infer.counts` compares

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, rereads, sql, trails
+from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, rereads, rounds, sql, trails
 from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import Kind
@@ -236,7 +236,15 @@ def _for(frame: Run, statement: f.For) -> None:
         for node, kind in uniform:
             loops.write_alike(frame, node, kind, item, loop)
 
-    frame.run_loop(loop, shape.assigned, head, body, endless=False, resets=shape.resets)
+    frame.run_loop(
+        loop,
+        shape.assigned,
+        head,
+        body,
+        endless=False,
+        resets=shape.resets,
+        seen=rounds.of_loop(frame.engine.seen, statement),
+    )
     expiry.refreshed(frame, statement.iterable, started)
     each.finish()
     frame.scopes.pop()
@@ -256,6 +264,7 @@ def _while(frame: Run, statement: f.While) -> None:
         lambda: frame.block(statement.body),
         endless=endless,
         resets=shape.resets,
+        seen=rounds.of_loop(frame.engine.seen, statement),
     )
     frame.scopes.pop()
     if frame.state.alive:
