@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nplus1_lint.findings import Applicability, Edit, FileChange, InternalError, Pos
-from nplus1_lint.flag.diff import edited, unified
+from nplus1_lint.flag.diff import Lines, edited, unified
 from nplus1_lint.flag.imports import add_imports, import_of, merged, unusable
 from nplus1_lint.flag.rewrite import Context, Rewrite
 from nplus1_lint.flag.source import SourceFiles, SourceText
@@ -232,4 +232,4 @@ def test_git_applies_the_diff_of_any_edits(data: st.DataObject, tmp_path: Path) 
         return  # git removes a file that has become empty
     folder = tmp_path / str(len(list(tmp_path.iterdir())))
     folder.mkdir()
-    assert _git_apply(folder, {path: text}, unified(path, text, edits)) == {path: after}
+    assert _git_apply(folder, {path: text}, unified(path, Lines(text), edits)) == {path: after}

@@ -106,7 +106,7 @@ def confirm(files: SourceFiles, path: str, suspects: Iterable[Suspect]) -> list[
     region: Region | None = None
     for run, suspect in runs:
         if region is None or run[1] > region.last:
-            region = Region(source, *run)
+            region = source.region(*run)
         contexts.append(Context(suspect, _located(region, suspect), region, files))
     return contexts
 

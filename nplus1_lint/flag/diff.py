@@ -33,23 +33,39 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     return text
 
 
-def unified(path: str, text: str, edits: Sequence[Edit]) -> str:
+class Lines:
+    """A text by its lines as a diff knows them: nothing but a line feed ends one.
+
+    Args:
+        text: the text.
+
+    Attributes:
+        text: the text.
+        lines: each with its end.
+        starts: the offset at which each begins, and one past the last where that ends.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines = _split(text)
+        self.starts = [0, *accumulate(map(len, self.lines))]
+        if text and not text.endswith("\n"):
+            self.starts.pop()  # nothing begins behind a line that does not end
+
+
+def unified(path: str, before: Lines, edits: Sequence[Edit]) -> str:
     """Return a unified diff that ``git apply`` takes in the folder to which *path* is relative.
 
     Args:
         path: forward slashes.
-        text: the file's text before.
+        before: the file's text before.
         edits: none of which overlaps another.
 
     Returns:
         The diff; an empty string when the edits change nothing.
     """
-    old = _split(text)
-    starts = [0, *accumulate(map(len, old))]
-    if text and not text.endswith("\n"):
-        starts.pop()  # nothing begins behind a line that does not end
-    changes = [change for block in _blocks(edits, starts, old) for change in _changes(*block, text, starts, old)]
-    return _written(path, changes, old)
+    changes = [change for block in _blocks(edits, before) for change in _changes(*block, before)]
+    return _written(path, changes, before.lines)
 
 
 def compared(path: str, before: bytes, after: bytes) -> bytes:
@@ -95,11 +111,12 @@ def _written(path: str, changes: list[_Change], old: Sequence[str]) -> str:
     return f"--- {_name('a/', path)}\n+++ {_name('b/', path)}\n" + "".join(_hunks(changes, old))
 
 
-def _blocks(edits: Sequence[Edit], starts: list[int], old: Sequence[str]) -> Iterator[tuple[int, int, list[Edit]]]:
+def _blocks(edits: Sequence[Edit], before: Lines) -> Iterator[tuple[int, int, list[Edit]]]:
     """Runs of whole lines, first and last (exclusive), with the edits in them."""
+    starts = before.starts
     runs: list[tuple[int, int, list[Edit]]] = []
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        first, last = bisect_right(starts, edit.start) - 1, min(bisect_right(starts, edit.end), len(old))
+        first, last = bisect_right(starts, edit.start) - 1, min(bisect_right(starts, edit.end), len(before.lines))
         if runs and first < runs[-1][1]:
             begin, end, inside = runs.pop()
             runs.append((begin, max(end, last), [*inside, edit]))
@@ -108,13 +125,11 @@ def _blocks(edits: Sequence[Edit], starts: list[int], old: Sequence[str]) -> Ite
     yield from runs
 
 
-def _changes(
-    first: int, last: int, edits: list[Edit], text: str, starts: list[int], old: Sequence[str]
-) -> Iterator[_Change]:
-    begin = starts[first]
-    end = starts[last] if last < len(starts) else len(text)
+def _changes(first: int, last: int, edits: list[Edit], before: Lines) -> Iterator[_Change]:
+    begin = before.starts[first]
+    end = before.starts[last] if last < len(before.starts) else len(before.text)
     moved = [replace(edit, start=edit.start - begin, end=edit.end - begin) for edit in edits]
-    yield from _differences(old[first:last], _split(edited(text[begin:end], moved)), first)
+    yield from _differences(before.lines[first:last], _split(edited(before.text[begin:end], moved)), first)
 
 
 def _hunks(changes: list[_Change], old: Sequence[str]) -> Iterator[str]:

@@ -14,74 +14,15 @@ import libcst as cst
 
 from nplus1_lint.findings import Edit
 from nplus1_lint.flag.names import walk
-from nplus1_lint.flag.visitor import Region
-from nplus1_lint.index.modules import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from nplus1_lint.flag.imported import Import
     from nplus1_lint.flag.source import SourceText
+    from nplus1_lint.flag.visitor import Region
 
 _LINE: Final = re.compile(r"from (?P<module>[\w.]+) import (?P<names>\w+(?:, \w+)*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One name that an import statement binds.
-
-    Attributes:
-        line: index of its logical line.
-        module: the module named, relative ones resolved; None beyond the top.
-        name: what is taken out of it; None for ``import MODULE``, ``*`` for all.
-        bound: the name that the file gets.
-    """
-
-    line: int
-    module: str | None
-    name: str | None
-    bound: str
-
-
-def imports_of(source: SourceText) -> tuple[Import, ...]:
-    """Return what the import statements of a file bind, in its order, those inside blocks and functions too."""
-    found: list[Import] = []
-    for at, line in enumerate(source.logical):
-        if line.word not in ("from", "import"):
-            continue
-        for statement in _statements(source, at):
-            found += _bound(source, at, statement)
-    return tuple(found)
-
-
-def _statements(source: SourceText, at: int) -> Sequence[cst.BaseSmallStatement]:
-    line = source.logical[at]
-    parsed = cst.parse_statement(source.lines(line.first, line.last).strip() + "\n")
-    return parsed.body if isinstance(parsed, cst.SimpleStatementLine) else ()
-
-
-def _bound(source: SourceText, at: int, statement: cst.BaseSmallStatement) -> Iterable[Import]:
-    if isinstance(statement, cst.Import):
-        for alias in statement.names:
-            whole = _dotted(alias.name)
-            yield Import(at, whole, None, _asname(alias) or whole.partition(".")[0])
-    elif isinstance(statement, cst.ImportFrom):
-        module = absolute(source.path, _dotted(statement.module), len(statement.relative))
-        if isinstance(statement.names, cst.ImportStar):
-            yield Import(at, module, "*", "*")
-            return
-        for alias in statement.names:
-            name = _dotted(alias.name)
-            yield Import(at, module, name, _asname(alias) or name)
-
-
-def _dotted(node: cst.BaseExpression | None) -> str:
-    if isinstance(node, cst.Attribute):
-        return f"{_dotted(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def _asname(alias: cst.ImportAlias) -> str | None:
-    return _dotted(alias.asname.name) if alias.asname else None
 
 
 def import_of(source: SourceText, module: str, name: str, at: int | None = None) -> tuple[str, str | None]:
@@ -96,7 +37,7 @@ def import_of(source: SourceText, module: str, name: str, at: int | None = None)
     Returns:
         The expression to write, and the import line that it needs (None when the name is already imported there).
     """
-    visible = [found for found in imports_of(source) if _visible(source, found, at)]
+    visible = [found for found in source.imports if _visible(source, found, at)]
     package, _, last = module.rpartition(".")
     for found in visible:
         if found.name == name and _exports(found.module, module):
@@ -159,9 +100,7 @@ def unusable(source: SourceText, lines: Iterable[str], at: int | None) -> str | 
         A clause, or None when nothing speaks against it.
     """
     for module, names in map(_parsed, lines):
-        here = any(
-            _same(found.module, module) and not source.logical[found.line].indent for found in imports_of(source)
-        )
+        here = any(_same(found.module, module) and not source.logical[found.line].indent for found in source.imports)
         if not here and module.partition(".")[0] not in _LIBRARIES:
             return f"an import of {module} could be circular"
         for name in names:
@@ -181,23 +120,17 @@ def _same(imported: str | None, module: str) -> bool:
 def _taken(source: SourceText, module: str, name: str, at: int | None) -> bool:
     """True if something in reach binds a name; what only might bind it counts as well."""
     around = None if at is None else source.functions(at)
-    own = {found.line: found for found in imports_of(source) if found.bound == name}
-    for match in re.finditer(rf"(?<![\w.]){re.escape(name)}(?!\w)", source.code):
-        line = source.index(source.line_of(match.start()))
-        if line is None:
-            continue
-        defined = source.code[: match.start()].rstrip().endswith(("def", "class"))
-        # The name that a header defines belongs to what is around it.
-        scope = source.functions(line)[int(defined and source.is_def(line)) :][:1]
-        inside = not scope or around is None or scope[0] in around
-        if line in own:
-            same = own[line].name == name and _exports(own[line].module, module)
-            if inside and (scope or not same):
+    own = {found.line: found for found in source.imports if found.bound == name}
+    for mention in source.mentions(name):
+        inside = mention.scope is None or around is None or mention.scope in around
+        word = source.logical[mention.line].word
+        if mention.line in own:
+            found = own[mention.line]
+            same = found.name == name and _exports(found.module, module)
+            if inside and (mention.scope is not None or not same):
                 return True
-        elif inside or source.logical[line].word == "global":
-            used = re.match(r"\s*[.(\[]", source.code[match.end() :]) and not defined
-            if not used and source.logical[line].word not in ("from", "import"):
-                return True
+        elif (inside or word == "global") and not mention.used and word not in ("from", "import"):
+            return True
     return False
 
 
@@ -216,11 +149,11 @@ def add_imports(source: SourceText, lines: Iterable[str]) -> tuple[Edit, ...]:
     """
     edits: list[Edit] = []
     fresh: list[str] = []
-    top = [found for found in imports_of(source) if not source.logical[found.line].indent]
+    top = [found for found in source.imports if not source.logical[found.line].indent]
     for module, names in map(_parsed, merged(lines)):
         present = [found for found in top if _same(found.module, module)]
         missing = [name for name in names if not any(f.name == name == f.bound for f in present)]
-        home = next((f.line for f in present if f.name not in (None, "*") and _alone(source, f.line)), None)
+        home = next((f.line for f in present if f.name not in (None, "*") and f.alone), None)
         if missing and home is not None:
             edits += _joined(source, home, missing)
         elif missing:
@@ -228,16 +161,12 @@ def add_imports(source: SourceText, lines: Iterable[str]) -> tuple[Edit, ...]:
     return (*edits, *_lines(source, top, fresh))
 
 
-def _alone(source: SourceText, at: int) -> bool:
-    return len(_statements(source, at)) == 1
-
-
 def _joined(source: SourceText, at: int, names: Sequence[str]) -> list[Edit]:
     """Put names into a ``from`` statement: sorted where its own are, else behind the last."""
-    region = Region(source, at, at)
+    region = source.region(at, at)
     statement = next(node for node in walk(region.module) if isinstance(node, cst.ImportFrom))
     aliases = () if isinstance(statement.names, cst.ImportStar) else statement.names
-    written = [_dotted(alias.name) for alias in aliases]
+    written = [alias.evaluated_name for alias in aliases]
     key = next((key for key in _ORDERS if written == sorted(written, key=key)), None)
     texts: dict[int, str] = {}
     for name in names:

@@ -17,7 +17,6 @@ from nplus1_lint.flag.chain import links
 from nplus1_lint.flag.construction import Construction, constructions
 from nplus1_lint.flag.imports import import_of
 from nplus1_lint.flag.rewrite import WIDTH, Context, Rewrite, flat
-from nplus1_lint.flag.visitor import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos, Suggestion
     from nplus1_lint.flag.chain import Link
     from nplus1_lint.flag.source import SourceText
+    from nplus1_lint.flag.visitor import Region
 
 _EAGER: Final = frozenset(
     {"joinedload", "selectinload", "subqueryload", "immediateload", "contains_eager", "defaultload"}
@@ -92,7 +92,7 @@ def function_at(source: SourceText, pos: Pos) -> Region | None:
         return None
     first, last = source.function(at)
     run = source.statements(source.logical[source.index(first) or 0].first, last)
-    return Region(source, *run) if run is not None else None
+    return source.region(*run) if run is not None else None
 
 
 def added_at(region: Region, place: OptionPlace) -> Added | None:

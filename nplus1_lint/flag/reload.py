@@ -73,7 +73,7 @@ def _function(region: Region) -> Region | None:
     first, last = source.function(region.first)
     at = source.index(first)
     run = source.statements(source.logical[at].first, last) if at is not None else None
-    return Region(source, *run) if run is not None else None
+    return source.region(*run) if run is not None else None
 
 
 def _iterable(loop: cst.CSTNode) -> cst.BaseExpression | None:

@@ -14,13 +14,12 @@ from nplus1_lint.findings import Applicability, Edit, FileChange, InternalError,
 from nplus1_lint.flag.diff import edited, unified
 from nplus1_lint.flag.imports import add_imports, merged, unusable
 from nplus1_lint.flag.names import Names
-from nplus1_lint.flag.visitor import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nplus1_lint.flag.source import SourceFiles, SourceText
-    from nplus1_lint.flag.visitor import Located
+    from nplus1_lint.flag.visitor import Located, Region
 
 WIDTH: Final = 96
 
@@ -79,7 +78,7 @@ class Context:
         run = source.statements(pos.line, pos.end_line) if 0 < pos.line <= len(source.starts) else None
         if run is None:
             raise self._missing(path, pos, what)
-        region = Region(source, *run)
+        region = source.region(*run)
         return region, self._found(region, pos, what, kinds)
 
     def _found(self, region: Region, pos: Pos, what: str, kinds: tuple[type[cst.CSTNode], ...]) -> Located:
@@ -188,7 +187,7 @@ def diff_of(source: SourceText, change: FileChange) -> str:
     Returns:
         The diff.
     """
-    return unified(source.path, source.text, [*add_imports(source, change.imports), *change.edits])
+    return unified(source.path, source.diffed, [*add_imports(source, change.imports), *change.edits])
 
 
 def _first_line(source: SourceText, change: FileChange) -> int | None:

@@ -8,54 +8,42 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from nplus1_lint.flag.diff import Lines
+from nplus1_lint.flag.imported import Import, imports_in
+from nplus1_lint.flag.lexical import blanked, line_starts, logical_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
-_TOKEN: Final = re.compile(
-    r"""(?P<comment>\#[^\r\n]*)
-    |(?P<prefix>(?<!\w)(?:[fFtT][rR]?|[rR][fFtTbB]?|[bB][rR]?|[uU])|)(?P<quote>\"\"\"|'''|"|')
-    |(?P<open>[(\[{])|(?P<close>[)\]}])
-    |\\(?:\r\n|\r|\n)
-    |(?P<newline>\r\n|\r|\n)""",
-    re.VERBOSE,
-)
-_BODY: Final = {
-    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*"""', re.DOTALL),
-    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*'''", re.DOTALL),
-    '"': re.compile(r'(?:[^"\\\r\n]|\\\r\n|\\.)*"', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\\r\n]|\\\r\n|\\.)*'", re.DOTALL),
-}
-_FIELD: Final = re.compile(r"""(?P<prefix>(?<!\w)[a-zA-Z]{1,2}|)(?P<quote>\"\"\"|'''|"|')|[()\[\]{}:]""")
-_WORD: Final = re.compile(r"@|\w+|")
+    from nplus1_lint.flag.lexical import Blanked, LogicalLine
+    from nplus1_lint.flag.visitor import Region
+
 _IDENTIFIER: Final = re.compile(r"[^\W\d]\w*")
 _ASYNC_DEF: Final = re.compile(r"\s*async\s+def\b")
 _CLAUSES: Final = frozenset({"else", "elif", "except", "finally"})
+_USED: Final = re.compile(r"\s*[.(\[]")
+_LONGER: Final = re.compile(r"[\w.]")
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
-    """One statement, or the header of a compound one.
+class Mention(NamedTuple):
+    """A place in code where a word stands that no dot precedes.
 
     Attributes:
-        first: its first physical line, counting from 1.
-        last: its last physical line.
-        indent: the width of its indentation.
-        word: its first word (``@`` for a decorator).
+        line: index of the logical line.
+        scope: physical lines of the innermost function in which it means something; None at module level.
+        used: a call, a subscript or an attribute of it, so that it is not given a value there.
     """
 
-    first: int
-    last: int
-    indent: int
-    word: str
+    line: int
+    scope: tuple[int, int] | None
+    used: bool
 
 
 class SourceText:
-    """One file's text with the lines by which it is cut.
+    """One file's text with the lines by which it is cut, and all that is read off it, each thing once.
 
     Args:
         path: project path, for messages.
@@ -65,13 +53,9 @@ class SourceText:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text.removeprefix("\ufeff")
-        self.starts = [0, *(match.end() for match in _NEWLINE.finditer(self.text))]
-        self._in_string: set[int] = set()
-
-    @property
-    def in_string(self) -> set[int]:
-        """Physical lines that begin inside a string; they must not be indented or dedented."""
-        return self._in_string if self.logical else set()
+        self.starts = line_starts(self.text)
+        self._mentions: dict[str, tuple[Mention, ...]] = {}
+        self._regions: dict[tuple[int, int], Region] = {}
 
     def line_of(self, offset: int) -> int:
         """The physical line, counting from 1, of a character offset."""
@@ -102,50 +86,80 @@ class SourceText:
             return None
 
     @cached_property
+    def _blanked(self) -> Blanked:
+        return blanked(self.text, self.starts)
+
+    @property
     def code(self) -> str:
         """The text with every string and comment made of spaces; offsets and lines are those of the text."""
-        blank, position = list(self.text), 0
-        while match := _TOKEN.search(self.text, position):
-            position = match.end()
-            if match.lastgroup == "quote":
-                position = _string_end(self.text, position, match["prefix"], match["quote"])
-            elif match.lastgroup != "comment":
-                continue
-            for at in range(match.start(), position):
-                if blank[at] not in "\r\n":
-                    blank[at] = " "
-        return "".join(blank)
+        return self._blanked.code
+
+    @property
+    def in_string(self) -> frozenset[int]:
+        """Physical lines that begin inside a string; they must not be indented or dedented."""
+        return self._blanked.in_string
 
     @cached_property
     def logical(self) -> tuple[LogicalLine, ...]:
         """All logical lines in order; blank lines and comments belong to none."""
-        found: list[LogicalLine] = []
-        first, depth, position = 1, 0, 0
-        while match := _TOKEN.search(self.text, position):
-            position = match.end()
-            kind = match.lastgroup
-            if kind == "quote":
-                position = _string_end(self.text, position, match["prefix"], match["quote"])
-                self._in_string.update(range(self.line_of(match.start()) + 1, self.line_of(position - 1) + 1))
-            elif kind in ("open", "close"):
-                depth = depth + 1 if kind == "open" else max(depth - 1, 0)
-            elif kind == "newline" and not depth:
-                last = self.line_of(match.start())
-                self._add(found, first, last)
-                first = last + 1
-        if first <= len(self.starts):
-            self._add(found, first, len(self.starts))
-        return tuple(found)
+        return logical_lines(self.text, self.starts, self._blanked)
 
-    def _add(self, found: list[LogicalLine], first: int, last: int) -> None:
-        text = self.line(first)
-        content = text.lstrip(" \t\f")
-        if not content or content.startswith("#"):
-            return
-        # A form feed sets the column back to zero, as in Python's own tokenizer.
-        indent = text[: len(text) - len(content)].rpartition("\f")[2].expandtabs(8)
-        word = _WORD.match(content)
-        found.append(LogicalLine(first, last, len(indent), word.group() if word else ""))
+    @cached_property
+    def diffed(self) -> Lines:
+        """The text as diffs are made of it."""
+        return Lines(self.text)
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        """What the import statements bind, in their order, those inside blocks and functions too."""
+        lines = [(at, line) for at, line in enumerate(self.logical) if line.word in ("from", "import")]
+        return tuple(one for at, line in lines for one in imports_in(self.path, at, self._code(line)))
+
+    def _code(self, line: LogicalLine) -> str:
+        end = self.starts[line.last] if line.last < len(self.starts) else len(self.text)
+        return self.code[self.starts[line.first - 1] : end]
+
+    def mentions(self, word: str) -> tuple[Mention, ...]:
+        """Where a word stands in code other than as an attribute, in the order of the file."""
+        found = self._mentions.get(word)
+        if found is None:
+            found = self._mentions[word] = tuple(self._mentioned(word))
+        return found
+
+    def _mentioned(self, word: str) -> Iterator[Mention]:
+        code = self.code
+        for match in re.finditer(rf"{re.escape(word)}(?!\w)", code):
+            start, end = match.span()
+            line = self.index(self.line_of(start))
+            if line is None or (start and _LONGER.match(code, start - 1)):
+                continue
+            before = start
+            while before and code[before - 1].isspace():
+                before -= 1
+            defined = code[max(before - 5, 0) : before].endswith(("def", "class"))
+            # The name that a header defines belongs to what is around it.
+            scope = self.functions(line)[int(defined and self.is_def(line)) :][:1]
+            yield Mention(line, scope[0] if scope else None, not defined and _USED.match(code, end) is not None)
+
+    def region(self, first: int, last: int) -> Region:
+        """Whole statements, parsed.
+
+        Args:
+            first: index of the first logical line.
+            last: index of the last logical line.
+
+        Returns:
+            The same region for the same lines.
+
+        Raises:
+            InternalError: the lines do not parse although the file did.
+        """
+        from nplus1_lint.flag.visitor import Region
+
+        found = self._regions.get((first, last))
+        if found is None:
+            found = self._regions[first, last] = Region(self, first, last)
+        return found
 
     @cached_property
     def _firsts(self) -> list[int]:
@@ -266,53 +280,3 @@ class SourceFiles:
         if source is None:
             source = self._known[path] = SourceText(path, self._read(path))
         return source
-
-
-def _string_end(text: str, start: int, prefix: str, quote: str) -> int:
-    """The offset behind a string whose first character after the quote is at *start*."""
-    if not set(prefix) & set("fFtT"):
-        match = _BODY[quote].match(text, start)
-        return match.end() if match else len(text)
-    position = start
-    while position < len(text):
-        if text.startswith(quote, position):
-            return position + len(quote)
-        if text.startswith(("{{", "\\"), position):
-            position += 2
-        elif text[position] == "{":
-            position = _field_end(text, position + 1)
-        else:
-            position += 1
-    return len(text)
-
-
-def _field_end(text: str, start: int) -> int:
-    """The offset behind the ``}`` of a replacement field, whose own strings may use the outer quote."""
-    depth, position = 0, start
-    while match := _FIELD.search(text, position):
-        position = match.end()
-        token = match.group()
-        if match["quote"]:
-            position = _string_end(text, position, match["prefix"], match["quote"])
-        elif token in "([{":
-            depth += 1
-        elif token == "}" and not depth:
-            return position
-        elif token in ")]}":
-            depth -= 1
-        elif token == ":" and not depth:
-            return _format_end(text, position)
-    return len(text)
-
-
-def _format_end(text: str, start: int) -> int:
-    """The offset behind a format specification, in which quotes mean nothing and fields may nest."""
-    position = start
-    while position < len(text):
-        if text[position] == "{":
-            position = _field_end(text, position + 1)
-        elif text[position] == "}":
-            return position + 1
-        else:
-            position += 1
-    return len(text)

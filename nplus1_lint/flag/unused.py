@@ -174,7 +174,7 @@ def _suggestion(
     change = FileChange(source.path, (edit,))
     begin, end = edit.start - line_start, edit.end - line_start
     code = (line[:begin] + edit.text + line[end:]).strip()
-    return Suggestion(title, code, Applicability.SAFE, unified(source.path, source.text, [edit]), changes=(change,))
+    return Suggestion(title, code, Applicability.SAFE, unified(source.path, source.diffed, [edit]), changes=(change,))
 
 
 def _removed(source: SourceText, comment: Suppression, begin: int, end: int) -> Edit | None:

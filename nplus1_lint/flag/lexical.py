@@ -1,0 +1,212 @@
+"""Strings, comments and logical lines of a text, found without a parser: regular expressions walk it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+_CONTINUED: Final = re.compile(r"\\(?:\r\n|\r|\n)")
+_PIECE: Final = re.compile(
+    r"""\#[^\r\n]*
+    |\"\"\"[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"\"\"
+    |'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''
+    |"(?!"")[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"
+    |'(?!'')[^'\\\r\n]*(?:\\(?:\r\n|.)[^'\\\r\n]*)*'
+    |\"\"\"|'''|"|'""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A comment or a string as if none had fields; a quote alone where no such string ends."""
+_PREFIX: Final = re.compile(r"(?<!\w)(?:[fFtT][rR]?|[rR][fFtTbB]?|[bB][rR]?|[uU])\Z")
+_PLAIN_FIELDS: Final = re.compile(r"""[^{}"'\\]*(?:(?:\{\{|\}\}|\{[^{}"'\\]*\})[^{}"'\\]*)*""")
+_HALT: Final = {'"': re.compile(r'["\\{]'), "'": re.compile(r"['\\{]")}
+_FIELD: Final = re.compile(r"""(?P<quote>\"\"\"|'''|"|')|[()\[\]{}:]""")
+_OPENING: Final = re.compile(r"([ \t\f]*)(@|\w+|)")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"()[]{}\n"))
+
+
+class LogicalLine(NamedTuple):
+    """One statement, or the header of a compound one.
+
+    Attributes:
+        first: its first physical line, counting from 1.
+        last: its last physical line.
+        indent: the width of its indentation.
+        word: its first word (``@`` for a decorator).
+    """
+
+    first: int
+    last: int
+    indent: int
+    word: str
+
+
+class Blanked(NamedTuple):
+    """A text without its strings and comments.
+
+    Attributes:
+        code: the text with every string and comment made of spaces; offsets and lines are those of the text.
+        in_string: the physical lines that begin inside a string.
+    """
+
+    code: str
+    in_string: frozenset[int]
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each physical line begins; line ends may be of any kind."""
+    if "\r" in text:
+        return [0, *(match.end() for match in _NEWLINE.finditer(text))]
+    return [0, *accumulate(len(line) + 1 for line in text.split("\n"))][:-1]
+
+
+def blanked(text: str, starts: Sequence[int]) -> Blanked:
+    """Return a text without its strings and comments.
+
+    Args:
+        text: the text.
+        starts: the offsets of its lines.
+    """
+    parts: list[str] = []
+    inside: set[int] = set()
+    behind = 0
+    for start, end in _pieces(text):
+        piece = text[start:end]
+        parts.append(text[behind:start])
+        if "\n" in piece or "\r" in piece:
+            parts.append(re.sub(r"[^\r\n]", " ", piece))
+            inside.update(range(bisect_right(starts, start) + 1, bisect_right(starts, end - 1) + 1))
+        else:
+            parts.append(" " * len(piece))
+        behind = end
+    return Blanked("".join([*parts, text[behind:]]), frozenset(inside))
+
+
+def logical_lines(text: str, starts: Sequence[int], without: Blanked) -> tuple[LogicalLine, ...]:
+    """Return all logical lines in order; blank lines and comments belong to none.
+
+    Args:
+        text: the text.
+        starts: the offsets of its physical lines.
+        without: the text without its strings and comments.
+    """
+    joined = {number - 1 for number in without.in_string}
+    joined.update(_open_ends(without.code))
+    joined.update(bisect_right(starts, match.start()) for match in _CONTINUED.finditer(without.code))
+    joined.discard(len(starts))
+    return tuple(_lines(text, starts, joined))
+
+
+def _lines(text: str, starts: Sequence[int], joined: Collection[int]) -> Iterator[LogicalLine]:
+    """The logical lines, given the physical ones that go on in the next."""
+    opening, first = _OPENING.match, 1
+    for last in range(1, len(starts) + 1):
+        if last in joined:
+            continue
+        at = starts[first - 1]
+        found = opening(text, at)
+        space, word = found.groups() if found else ("", "")
+        if word or text[at + len(space) : at + len(space) + 1] not in ("", "\r", "\n", "#"):
+            # A form feed sets the column back to zero, as in Python's own tokenizer.
+            indent = len(space) if not space.strip(" ") else len(space.rpartition("\f")[2].expandtabs(8))
+            yield LogicalLine(first, last, indent, word)
+        first = last + 1
+
+
+def _open_ends(code: str) -> Iterator[int]:
+    """The physical lines that end inside brackets, in code without strings and comments."""
+    plain = _NEWLINE.sub("\n", code) if "\r" in code else code
+    brackets = plain.encode("utf-8", "surrogatepass").translate(None, _NO_BRACKETS)
+    size = -1
+    while size != len(brackets):
+        size = len(brackets)
+        brackets = brackets.replace(b"()", b"").replace(b"[]", b"").replace(b"{}", b"")
+    depth = 0
+    for number, left in enumerate(brackets.split(b"\n"), 1):
+        for bracket in left:
+            depth = depth + 1 if bracket in b"([{" else max(depth - 1, 0)
+        if depth:
+            yield number
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where each comment and each string begins and ends, prefixes of strings included."""
+    end = 0
+    while match := _PIECE.search(text, end):
+        start, end = match.span()
+        if text[start] == "#":
+            yield start, end
+            continue
+        before = _PREFIX.search(text[max(start - 3, 0) : start]) if text[start - 1 : start].isalpha() else None
+        prefix = before.group() if before else ""
+        end = _closed(text, start, end, prefix)
+        yield start - len(prefix), end
+
+
+def _closed(text: str, start: int, end: int, prefix: str) -> int:
+    """The offset behind a string, given where it would end if it had no fields."""
+    quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
+    inner = start + len(quote)
+    whole = end - len(quote) >= inner
+    if not set(prefix) & set("fFtT"):
+        return end if whole else len(text)
+    if whole and ("{" not in text[inner:end] or _PLAIN_FIELDS.fullmatch(text, inner, end - len(quote))):
+        return end
+    return _string_end(text, inner, prefix, quote)
+
+
+def _string_end(text: str, start: int, prefix: str, quote: str) -> int:
+    """The offset behind a string whose first character after the quote is at *start*."""
+    if not set(prefix) & set("fFtT"):
+        match = _PIECE.match(text, start - len(quote))
+        return match.end() if match and match.end() - len(quote) >= start else len(text)
+    position = start
+    while halt := _HALT[quote[0]].search(text, position):
+        position = halt.start()
+        if text.startswith(quote, position):
+            return position + len(quote)
+        if text.startswith(("{{", "\\"), position):
+            position += 2
+        elif text[position] == "{":
+            position = _field_end(text, position + 1)
+        else:
+            position += 1
+    return len(text)
+
+
+def _field_end(text: str, start: int) -> int:
+    """The offset behind the ``}`` of a replacement field, whose own strings may use the outer quote."""
+    depth, position = 0, start
+    while match := _FIELD.search(text, position):
+        position = match.end()
+        token = match.group()
+        if match["quote"]:
+            before = _PREFIX.search(text[max(match.start() - 3, 0) : match.start()])
+            position = _string_end(text, position, before.group() if before else "", token)
+        elif token in "([{":
+            depth += 1
+        elif token == "}" and not depth:
+            return position
+        elif token in ")]}":
+            depth -= 1
+        elif token == ":" and not depth:
+            return _format_end(text, position)
+    return len(text)
+
+
+def _format_end(text: str, start: int) -> int:
+    """The offset behind a format specification, in which quotes mean nothing and fields may nest."""
+    position = start
+    while position < len(text):
+        if text[position] == "{":
+            position = _field_end(text, position + 1)
+        elif text[position] == "}":
+            return position + 1
+        else:
+            position += 1
+    return len(text)
