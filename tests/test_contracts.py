@@ -57,8 +57,8 @@ RICH = "rich only in the text writers of report and in output"
             RICH,
         ),
         ("infer/calls.py", "import libcst.matchers", "libcst only in flag"),
-        ("link/models.py", "from ast import parse", "ast and tokenize only in index.extract and index.comments"),
-        ("flag/source.py", "import tokenize", "ast and tokenize only in index.extract and index.comments"),
+        ("link/models.py", "from ast import parse", "ast and tokenize only where index reads syntax"),
+        ("flag/source.py", "import tokenize", "ast and tokenize only where index reads syntax"),
         ("index/template_statements.py", "from jinja2 import nodes", "jinja2 only in index.templates"),
     ],
 )

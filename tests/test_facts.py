@@ -14,6 +14,7 @@ import nplus1_lint
 from nplus1_lint.index.encoding import Codec, Encoded
 from nplus1_lint.index.extract import extract
 from nplus1_lint.index.facts import ClassDef, Def, If, ModuleFacts
+from nplus1_lint.index.walk import expressions
 
 SOURCE = """\
 from a import b
@@ -110,3 +111,16 @@ def test_a_body_is_decoded_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> N
     assert (function.function.pos, function.function.mentions) == ((15, 4, 16, 16), frozenset())
     with pytest.raises(TypeError):
         _ = function.function.body
+
+
+def test_code_that_is_nested_too_deeply_is_refused_before_those_who_follow_it_fail() -> None:
+    nested = [f"x = {'f(' * depth}1{')' * depth}" for depth in (20, 60, 90)]
+    nested += [f"x = {' + '.join(['y'] * length)}" for length in (100, 300, 400, 480, 600, 900)]
+    modules = [extract("m.py", source.encode()) for source in nested]
+    assert {module.parse_error is None for module in modules} == {True, False}
+    for module in modules:
+        assert len(list(expressions(kept_again(module).body.body))) >= (0 if module.parse_error else 20)
+
+
+def kept_again(module: ModuleFacts) -> ModuleFacts:
+    return Codec().decode(Codec().encode(module))

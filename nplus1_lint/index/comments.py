@@ -64,9 +64,15 @@ def encode(text: str, like: bytes) -> bytes:
     return text.encode(_encoding(like))
 
 
-def suppressions_in(source: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
-    """Find the comments that silence findings; strings that look like them are told apart by the tokenizer."""
-    if b"noqa" not in source.lower() and b"nplus1" not in source.lower():
+def suppressions_in(source: bytes, lower: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
+    """Find the comments that silence findings; strings that look like them are told apart by the tokenizer.
+
+    Args:
+        source: a file.
+        lower: the same in lower case.
+        tree: the same parsed.
+    """
+    if b"noqa" not in lower and b"nplus1" not in lower:
         return
     text = decode(source)
     if not _COMMENT.search(text):
@@ -109,7 +115,7 @@ def _codes(text: str | None) -> tuple[str, ...]:
 def first_line(node: ast.stmt) -> int:
     """Return where a statement begins: at its first decorator, if it has any."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return min([node.lineno, *[decorator.lineno for decorator in decorators]]) if decorators else node.lineno
 
 
 class _Lines(NamedTuple):

@@ -52,6 +52,7 @@ class _Rest(msgspec.Struct, array_like=True, gc=False):
     suppressions: tuple[Suppression, ...]
     function_count: int
     imports: tuple[Import, ...]
+    words: frozenset[str]
     mentions: frozenset[str]
     loop_mentions: frozenset[str]
 
@@ -71,7 +72,7 @@ class Codec:
         self._found = []
         body = facts.body
         outline = self._encode(_Outline(facts.path, facts.is_package, body.body, facts.parse_error, facts.ddl))
-        counted = facts.suppressions, facts.function_count, facts.imports
+        counted = facts.suppressions, facts.function_count, facts.imports, facts.words
         rest = self._encode(_Rest(*counted, body.mentions, body.loop_mentions))
         return Encoded(digest(outline, rest, *self._found), digest(outline), outline, rest, tuple(self._found))
 
@@ -87,12 +88,13 @@ class Codec:
         return ModuleFacts(
             outline.path,
             outline.is_package,
-            FunctionFacts("<module>", "", (), None, (), False, False, True, suite),
+            FunctionFacts(suite, "<module>", "", (), None, (), False, False, True),
             rest.suppressions,
             rest.function_count,
             outline.parse_error,
             outline.ddl,
             rest.imports,
+            rest.words,
             encoded.digest,
             encoded.outline_digest,
         )

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from nplus1_lint.findings import ScanError
+from nplus1_lint.index.suite import Bodied
 from nplus1_lint.index.suite import Place as Place
 from nplus1_lint.index.suite import Suite as Suite
 
@@ -374,13 +375,12 @@ class Param(msgspec.Struct, frozen=True, array_like=True, gc=False):
     default: Expr | None
 
 
-class FunctionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class FunctionFacts(Bodied, frozen=True, array_like=True, gc=False):
     """A function, a method, a lambda, or a module's top level (``<module>``).
 
     Attributes:
         qualname: dotted from the module's top, without ``<locals>``.
         nests: functions or classes are defined in its body, lambdas aside.
-        suite: all that depends on its body.
         no_query: the definition carries ``# nplus1: no-query``.
     """
 
@@ -392,33 +392,7 @@ class FunctionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_async: bool
     is_generator: bool
     nests: bool
-    suite: Suite
     no_query: bool = False
-
-    @property
-    def body(self) -> tuple[Stmt, ...]:
-        """Its statements; decoded when they are first asked for."""
-        return self.suite.statements
-
-    @property
-    def pos(self) -> Place:
-        """From its ``def`` to the end of its body."""
-        return self.suite.pos
-
-    @property
-    def mentions(self) -> frozenset[str]:
-        """Every name and attribute that the body (nested functions included) reads or calls."""
-        return self.suite.mentions
-
-    @property
-    def loop_mentions(self) -> frozenset[str]:
-        """Those of them that stand inside a loop."""
-        return self.suite.loop_mentions
-
-    @property
-    def digest(self) -> bytes:
-        """16 bytes that stand for the body and its place; equal in all runs, whatever stands around the function."""
-        return self.suite.digest
 
 
 class ClassFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -473,6 +447,8 @@ class ModuleFacts(msgspec.Struct, frozen=True, gc=False):
         function_count: definitions of functions in the file.
         ddl: its text creates, drops or constrains an index in SQL.
         imports: every import, those inside functions included, in source order.
+        words: the names, dotted ones in parts, that are spelt by strings in statements of functions and of the top
+            level; decorators, parameters, lambdas and class bodies aside.
         digest: 16 bytes that stand for all of this; empty where nothing is kept between runs.
         outline_digest: the same for all but the bodies of functions: signatures, classes, statements of the top level
             (with lambdas in them) and where all this stands.
@@ -486,6 +462,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, gc=False):
     parse_error: ParseError | None = None
     ddl: bool = False
     imports: tuple[Import, ...] = ()
+    words: frozenset[str] = frozenset()
     digest: bytes = b""
     outline_digest: bytes = b""
 
@@ -501,6 +478,5 @@ class ParseError(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return ScanError(path, self.line, self.message)
 
 
-EMPTY_BODY = FunctionFacts(
-    "<module>", "", (), None, (), False, False, False, Suite((), (1, 0, 1, 0), frozenset(), frozenset())
-)
+NO_SUITE = Suite((), (1, 0, 1, 0), frozenset(), frozenset())
+EMPTY_BODY = FunctionFacts(NO_SUITE, "<module>", "", (), None, (), False, False, False)

@@ -102,6 +102,41 @@ class Suite:
         return hash(self.pos)
 
 
+class Bodied(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What has a body.
+
+    Attributes:
+        suite: all that depends on the body.
+    """
+
+    suite: Suite
+
+    @property
+    def body(self) -> tuple[Stmt, ...]:
+        """Its statements; decoded when they are first asked for."""
+        return self.suite.statements
+
+    @property
+    def pos(self) -> Place:
+        """From its ``def`` to the end of its body."""
+        return self.suite.pos
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        """Every name and attribute that the body (nested functions included) reads or calls."""
+        return self.suite.mentions
+
+    @property
+    def loop_mentions(self) -> frozenset[str]:
+        """Those of them that stand inside a loop."""
+        return self.suite.loop_mentions
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that stand for the body and its place; equal in all runs, whatever stands around the function."""
+        return self.suite.digest
+
+
 class _Head(msgspec.Struct, array_like=True, gc=False):
     """A suite as it is written."""
 

@@ -111,7 +111,7 @@ class _Lowering(Expressions):
         order = sorted(self.names - own, key=lambda one: (linked(one) is not None, one not in self.roots, one))
         params = (*declared, *(f.Param(one, "keyword", None, None) for one in order))
         suite = f.Suite(body, place, frozenset(self.mentions), frozenset())
-        return f.FunctionFacts(name, "", params, None, (), False, False, True, suite)
+        return f.FunctionFacts(suite, name, "", params, None, (), False, False, True)
 
     def _params(self, node: Any) -> tuple[f.Param, ...]:
         """The arguments that a macro declares; a default that is no literal is not followed."""
@@ -143,7 +143,7 @@ class _Lowering(Expressions):
         inner = frozenset(self.mentions)
         self.mentions = mentions | inner
         suite = f.Suite(body, place, inner, frozenset())
-        caller = f.FunctionFacts(name, "", params, None, (), False, False, True, suite)
+        caller = f.FunctionFacts(suite, name, "", params, None, (), False, False, True)
         call = self.called(node.call, self.expr(node.call.node))
         keywords = (*call.keywords, ("caller", f.Name(name, self.place(node))))
         called = f.Call(call.func, call.args, keywords, call.pos)

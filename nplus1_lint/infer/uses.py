@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, expressions
+from nplus1_lint.index.walk import children
 from nplus1_lint.infer import loading
 from nplus1_lint.infer.callers import Callers, Way
 from nplus1_lint.infer.loading import Declaration, declaration_of, follow
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str, ...]
 Ways: TypeAlias = dict["Site", set[Path]]
 
-_LONGEST_NAME = 80
 # Methods of a row that Python calls without naming them.
 _UNNAMED = ("__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__len__", "__iter__", "__bool__", "__contains__")
 
@@ -225,10 +224,8 @@ class Uses:
             for cls in classes:
                 for expr in cls.attributes.values():
                     fields |= _mentioned_by_lambdas(expr)
-            bodies = [function.facts.body for function in hierarchy.functions.values()]
-            bodies += [module.facts.body.body for module in self._engine.project.symbols.modules.values()]
-            words = self._engine.project.templates.words()
-            self._written = frozenset(fields.union(words, *map(_strings, bodies)))
+            words = [module.facts.words for module in self._engine.project.symbols.modules.values()]
+            self._written = frozenset(fields.union(self._engine.project.templates.words(), *words))
         return self._written
 
 
@@ -241,9 +238,3 @@ def _mentioned_by_lambdas(expr: f.Expr) -> frozenset[str]:
     if isinstance(expr, f.Lambda):
         return expr.function.mentions
     return frozenset().union(*map(_mentioned_by_lambdas, children(expr)))
-
-
-def _strings(body: tuple[f.Stmt, ...]) -> set[str]:
-    """Return the names, dotted ones in parts, that stand in the strings of a suite."""
-    found = {e.value for e in expressions(body) if type(e) is f.Const and isinstance(e.value, str)}
-    return {part for text in found if len(text) < _LONGEST_NAME for part in text.split(".")}
