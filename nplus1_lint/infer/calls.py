@@ -21,7 +21,7 @@ from nplus1_lint.infer import (
 )
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, call_builtin, call_getter, with_callbacks
-from nplus1_lint.infer.containers import ADDERS, EXTENDERS, add_item, fetched, set_default
+from nplus1_lint.infer.containers import add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import item_of, join, join_all
@@ -67,7 +67,7 @@ _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
     ClassRef: serialise.class_call,
     Instance: serialise.dump,
 }
-_GROWS = ADDERS | EXTENDERS
+_GROWS = lib.ADDERS | lib.EXTENDERS
 _GETTERS = tuple(GETTERS.values())
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
@@ -137,7 +137,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if func.name in _GROWS and arguments.positional:
         argument = arguments.positional[-1 if func.name == "insert" else 0]
         if base[0].first(Many) is not None or base[0].first(Mapping) is not None:
-            if func.name in EXTENDERS and len(arguments.exprs) == 1:
+            if func.name in lib.EXTENDERS and len(arguments.exprs) == 1:
                 argument = fetched(frame, arguments.exprs[0], argument)
             add_item(frame, func.value, base, func.name, argument)
             return NONE, base[1] | arguments.mask
@@ -433,7 +433,7 @@ def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Argu
         if key is not None:
             looped(frame, key, [(atom.item, mask)], of(atom), place, "sort", atom.size is not None)
         return NONE, mask
-    return (UNKNOWN if name in ADDERS | EXTENDERS else SCALAR), mask
+    return (UNKNOWN if name in _GROWS else SCALAR), mask
 
 
 def _mapping_method(frame: Frame, atom: Mapping, mask: int, name: str, arguments: Arguments) -> Val:

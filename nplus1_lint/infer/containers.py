@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import changes, records, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.joins import item_of, join, join_all
+from nplus1_lint.infer.library import ADDERS
 from nplus1_lint.infer.values import (
     SOME_FIXED,
     UNKNOWN,
@@ -26,9 +27,6 @@ from nplus1_lint.infer.values import (
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Val
-
-ADDERS = frozenset({"append", "add", "insert", "appendleft", "put", "put_nowait", "push"})
-EXTENDERS = frozenset({"extend", "update", "extendleft", "union_update"})
 
 
 def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:

@@ -214,6 +214,11 @@ PLAIN_TYPES: Final = frozenset(
     }
 )
 
+ADDERS: Final = frozenset({"append", "add", "insert", "appendleft", "put", "put_nowait", "push"})
+"""Methods that add one item to a collection of Python's."""
+EXTENDERS: Final = frozenset({"extend", "update", "extendleft", "union_update"})
+"""Methods that add the items of another one."""
+
 
 def root_and_last(name: str) -> tuple[str, str]:
     """Return the first and last part of a dotted external name, call marks dropped from the last."""

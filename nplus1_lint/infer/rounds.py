@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, names
+from nplus1_lint.infer.library import ADDERS, EXTENDERS
 from nplus1_lint.infer.values import Function, Many, Mapping, Row, Tuple, Value
 from nplus1_lint.link.symbols import import_bindings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _JUMPS = (f.Return, f.Raise, f.Break, f.Continue)
 _DEPTH = 4
+_CONTAINERS = frozenset({Many, Mapping})
 
 
 class Seen(NamedTuple):
@@ -24,12 +26,16 @@ class Seen(NamedTuple):
 
     Attributes:
         bound: names that the head binds anew.
-        reads: names that the head or the body may read before the round has assigned them.
+        reads: names that the head or the body may read before the round has assigned them, for more than the next two.
+        added: names of containers to which the body only adds: what a second round would add is there already.
+        counted: names of which an augmented assignment alone reads anything.
         whole: False where the body reads names in ways that are not followed.
     """
 
     bound: frozenset[str]
     reads: frozenset[str]
+    added: frozenset[str]
+    counted: frozenset[str]
     whole: bool
 
 
@@ -50,7 +56,7 @@ def of_loop(known: dict[int, tuple[object, Seen]], loop: f.For | f.While) -> See
             reader.target(loop.target, held)
         bound = frozenset(held)
         reader.suite(loop.body, held)
-        found = known[id(loop)] = (loop, Seen(bound, frozenset(reader.reads), reader.whole))
+        found = known[id(loop)] = (loop, reader.seen(bound))
     return found[1]
 
 
@@ -64,7 +70,7 @@ def of_comprehension(known: dict[int, tuple[object, Seen]], expr: f.Comprehensio
         reader.target(generator.target, held)
         bound = frozenset(held)
         reader.inside(expr, index, held)
-        found = known[id(generator)] = (generator, Seen(bound, frozenset(reader.reads), reader.whole))
+        found = known[id(generator)] = (generator, reader.seen(bound))
     return found[1]
 
 
@@ -88,6 +94,10 @@ def is_same(seen: Seen, before: dict[str, Binding], after: dict[str, Binding], *
             continue
         root, _, rest = name.partition(".")
         if root in seen.reads or (rest and leaves):
+            return False
+        if root in seen.added and (known is None or not _CONTAINERS.intersection(map(type, known.value.atoms))):
+            return False
+        if root in seen.counted and (known is None or rest):
             return False
         if root not in seen.bound and _holds_rows(binding.value, _DEPTH):
             return False  # rows that a name holds answer for the identity map, whoever reads the name
@@ -118,12 +128,27 @@ def _holds_rows(value: Value, depth: int) -> bool:
     return False
 
 
+def _added_to(expr: f.Expr) -> tuple[str, tuple[f.Expr, ...]] | None:
+    """The container and the arguments of ``container.append(item)`` and its kind."""
+    if not isinstance(expr, f.Call) or expr.keywords or not expr.args or not isinstance(expr.func, f.Attr):
+        return None
+    if not isinstance(expr.func.value, f.Name) or expr.func.name not in ADDERS | EXTENDERS:
+        return None
+    return expr.func.value.id, expr.args
+
+
 class _Reader:
     """Walks over a loop's body in the order of its running, with the names that every path has assigned so far."""
 
     def __init__(self) -> None:
-        self.reads: set[str] = set()
-        self.whole = True
+        self._reads: set[str] = set()
+        self._added: set[str] = set()
+        self._counted: set[str] = set()
+        self._whole = True
+
+    def seen(self, bound: frozenset[str]) -> Seen:
+        """Return what was found."""
+        return Seen(bound, frozenset(self._reads), frozenset(self._added), frozenset(self._counted), self._whole)
 
     def suite(self, body: tuple[f.Stmt, ...], held: set[str]) -> None:
         """Read a suite; *held* has what is assigned at its end."""
@@ -134,11 +159,19 @@ class _Reader:
         if isinstance(statement, f.Assign):
             self.expr(statement.value, held)
             for target in statement.targets:
-                self.target(target, held)
+                if isinstance(target, f.Subscript) and isinstance(target.value, f.Name):
+                    self.expr(target.index, held)
+                    self._added |= {target.value.id} - held
+                else:
+                    self.target(target, held)
         elif isinstance(statement, (f.AnnAssign, f.AugAssign)):
             self._annotated(statement, held)
         elif isinstance(statement, (f.ExprStmt, f.Return, f.Raise)):
-            if statement.value is not None:
+            if isinstance(statement, f.ExprStmt) and (added := _added_to(statement.value)) is not None:
+                self._added |= {added[0]} - held
+                for argument in added[1]:
+                    self.expr(argument, held)
+            elif statement.value is not None:
                 self.expr(statement.value, held)
         elif isinstance(statement, f.Delete):
             for target in statement.targets:
@@ -151,14 +184,17 @@ class _Reader:
         elif isinstance(statement, f.Import):
             held.update(local for local, _ in import_bindings(statement))
         elif not isinstance(statement, (f.Break, f.Continue)):
-            self.whole = False  # a class, or a name of another scope
+            self._whole = False  # a class, or a name of another scope
 
     def _annotated(self, statement: f.AnnAssign | f.AugAssign, held: set[str]) -> None:
         if statement.value is not None:
             self.expr(statement.value, held)
         if isinstance(statement, f.AugAssign):
-            self.expr(statement.target, held)
-        if statement.value is not None or isinstance(statement.target, f.Name):
+            if isinstance(statement.target, f.Name):
+                self._counted |= {statement.target.id} - held
+            else:
+                self.expr(statement.target, held)
+        elif statement.value is not None or isinstance(statement.target, f.Name):
             self.target(statement.target, held)
 
     def _compound(self, statement: f.If | f.For | f.While | f.With | f.Try, held: set[str]) -> None:
@@ -212,7 +248,7 @@ class _Reader:
         """Read an expression; what it assigns itself counts for nothing, since not every path runs it."""
         if isinstance(expr, f.Name):
             if expr.id not in held:
-                self.reads.add(expr.id)
+                self._reads.add(expr.id)
         elif isinstance(expr, f.Comprehension):
             inside = set(held)
             self.expr(expr.generators[0].iterable, held)
@@ -238,7 +274,7 @@ class _Reader:
         self.expr(expr.element, held)
 
     def _function(self, function: f.FunctionFacts, held: set[str]) -> None:
-        self.reads |= function.mentions - held
+        self._reads |= function.mentions - held
         for param in function.params:
             if param.default is not None:
-                self.reads.update(name for name in names(param.default) if name not in held)
+                self._reads.update(name for name in names(param.default) if name not in held)
