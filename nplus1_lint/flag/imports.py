@@ -37,16 +37,17 @@ def import_of(source: SourceText, module: str, name: str, at: int | None = None)
     Returns:
         The expression to write, and the import line that it needs (None when the name is already imported there).
     """
-    visible = [found for found in source.imports if _visible(source, found, at)]
     package, _, last = module.rpartition(".")
-    for found in visible:
-        if found.name == name and _exports(found.module, module):
+    for found in source.imports:
+        if found.name == name and _exports(found.module, module) and _visible(source, found, at):
             return found.bound, None
-    for found in visible:
-        if found.name is None and found.module == module:
+    for found in source.imports:
+        whole = found.name is None and found.module == module
+        if not (whole or (found.name == last and found.module == package)) or not _visible(source, found, at):
+            continue
+        if whole:
             return f"{module if found.bound == module.partition('.')[0] else found.bound}.{name}", None
-        if found.name == last and found.module == package:
-            return f"{found.bound}.{name}", None
+        return f"{found.bound}.{name}", None
     return name, f"from {module} import {name}"
 
 

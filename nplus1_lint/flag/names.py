@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -16,12 +17,37 @@ _TRIVIA: Final = frozenset(
     {"attr", "comma", "dot", "equal", "footer", "header", "keyword", "leading_lines", "lines_after_decorators"}
     | {"lbrace", "lbracket", "lpar", "operator", "rbrace", "rbracket", "rpar", "semicolon", "trailing_whitespace"}
 )
-_BINDERS: Final = (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor)
-_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+_BINDERS: Final[dict[type[cst.CSTNode], str]] = {
+    **dict.fromkeys((cst.AsName, cst.Param, cst.FunctionDef), "name"),
+    **dict.fromkeys((cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor), "target"),
+}
+"""The field in which a node names what it binds."""
+_NODES: Final = frozenset(
+    kind for kind in vars(cst).values() if isinstance(kind, type) and issubclass(kind, cst.CSTNode)
+)
+"""To be looked up by type: an isinstance() asks the abstract base class, which takes longer than all else here."""
+
+
+@cache
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple(name for name in names if name not in _TRIVIA and not name.startswith("whitespace"))
+
+
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """The nodes directly below another but white space, brackets, and the names of attributes and keywords."""
+    found: list[cst.CSTNode] = []
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if type(value) in _NODES:
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found.extend(item for item in value if type(item) in _NODES)
+    return found
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield a node and all below it but white space, brackets, and the names of attributes and keywords.
+    """Yield a node and all below it but what `children` leaves out.
 
     Ten times faster than a visitor of libcst, which builds every node anew. The order is not that of the text.
 
@@ -35,22 +61,12 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while stack:
         here = stack.pop()
         yield here
-        fields = _FIELDS.get(type(here))
-        if fields is None:
-            names = (field.name for field in dataclasses.fields(here))
-            fields = tuple(n for n in names if n not in _TRIVIA and not n.startswith("whitespace"))
-            _FIELDS[type(here)] = fields
-        for name in fields:
-            value = getattr(here, name)
-            if isinstance(value, cst.CSTNode):
-                stack.append(value)
-            elif isinstance(value, (list, tuple)):
-                stack.extend(item for item in value if isinstance(item, cst.CSTNode))
+        stack.extend(children(here))
 
 
 def reads(node: cst.CSTNode) -> set[str]:
     """The names that some code needs from outside: no attributes, keywords or variables of its own comprehensions."""
-    names = {here.value for here in walk(node) if isinstance(here, cst.Name)}
+    names = {here.value for here in walk(node) if type(here) is cst.Name}
     return names - set(bindings(node)) if isinstance(node, cst.BaseExpression) else names
 
 
@@ -58,10 +74,9 @@ def bindings(node: cst.CSTNode) -> Counter[str]:
     """How often some code binds each name, nested scopes included."""
     names: Counter[str] = Counter()
     for here in walk(node):
-        if isinstance(here, (cst.AsName, cst.Param, cst.FunctionDef)):
-            names.update(targets(here.name))
-        elif isinstance(here, _BINDERS) and not (isinstance(here, cst.AnnAssign) and here.value is None):
-            names.update(targets(here.target))
+        field = _BINDERS.get(type(here))
+        if field is not None and not (isinstance(here, cst.AnnAssign) and here.value is None):
+            names.update(targets(getattr(here, field)))
     return names
 
 

@@ -196,8 +196,18 @@ class SourceText:
 
     def parent(self, at: int) -> int | None:
         """The header of the block in which a logical line stands; None at module level."""
-        indent = self.logical[at].indent
-        return next((k for k in range(at - 1, -1, -1) if self.logical[k].indent < indent), None)
+        return self._parents[at]
+
+    @cached_property
+    def _parents(self) -> list[int | None]:
+        found: list[int | None] = []
+        around: list[tuple[int, int]] = []
+        for at, line in enumerate(self.logical):
+            while around and around[-1][1] >= line.indent:
+                around.pop()
+            found.append(around[-1][0] if around else None)
+            around.append((at, line.indent))
+        return found
 
     def clauses(self, at: int) -> list[int]:
         """All headers of a compound statement (``if``, its ``elif`` and ``else``, …), given one of them."""

@@ -7,15 +7,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from nplus1_lint.findings import InternalError, NodeKind, Pos, Span
+from nplus1_lint.flag.names import children, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from libcst import BatchableCSTVisitor
 
     from nplus1_lint.flag.source import SourceText
 
@@ -26,6 +30,8 @@ COMPREHENSIONS: Final = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictCo
 LOOPS: Final = (cst.For, cst.While, *COMPREHENSIONS)
 REPEATERS: Final = (*LOOPS, cst.Call, cst.FunctionDef)
 """What can be the loop of a plan: also a call, as in ``map(lambda row: …, rows)``, or a function that recurs."""
+_STATEMENTS: Final = (cst.BaseStatement, cst.BaseSmallStatement)
+_BLOCKS: Final = (cst.BaseSuite, cst.Else, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally, cst.MatchCase)
 KINDS: Final[dict[NodeKind, tuple[type[cst.CSTNode], ...]]] = {
     NodeKind.CALL: (cst.Call,),
     NodeKind.ATTRIBUTE: (cst.Attribute,),
@@ -57,34 +63,29 @@ class Located:
 
 
 class FlagVisitor(cst.CSTVisitor):
-    """Finds one node: by its place and types, or by identity. Statements on other lines are not entered.
+    """Finds one node in a statement by its place and types. Statements on other lines are not entered.
 
     Args:
         region: the parsed statements.
         place: where the node stands.
         kinds: its allowed types.
-        node: the node itself, when it is known and only its ancestors are wanted.
+        around: the nodes around the statement, outermost first.
     """
 
     def __init__(
-        self,
-        region: Region,
-        place: Place,
-        kinds: tuple[type[cst.CSTNode], ...] = (cst.CSTNode,),
-        node: cst.CSTNode | None = None,
+        self, region: Region, place: Place, kinds: tuple[type[cst.CSTNode], ...], around: Sequence[cst.CSTNode]
     ) -> None:
         super().__init__()
         self.found: Located | None = None
         self._region = region
         self._place = place
         self._kinds = kinds
-        self._node = node
-        self._stack: list[cst.CSTNode] = []
+        self._stack = list(around)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """Compare a node with the one that is looked for; enter it if that can stand inside."""
         enter = self.found is None and not self._elsewhere(node)
-        if enter and self._matches(node):
+        if enter and isinstance(node, self._kinds) and _edges(self._region, node, self._stack) == self._place:
             self.found = Located(node, self._place, tuple(self._stack))
         self._stack.append(node)
         return enter
@@ -93,20 +94,24 @@ class FlagVisitor(cst.CSTVisitor):
         """Step out of a node."""
         self._stack.pop()
 
-    def _matches(self, node: cst.CSTNode) -> bool:
-        if self._node is not None:
-            return node is self._node
-        return isinstance(node, self._kinds) and _edges(self._region, node, self._stack) == self._place
-
     def _elsewhere(self, node: cst.CSTNode) -> bool:
         if isinstance(node, (cst.BaseParenthesizableWhitespace, cst.EmptyLine, cst.TrailingWhitespace)):
             return True
-        if not isinstance(node, (cst.BaseStatement, cst.BaseSmallStatement)):
-            return False
-        first, _, last, _ = self._region.place(node)
-        # Decorators stand before the place of what they decorate.
-        before = self._place[0] < first and not isinstance(node, (cst.FunctionDef, cst.ClassDef))
-        return before or self._place[2] > last
+        return isinstance(node, _STATEMENTS) and not self._region.covers(node, self._place)
+
+
+class _Wrapper(MetadataWrapper):
+    """Resolves positions without the visit that libcst makes for providers which are no part of it."""
+
+    def visit_batched(
+        self,
+        visitors: Iterable[BatchableCSTVisitor],
+        before_visit: Callable[[cst.CSTNode], None] | None = None,
+        after_leave: Callable[[cst.CSTNode], None] | None = None,
+    ) -> cst.CSTNode:
+        """Visit the module if there is a visitor."""
+        visitors = tuple(visitors)
+        return super().visit_batched(visitors, before_visit, after_leave) if visitors else self.module
 
 
 class Region:
@@ -138,7 +143,16 @@ class Region:
                 f"{source.path}:{self.first_line}: these lines parsed as part of their file but not alone "
                 f"({error.message}); please report this as a bug of nplus1-lint"
             ) from error
-        self.positions = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+        self._found: dict[tuple[Place, tuple[type[cst.CSTNode], ...]], Located | None] = {}
+
+    @cached_property
+    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        return _Wrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+
+    @cached_property
+    def _parents(self) -> dict[int, cst.CSTNode]:
+        """What stands around each node, by the node's identity."""
+        return {id(child): node for node in walk(self.module) for child in children(node)}
 
     def find(self, pos: Pos, kinds: tuple[type[cst.CSTNode], ...]) -> Located | None:
         """The node of one of some types that stands exactly at a place.
@@ -154,22 +168,53 @@ class Region:
         end = self.source.column(pos.end_line, pos.end_column)
         if start is None or end is None:
             return None
-        return self._search(FlagVisitor(self, (pos.line, start, pos.end_line, end), kinds))
+        key = (pos.line, start, pos.end_line, end), kinds
+        if key not in self._found:
+            statement, around = self._statement(key[0])
+            visitor = FlagVisitor(self, *key, around)
+            statement.visit(visitor)
+            self._found[key] = visitor.found
+        return self._found[key]
+
+    def _statement(self, place: Place) -> tuple[cst.CSTNode, list[cst.CSTNode]]:
+        """The innermost statement that can hold a place, and the nodes around it."""
+        inner: list[cst.CSTNode] | None = []
+        path: list[cst.CSTNode] = [self.module]
+        while inner is not None:
+            inner = self._inner(path[-1], place)
+            path += inner or ()
+        return path[-1], path[:-1]
+
+    def _inner(self, node: cst.CSTNode, place: Place) -> list[cst.CSTNode] | None:
+        """The way from a statement to the one in its blocks that can hold a place."""
+        for child in children(node):
+            if isinstance(child, _BLOCKS):
+                inner = self._inner(child, place)
+                if inner is not None:
+                    return [child, *inner]
+            elif isinstance(child, cst.BaseStatement) and self.covers(child, place):
+                return [child]
+        return None
+
+    def covers(self, statement: cst.CSTNode, place: Place) -> bool:
+        """True if a place can stand in a statement, whose decorators stand before its own place."""
+        first, _, last, _ = self.place(statement)
+        return (first <= place[0] or isinstance(statement, (cst.FunctionDef, cst.ClassDef))) and place[2] <= last
 
     def located(self, node: cst.CSTNode) -> Located:
         """A node of this region with its ancestors."""
-        found = self._search(FlagVisitor(self, self.place(node), node=node))
-        if found is None:
-            raise InternalError(f"{self.source.path}:{self.place(node)[0]}: a node is not where its own position says")
-        return found
-
-    def _search(self, visitor: FlagVisitor) -> Located | None:
-        self.module.visit(visitor)
-        return visitor.found
+        ancestors: list[cst.CSTNode] = []
+        here: cst.CSTNode | None = node
+        while here is not self.module:
+            here = self._parents.get(id(here))
+            if here is None:
+                raise InternalError(f"{self.source.path}:{self.place(node)[0]}: a node is not in its own region")
+            ancestors.append(here)
+        return Located(node, self.place(node), tuple(reversed(ancestors)))
 
     def place(self, node: cst.CSTNode) -> Place:
         """Where any node of this region stands, without its own parentheses."""
-        return self.file_place(self.positions[node])
+        return self.file_place(self._positions[node])
 
     def file_place(self, found: CodeRange) -> Place:
         """A place in the parsed text as a place in the file."""
