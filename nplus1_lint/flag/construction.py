@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _MORE: Final = frozenset({"group_by", "having", "offset", "slice", "with_for_update", "add_columns", "correlate"})
 _STEPS: Final = BUILDERS | _MORE
 _TAKERS: Final = frozenset({"paginate", "first_or_404", "one_or_404", "partitions", "fetchmany", "columns"})
+_BINDERS: Final = {
+    *(cst.FunctionDef, cst.Assign, cst.AnnAssign, cst.Param, cst.AsName),
+    *(cst.For, cst.CompFor, cst.AugAssign, cst.NamedExpr),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +49,24 @@ class Construction:
         return next((step for step in reversed(self.steps) if step.name in names), None)
 
 
-def constructions(region: Region, scope: cst.CSTNode, node: cst.BaseExpression) -> list[Construction] | None:
+def constructions(region: Region, scope: cst.CSTNode | None, node: cst.BaseExpression) -> list[Construction] | None:
     """Find where the query is built that an expression executes.
 
     Args:
         region: the parsed statements.
-        scope: the function (or the module's statements) in which names are looked up.
+        scope: the function (or the module's statements) in which names are looked up; None looks up none.
         node: the executing call, or the query itself.
 
     Returns:
         Each construction that may be meant, in the order of the file; None when the query comes from elsewhere (a
         parameter, a call of the project) or is not understood.
     """
-    found = _Builder(region, scope).of(node)
+    found = _Builder(scope).of(node)
     return sorted(found, key=lambda one: region.offsets(one.head)) if found else None
 
 
 class _Builder:
-    def __init__(self, region: Region, scope: cst.CSTNode) -> None:
-        self._region = region
+    def __init__(self, scope: cst.CSTNode | None) -> None:
         self._scope = scope
         self._names: set[str] = set()
 
@@ -87,7 +90,7 @@ class _Builder:
 
     def _named(self, name: str, steps: tuple[Link, ...]) -> list[Construction] | None:
         """What the assignments of a name build, calls on the name itself included."""
-        if name in self._names:
+        if name in self._names or self._scope is None:
             return None
         self._names.add(name)
         values = _values(self._scope, name)
@@ -152,6 +155,8 @@ def _values(scope: cst.CSTNode, name: str) -> list[cst.BaseExpression] | None:
     """All that a function gives a name by plain assignment; None if anything else binds it."""
     found: list[cst.BaseExpression] = []
     for node in walk(scope):
+        if type(node) not in _BINDERS:
+            continue
         if isinstance(node, cst.FunctionDef) and node is not scope and name in bindings(node.body):
             return None
         if isinstance(node, cst.Assign):

@@ -16,7 +16,7 @@ from nplus1_lint.findings import (
     OptionPlace,
     Suggestion,
 )
-from nplus1_lint.flag.options import Added, added_at, function_at
+from nplus1_lint.flag.options import Added, added_at
 from nplus1_lint.flag.pattern import lazy_value
 from nplus1_lint.flag.rewrite import Context, Rewrite
 
@@ -64,8 +64,7 @@ def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite 
             return None
         chains = tuple((Hop(option, *way[0], ""),) for way in query.ways)
         place = OptionPlace(query.path, query.place, chains)
-        region = function_at(context.files[query.path], place.pos)
-        added = added_at(region, place) if region is not None else None
+        added = added_at(context.files[query.path], place)
         if added is None:
             return None
         before = found.get(query.path, Added((), ()))

@@ -7,6 +7,7 @@ what the function changes between the query and the reads is no longer seen by t
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -30,6 +31,7 @@ _EAGER: Final = frozenset(
     {"joinedload", "selectinload", "subqueryload", "immediateload", "contains_eager", "defaultload"}
 )
 _QUERIES: Final = (cst.Call, cst.Attribute, cst.Name)
+_BEGINNING: Final = re.compile(r"\b(?:select|query|get)\b")
 _LONG: Final = 120
 """A longer line is broken inside the new call."""
 _BESIDE: Final = frozenset({"load_only", "defer", "undefer", "options", "with_expression", "selectin_polymorphic"})
@@ -49,7 +51,7 @@ def rewrite(context: Context, plan: OptionsPlan) -> Suggestion | None:
     shown: Region | None = None
     for place in plan.places:
         region = function_at(context.files[place.path], place.pos)
-        added = added_at(region, place) if region is not None else None
+        added = added_at(context.files[place.path], place)
         if region is None or added is None:
             return None
         shown = shown or region
@@ -95,13 +97,23 @@ def function_at(source: SourceText, pos: Pos) -> Region | None:
     return source.region(*run) if run is not None else None
 
 
-def added_at(region: Region, place: OptionPlace) -> Added | None:
+def added_at(source: SourceText, place: OptionPlace) -> Added | None:
     """Give the query at a place the options that it lacks, as `add_options` does."""
-    call = region.find(place.pos, _QUERIES)
-    if call is None:
+    run = source.statements(place.pos.line, place.pos.end_line) if source.index(place.pos.line) is not None else None
+    if run is not None and _BEGINNING.search(source.lines(place.pos.line, place.pos.end_line)):
+        # Most queries are built where they run, and one statement is read in a moment.
+        region = source.region(*run)
+        call = region.find(place.pos, _QUERIES)
+        built = constructions(region, None, cast("cst.BaseExpression", call.node)) if call is not None else None
+        if built:
+            return add_options(region, built, place)
+    around = function_at(source, place.pos)
+    call = around.find(place.pos, _QUERIES) if around is not None else None
+    if around is None or call is None:
         return None
-    scope = next((node for node in reversed(call.ancestors) if isinstance(node, cst.FunctionDef)), region.module)
-    return add_options(region, scope, cast("cst.BaseExpression", call.node), place)
+    scope = next((node for node in reversed(call.ancestors) if isinstance(node, cst.FunctionDef)), around.module)
+    built = constructions(around, scope, cast("cst.BaseExpression", call.node))
+    return add_options(around, built, place) if built else None
 
 
 class Added(NamedTuple):
@@ -124,21 +136,17 @@ class _Present(NamedTuple):
     node: cst.BaseExpression
 
 
-def add_options(region: Region, scope: cst.CSTNode, node: cst.BaseExpression, place: OptionPlace) -> Added | None:
-    """Give the query that an expression executes the options that it lacks.
+def add_options(region: Region, built: Iterable[Construction], place: OptionPlace) -> Added | None:
+    """Give a query the options that it lacks.
 
     Args:
-        region: the parsed statements, the whole function of the query among them.
-        scope: the function, or the module's statements.
-        node: the executing call.
+        region: the parsed statements that hold what follows.
+        built: where the query is built.
         place: the options.
 
     Returns:
-        The insertions; None when the query's construction is not found or its options are not understood.
+        The insertions; None when the query's options are not understood.
     """
-    built = constructions(region, scope, node)
-    if not built:
-        return None
     edits: list[Edit] = []
     imports: list[str] = []
     for one in built:

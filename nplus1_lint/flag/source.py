@@ -142,17 +142,11 @@ class SourceText:
             yield Mention(line, scope[0] if scope else None, not defined and _USED.match(code, end) is not None)
 
     def region(self, first: int, last: int) -> Region:
-        """Whole statements, parsed.
+        """Whole statements, the same region for the same lines.
 
         Args:
             first: index of the first logical line.
             last: index of the last logical line.
-
-        Returns:
-            The same region for the same lines.
-
-        Raises:
-            InternalError: the lines do not parse although the file did.
         """
         from nplus1_lint.flag.visitor import Region
 

@@ -115,15 +115,12 @@ class _Wrapper(MetadataWrapper):
 
 
 class Region:
-    """Whole statements of one file, parsed once for all suspects in them.
+    """Whole statements of one file, parsed when they are looked at, and once for all suspects in them.
 
     Args:
         source: the file.
         first: index of the first logical line.
         last: index of the last logical line.
-
-    Raises:
-        InternalError: the lines do not parse although the file did.
     """
 
     def __init__(self, source: SourceText, first: int, last: int) -> None:
@@ -132,18 +129,26 @@ class Region:
         self.last = last
         self.first_line = source.logical[first].first
         self.last_line = source.logical[last].last
-        text = source.lines(self.first_line, self.last_line)
+        self._header = "if True:\n" if source.logical[first].indent else ""
+        self._shift = self.first_line - 1 - len(self._header.splitlines())
+        self._found: dict[tuple[Place, tuple[type[cst.CSTNode], ...]], Located | None] = {}
+
+    @cached_property
+    def module(self) -> cst.Module:
+        """The statements' tree.
+
+        Raises:
+            InternalError: the lines do not parse although the file did.
+        """
         # The lines keep their indentation, for a dedent would change strings that span lines.
-        header = "if True:\n" if source.logical[first].indent else ""
-        self._shift = self.first_line - 1 - len(header.splitlines())
+        text = self.source.lines(self.first_line, self.last_line)
         try:
-            self.module = cst.parse_module(header + text)
+            return cst.parse_module(self._header + text)
         except cst.ParserSyntaxError as error:
             raise InternalError(
-                f"{source.path}:{self.first_line}: these lines parsed as part of their file but not alone "
+                f"{self.source.path}:{self.first_line}: these lines parsed as part of their file but not alone "
                 f"({error.message}); please report this as a bug of nplus1-lint"
             ) from error
-        self._found: dict[tuple[Place, tuple[type[cst.CSTNode], ...]], Located | None] = {}
 
     @cached_property
     def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
