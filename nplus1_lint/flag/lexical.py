@@ -18,10 +18,12 @@ _PIECE: Final = re.compile(
     |'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''
     |"(?!"")[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"
     |'(?!'')[^'\\\r\n]*(?:\\(?:\r\n|.)[^'\\\r\n]*)*'
-    |\"\"\"|'''|"|'""",
+    |(?P<open>\"\"\"|'''|"|')""",
     re.VERBOSE | re.DOTALL,
 )
 """A comment or a string as if none had fields; a quote alone where no such string ends."""
+_FIELDS: Final = frozenset("fFtT")
+"""The letters of a prefix that give a string replacement fields."""
 _PREFIX: Final = re.compile(r"(?<!\w)(?:[fFtT][rR]?|[rR][fFtTbB]?|[bB][rR]?|[uU])\Z")
 _PLAIN_FIELDS: Final = re.compile(r"""[^{}"'\\]*(?:(?:\{\{|\}\}|\{[^{}"'\\]*\})[^{}"'\\]*)*""")
 _HALT: Final = {'"': re.compile(r'["\\{]'), "'": re.compile(r"['\\{]")}
@@ -136,35 +138,33 @@ def _open_ends(code: str) -> Iterator[int]:
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
     """Where each comment and each string begins and ends, prefixes of strings included."""
-    end = 0
-    while match := _PIECE.search(text, end):
-        start, end = match.span()
-        if text[start] == "#":
-            yield start, end
-            continue
-        before = _PREFIX.search(text[max(start - 3, 0) : start]) if text[start - 1 : start].isalpha() else None
-        prefix = before.group() if before else ""
-        end = _closed(text, start, end, prefix)
-        yield start - len(prefix), end
-
-
-def _closed(text: str, start: int, end: int, prefix: str) -> int:
-    """The offset behind a string, given where it would end if it had no fields."""
-    quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
-    inner = start + len(quote)
-    whole = end - len(quote) >= inner
-    if not set(prefix) & set("fFtT"):
-        return end if whole else len(text)
-    if whole and ("{" not in text[inner:end] or _PLAIN_FIELDS.fullmatch(text, inner, end - len(quote))):
-        return end
-    return _string_end(text, inner, prefix, quote)
+    behind = 0
+    while match := _PIECE.search(text, behind):
+        start, behind = match.span()
+        if text[start] != "#":
+            quote = text[start] * (3 if text.startswith(text[start] * 3, start) else 1)
+            before = _PREFIX.search(text[max(start - 3, 0) : start]) if text[start - 1 : start].isalpha() else None
+            prefix = before.group() if before else ""
+            inner = start + len(quote)
+            if prefix and not _FIELDS.isdisjoint(prefix):
+                plain = match["open"] is None and _PLAIN_FIELDS.fullmatch(text, inner, behind - len(quote))
+                behind = behind if plain else _fielded_end(text, inner, quote)
+            elif match["open"] is not None:
+                behind = len(text)
+            start -= len(prefix)
+        yield start, behind
 
 
 def _string_end(text: str, start: int, prefix: str, quote: str) -> int:
     """The offset behind a string whose first character after the quote is at *start*."""
-    if not set(prefix) & set("fFtT"):
-        match = _PIECE.match(text, start - len(quote))
-        return match.end() if match and match.end() - len(quote) >= start else len(text)
+    if not _FIELDS.isdisjoint(prefix):
+        return _fielded_end(text, start, quote)
+    match = _PIECE.match(text, start - len(quote))
+    return match.end() if match and match["open"] is None else len(text)
+
+
+def _fielded_end(text: str, start: int, quote: str) -> int:
+    """The offset behind a string with replacement fields whose first character after the quote is at *start*."""
     position = start
     while halt := _HALT[quote[0]].search(text, position):
         position = halt.start()

@@ -209,7 +209,7 @@ class Maker:
         _head(writer, param, name, missing, given=parts.guard is not None)
         text = writer.text()
         around = _around(region)
-        present = re.sub(r"\s", "", text) in re.sub(r"\s", "", around)
+        present = name in around and re.sub(r"\s", "", text) in re.sub(r"\s", "", around)
         indent = source.line(place[0])[: region.place(function)[1]]
         if not present and re.search(rf"^{indent}(?:async\s+)?def\s+{name}\b", around, re.MULTILINE):
             return None

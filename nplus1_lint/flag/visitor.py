@@ -11,15 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from nplus1_lint.findings import InternalError, NodeKind, Pos, Span
 from nplus1_lint.flag.names import children, walk
+from nplus1_lint.flag.offsets import offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from libcst import BatchableCSTVisitor
+    from collections.abc import Sequence
 
     from nplus1_lint.flag.source import SourceText
 
@@ -100,20 +98,6 @@ class FlagVisitor(cst.CSTVisitor):
         return isinstance(node, _STATEMENTS) and not self._region.covers(node, self._place)
 
 
-class _Wrapper(MetadataWrapper):
-    """Resolves positions without the visit that libcst makes for providers which are no part of it."""
-
-    def visit_batched(
-        self,
-        visitors: Iterable[BatchableCSTVisitor],
-        before_visit: Callable[[cst.CSTNode], None] | None = None,
-        after_leave: Callable[[cst.CSTNode], None] | None = None,
-    ) -> cst.CSTNode:
-        """Visit the module if there is a visitor."""
-        visitors = tuple(visitors)
-        return super().visit_batched(visitors, before_visit, after_leave) if visitors else self.module
-
-
 class Region:
     """Whole statements of one file, parsed when they are looked at, and once for all suspects in them.
 
@@ -130,7 +114,7 @@ class Region:
         self.first_line = source.logical[first].first
         self.last_line = source.logical[last].last
         self._header = "if True:\n" if source.logical[first].indent else ""
-        self._shift = self.first_line - 1 - len(self._header.splitlines())
+        self._shift = source.starts[self.first_line - 1] - len(self._header)
         self._found: dict[tuple[Place, tuple[type[cst.CSTNode], ...]], Located | None] = {}
 
     @cached_property
@@ -151,8 +135,8 @@ class Region:
             ) from error
 
     @cached_property
-    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
-        return _Wrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        return offsets(self.module)
 
     @cached_property
     def _parents(self) -> dict[int, cst.CSTNode]:
@@ -202,34 +186,33 @@ class Region:
         return None
 
     def covers(self, statement: cst.CSTNode, place: Place) -> bool:
-        """True if a place can stand in a statement, whose decorators stand before its own place."""
+        """True if a place can stand in a statement; decorators stand before what they decorate."""
         first, _, last, _ = self.place(statement)
-        return (first <= place[0] or isinstance(statement, (cst.FunctionDef, cst.ClassDef))) and place[2] <= last
+        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)) and statement.decorators:
+            first = self.place(statement.decorators[0])[0]
+        return first <= place[0] and place[2] <= last
 
     def located(self, node: cst.CSTNode) -> Located:
         """A node of this region with its ancestors."""
         ancestors: list[cst.CSTNode] = []
-        here: cst.CSTNode | None = node
+        here = node
         while here is not self.module:
-            here = self._parents.get(id(here))
-            if here is None:
+            if id(here) not in self._parents:
                 raise InternalError(f"{self.source.path}:{self.place(node)[0]}: a node is not in its own region")
+            here = self._parents[id(here)]
             ancestors.append(here)
         return Located(node, self.place(node), tuple(reversed(ancestors)))
 
     def place(self, node: cst.CSTNode) -> Place:
         """Where any node of this region stands, without its own parentheses."""
-        return self.file_place(self._positions[node])
-
-    def file_place(self, found: CodeRange) -> Place:
-        """A place in the parsed text as a place in the file."""
-        start, end = found.start, found.end
-        return start.line + self._shift, start.column, end.line + self._shift, end.column
+        start, end = self.offsets(node)
+        line, end_line = self.source.line_of(start), self.source.line_of(end)
+        return line, start - self.source.starts[line - 1], end_line, end - self.source.starts[end_line - 1]
 
     def offsets(self, node: cst.CSTNode) -> tuple[int, int]:
         """Where a node begins and ends in the file's text, in characters, without its own parentheses."""
-        line, column, end_line, end_column = self.place(node)
-        return self.source.starts[line - 1] + column, self.source.starts[end_line - 1] + end_column
+        start, end = self._spans[id(node)]
+        return start + self._shift, end + self._shift
 
     def outer_offsets(self, node: cst.BaseExpression) -> tuple[int, int]:
         """Where an expression begins and ends in the file's text, with its own parentheses."""
