@@ -19,6 +19,7 @@ from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
+from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
@@ -76,6 +77,7 @@ class Engine(Globals):
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.reach = Reach(project)
+        self.receivers = Receivers(self)
         self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
         self.sessions_autoflush = sessions_autoflush(project)
@@ -230,7 +232,8 @@ class Engine(Globals):
         caller: Frame | None,
     ) -> Summary:
         """Return what a function does and returns in one context, computing it at the first request."""
-        key: Key = (definition.id, tuple(widen(v) for v in values), tuple((n, widen(v)) for n, v in captured))
+        known = self.receivers.trimmed(definition, tuple([widen(v) for v in values]))
+        key: Key = (definition.id, known, tuple([(n, widen(v)) for n, v in captured]))
         if not self.reaches(definition.facts):
             # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
             key = (definition.id, tuple(v if _carries(v) else UNKNOWN for v in key[1]), key[2])
