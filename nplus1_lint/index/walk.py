@@ -85,19 +85,28 @@ _CHILDREN: dict[type, Callable[[Any], tuple[f.Expr, ...]]] = {
 }
 
 
+def parts(statement: f.Stmt) -> list[f.Expr]:
+    """Return the expressions directly in a statement, suites excluded."""
+    found: list[f.Expr] = []
+    for field in _FIELDS.get(type(statement), ()):
+        value = getattr(statement, field)
+        if type(value) is tuple:
+            for part in value:
+                if type(part) is tuple:
+                    found += [one for one in part if one is not None]
+                else:
+                    found.append(part)
+        elif value is not None:
+            found.append(value)
+    return found
+
+
 def expressions(body: tuple[f.Stmt, ...]) -> Iterator[f.Expr]:
     """Return every expression of a suite, nested suites included, nested functions and classes excluded."""
     found: list[f.Expr] = []
     for statement in statements(body):
-        for field in _FIELDS.get(type(statement), ()):
-            value = getattr(statement, field)
-            if type(value) is tuple:
-                for part in value:
-                    for one in part if type(part) is tuple else (part,):
-                        if one is not None:
-                            _gather(one, found)
-            elif value is not None:
-                _gather(value, found)
+        for part in parts(statement):
+            _gather(part, found)
     return iter(found)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link.declarations import Column
     from nplus1_lint.link.hierarchy import Class, Hierarchy
     from nplus1_lint.link.models import Model
-    from nplus1_lint.link.symbols import Module
+    from nplus1_lint.link.symbols import Module, Symbol
 
 MODEL: Final = "model"
 MIGRATION: Final = "migration"
@@ -172,21 +172,22 @@ class _Reader:
             for inner in _inside(expr):
                 if isinstance(inner, (f.Name, f.Attr)):
                     last = inner.id if isinstance(inner, f.Name) else inner.name
-                    if last in _FEW or self._is_enum(part, inner) or self._names_few(part, inner):
+                    if last in _FEW:
+                        return True
+                    symbol = self._hierarchy.resolve_expr(part.path, inner, part.facts.qualname)
+                    if self._is_enum(symbol) or self._names_few(symbol):
                         return True
         return False
 
-    def _names_few(self, part: Class, expr: f.Expr) -> bool:
+    def _names_few(self, symbol: Symbol | None) -> bool:
         """``flag = Annotated[bool, mapped_column(…)]``."""
-        symbol = self._hierarchy.resolve_expr(part.path, expr, part.facts.qualname)
         if not isinstance(symbol, GlobalSymbol):
             return False
         values = self._hierarchy.symbols.modules[symbol.path].assigns.get(symbol.name, [])
         inside = (inner for value in values if isinstance(value, f.Subscript) for inner in _inside(value))
         return any(isinstance(inner, f.Name) and inner.id in _FEW for inner in inside)
 
-    def _is_enum(self, part: Class, expr: f.Expr) -> bool:
-        symbol = self._hierarchy.resolve_expr(part.path, expr, part.facts.qualname)
+    def _is_enum(self, symbol: Symbol | None) -> bool:
         if not isinstance(symbol, ClassSymbol):
             return False
         ends = (base.rpartition(".")[2] for base in self._hierarchy.external_bases(symbol.id))
@@ -350,12 +351,17 @@ def _calls(expr: f.Expr | None) -> Iterator[f.Call]:
     return (inner for inner in _inside(expr) if isinstance(inner, f.Call))
 
 
-def _inside(expr: f.Expr | None) -> Iterator[f.Expr]:
+def _inside(expr: f.Expr | None) -> list[f.Expr]:
     """The expression and all inside it, the bodies of lambdas included."""
-    if expr is None:
-        return
-    yield expr
+    found: list[f.Expr] = []
+    if expr is not None:
+        _gather(expr, found)
+    return found
+
+
+def _gather(expr: f.Expr, found: list[f.Expr]) -> None:
+    found.append(expr)
     if isinstance(expr, f.Lambda):
-        yield from expressions(expr.function.body)
+        found += expressions(expr.function.body)
     for child in children(expr):
-        yield from _inside(child)
+        _gather(child, found)

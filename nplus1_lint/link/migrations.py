@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, children, statements
+from nplus1_lint.index.walk import call_name, children, parts, statements
 from nplus1_lint.link import ddl
 from nplus1_lint.link.declarations import conditions, keywords, table_parts, text, truth
 
@@ -141,12 +141,17 @@ class _Migration:
         """Yield what the module does to indexes; functions other than ``upgrade`` may be helpers of either way."""
         for statement in self._module.body.body:
             if isinstance(statement, f.Def) and not statement.function.name.startswith(("upgrade", "downgrade")):
-                yield from (change for change in self._block(statement.function.body, {}) if change.columns)
+                yield from (change for change in self._function(statement.function, {}) if change.columns)
         for statement in self._module.body.body:
             if isinstance(statement, f.Def) and statement.function.name.startswith("upgrade"):
-                yield from self._block(statement.function.body, {})
+                yield from self._function(statement.function, {})
             elif not isinstance(statement, (f.Def, f.ClassDef)):
                 yield from (change for change in self._block((statement,), {}) if change.columns)
+
+    def _function(self, function: f.FunctionFacts, batches: dict[str, str]) -> Iterator[_Change]:
+        """Read a function, unless it names nothing that matters."""
+        if self._module.ddl or not function.mentions.isdisjoint(_OPERATIONS):
+            yield from self._block(function.body, batches)
 
     def _block(self, body: tuple[f.Stmt, ...], batches: dict[str, str]) -> Iterator[_Change]:
         """Read a suite in order; *batches* are the tables of ``with op.batch_alter_table(…) as name``."""
@@ -157,11 +162,12 @@ class _Migration:
                         if isinstance(target, f.Name):
                             batches[target.id] = self._text(_argument(context, 0, "table_name")) or ddl.ANY_TABLE
             if isinstance(statement, f.Def):
-                yield from self._block(statement.function.body, dict(batches))
+                yield from self._function(statement.function, dict(batches))
             for expr in _own(statement):
-                if isinstance(expr, f.Call):
+                if type(expr) is f.Call:
                     yield from self._call(expr, batches)
-                yield from self._sql(expr, statement)
+                if self._module.ddl:
+                    yield from self._sql(expr, statement)
 
     def _text(self, value: f.Expr | None) -> str | None:
         """A string, through ``op.f("…")`` and through a constant of the module."""
@@ -249,8 +255,6 @@ class _Migration:
             yield self._change("", table, (), call)._replace(column_gone=column)
 
     def _sql(self, expr: f.Expr, statement: f.Stmt) -> Iterator[_Change]:
-        if not self._module.ddl:
-            return
         written = _written(expr)
         line = _line(statement)
         for one in ddl.statements(written) if written else ():
@@ -291,29 +295,25 @@ def sql_text(body: tuple[f.Stmt, ...]) -> Iterator[tuple[int, str]]:
                 yield _line(statement), written
 
 
-def _own(statement: f.Stmt) -> Iterator[f.Expr]:
+def _own(statement: f.Stmt) -> list[f.Expr]:
     """The expressions of a statement itself, each with all inside it, outermost first; no suites, no definitions."""
-    if isinstance(statement, (f.Def, f.ClassDef)):
-        return
-    for field in statement.__struct_fields__:
-        value = getattr(statement, field)
-        for part in _flat(value):
-            yield from _deep(part)
+    found: list[f.Expr] = []
+    for part in parts(statement):
+        _gather(part, found)
+    return found
 
 
-def _flat(value: object) -> Iterator[f.Expr]:
-    if isinstance(value, tuple):
-        for part in value:
-            yield from _flat(part)
-    elif isinstance(value, f.Expr):
-        yield value
+def _deep(expr: f.Expr) -> list[f.Expr]:
+    found: list[f.Expr] = []
+    _gather(expr, found)
+    return found
 
 
-def _deep(expr: f.Expr) -> Iterator[f.Expr]:
-    yield expr
-    if not isinstance(expr, f.Opaque):  # an f-string is one text
+def _gather(expr: f.Expr, found: list[f.Expr]) -> None:
+    found.append(expr)
+    if type(expr) is not f.Opaque:  # an f-string is one text
         for child in children(expr):
-            yield from _deep(child)
+            _gather(child, found)
 
 
 def _written(expr: f.Expr) -> str:
