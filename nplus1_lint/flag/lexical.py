@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+_LINE: Final = re.compile(r"[^\r\n]+")
 _CONTINUED: Final = re.compile(r"\\(?:\r\n|\r|\n)")
 _PIECE: Final = re.compile(
     r"""\#[^\r\n]*
@@ -81,7 +82,7 @@ def blanked(text: str, starts: Sequence[int]) -> Blanked:
         piece = text[start:end]
         parts.append(text[behind:start])
         if "\n" in piece or "\r" in piece:
-            parts.append(re.sub(r"[^\r\n]", " ", piece))
+            parts.append(_LINE.sub(lambda line: " " * len(line[0]), piece))
             inside.update(range(bisect_right(starts, start) + 1, bisect_right(starts, end - 1) + 1))
         else:
             parts.append(" " * len(piece))

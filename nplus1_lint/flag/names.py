@@ -22,10 +22,19 @@ _BINDERS: Final[dict[type[cst.CSTNode], str]] = {
     **dict.fromkeys((cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor), "target"),
 }
 """The field in which a node names what it binds."""
-_NODES: Final = frozenset(
-    kind for kind in vars(cst).values() if isinstance(kind, type) and issubclass(kind, cst.CSTNode)
-)
-"""To be looked up by type: an isinstance() asks the abstract base class, which takes longer than all else here."""
+
+
+@cache
+def types_of(*bases: type[cst.CSTNode]) -> frozenset[type[object]]:
+    """Return the types of nodes that are of some abstract ones.
+
+    ``type(node) in types_of(…)`` is five times faster than an isinstance(), which asks the abstract base class.
+    """
+    every = (kind for kind in vars(cst).values() if isinstance(kind, type))
+    return frozenset(kind for kind in every if issubclass(kind, bases))
+
+
+_NODES: Final = types_of(cst.CSTNode)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import libcst as cst
 
 from nplus1_lint.findings import InternalError, NodeKind, Pos, Span
-from nplus1_lint.flag.names import children, walk
+from nplus1_lint.flag.names import children, types_of, walk
 from nplus1_lint.flag.offsets import offsets
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ COMPREHENSIONS: Final = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictCo
 LOOPS: Final = (cst.For, cst.While, *COMPREHENSIONS)
 REPEATERS: Final = (*LOOPS, cst.Call, cst.FunctionDef)
 """What can be the loop of a plan: also a call, as in ``map(lambda row: …, rows)``, or a function that recurs."""
-_STATEMENTS: Final = (cst.BaseStatement, cst.BaseSmallStatement)
-_BLOCKS: Final = (cst.BaseSuite, cst.Else, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally, cst.MatchCase)
+_WHITE: Final = types_of(cst.BaseParenthesizableWhitespace, cst.EmptyLine, cst.TrailingWhitespace)
+_WHOLE: Final = types_of(cst.BaseStatement)
+_STATEMENTS: Final = types_of(cst.BaseStatement, cst.BaseSmallStatement)
+_BLOCKS: Final = types_of(cst.BaseSuite, cst.Else, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally, cst.MatchCase)
 KINDS: Final[dict[NodeKind, tuple[type[cst.CSTNode], ...]]] = {
     NodeKind.CALL: (cst.Call,),
     NodeKind.ATTRIBUTE: (cst.Attribute,),
@@ -77,13 +79,13 @@ class FlagVisitor(cst.CSTVisitor):
         self.found: Located | None = None
         self._region = region
         self._place = place
-        self._kinds = kinds
+        self._kinds = types_of(*kinds)
         self._stack = list(around)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """Compare a node with the one that is looked for; enter it if that can stand inside."""
         enter = self.found is None and not self._elsewhere(node)
-        if enter and isinstance(node, self._kinds) and _edges(self._region, node, self._stack) == self._place:
+        if enter and type(node) in self._kinds and _edges(self._region, node, self._stack) == self._place:
             self.found = Located(node, self._place, tuple(self._stack))
         self._stack.append(node)
         return enter
@@ -93,9 +95,8 @@ class FlagVisitor(cst.CSTVisitor):
         self._stack.pop()
 
     def _elsewhere(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, (cst.BaseParenthesizableWhitespace, cst.EmptyLine, cst.TrailingWhitespace)):
-            return True
-        return isinstance(node, _STATEMENTS) and not self._region.covers(node, self._place)
+        kind = type(node)
+        return kind in _WHITE or (kind in _STATEMENTS and not self._region.covers(node, self._place))
 
 
 class Region:
@@ -177,11 +178,11 @@ class Region:
     def _inner(self, node: cst.CSTNode, place: Place) -> list[cst.CSTNode] | None:
         """The way from a statement to the one in its blocks that can hold a place."""
         for child in children(node):
-            if isinstance(child, _BLOCKS):
+            if type(child) in _BLOCKS:
                 inner = self._inner(child, place)
                 if inner is not None:
                     return [child, *inner]
-            elif isinstance(child, cst.BaseStatement) and self.covers(child, place):
+            elif type(child) in _WHOLE and self.covers(child, place):
                 return [child]
         return None
 
