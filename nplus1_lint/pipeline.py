@@ -80,6 +80,7 @@ def check(
         InternalError: The linter contradicts itself.
         OSError: A file with a finding vanished during the scan.
     """
+    from nplus1_lint.cache.states import States
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.judged import Memory
 
@@ -88,7 +89,7 @@ def check(
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
         if not any(file.reported for file in found.files):
             return _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
-        contents = Sources(overlay, keep=True)
+        contents = Sources(overlay, keep=True, states=States(store) if store is not None else None)
         memory = judged = None
         if store is not None:
             with clock("recall"):
@@ -106,6 +107,7 @@ def check(
                     with clock("keep"):
                         memory.keep(judged)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
+        contents.save()
         return replace(outcome, inputs=memory.inputs() if memory is not None else None)
 
 

@@ -18,9 +18,11 @@ import nplus1_lint.index
 from nplus1_lint import replay
 from nplus1_lint.cache import stamps
 from nplus1_lint.cache.codec import flatten, restore
+from nplus1_lint.cache.states import States
 from nplus1_lint.cache.store import FOLDER, Store
 from nplus1_lint.cli import main
 from nplus1_lint.findings import Finding, Pos
+from nplus1_lint.index.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +148,40 @@ def test_only_a_changed_file_is_parsed_again(project: Path, parsed: list[str]) -
     (project / "skillmeat_mini" / "models.py").open("a").write("\n# a remark\n")
     check("--jobs", "1")
     assert parsed == ["skillmeat_mini/models.py"]
+
+
+def test_only_what_differs_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(project, monkeypatch)
+    (project / "tests").mkdir()
+    (project / "tests" / "test_it.py").write_text("x = 1\n")
+    check("skillmeat_mini", "--jobs", "1")
+    changed = project / "skillmeat_mini" / "jobs.py"
+    changed.write_text(changed.read_text().replace("for ", "FOR ", 1))
+    seen: list[str] = []
+    read = Sources.read
+
+    def counted(self: Sources, absolute: str) -> bytes:
+        seen.append(Path(absolute).name)
+        return read(self, absolute)
+
+    monkeypatch.setattr(Sources, "read", counted)
+    monkeypatch.setattr("nplus1_lint.pipeline.Scan.outcome", lambda scan: exit(9))
+    run("skillmeat_mini", "--jobs", "1")
+    assert set(seen) == {"jobs.py"}
+
+
+def test_a_file_that_changes_during_the_scan_is_an_error(project: Path, tmp_path: Path) -> None:
+    settled = tmp_path / "settled.py"
+    settled.write_text("x = 1\n")
+    os.utime(settled, ns=(0, 0))
+    before = stamps.look(str(settled))
+    states = States(Store(str(tmp_path / "cache")))
+    states.save([before._replace(stamp=stamps.Stamp(*before.stamp)._replace(modified=0))])
+    contents = Sources(keep=True, states=States(Store(str(tmp_path / "cache"))))
+    assert contents.digest(str(settled)) == before.digest
+    settled.write_text("x = 2\n")
+    with pytest.raises(OSError, match="changed during the scan"):
+        contents.read(str(settled))
 
 
 @pytest.mark.parametrize("file", ["tests/test_it.py", "skillmeat_mini/models.py"])
@@ -351,7 +387,8 @@ def test_the_folder_is_ignored_by_git_and_by_backups(project: Path) -> None:
     check()
     assert (project / FOLDER / ".gitignore").read_text() == "*\n"
     assert (project / FOLDER / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
-    assert [file.name.partition("-")[0] for file in kept(project)] == ["facts", "flagged", "judged", "state", "told"]
+    names = [file.name.partition("-")[0] for file in kept(project)]
+    assert names == ["facts", "flagged", "judged", "read", "state", "told"]
     assert not list(project.rglob("*.tmp"))
 
 

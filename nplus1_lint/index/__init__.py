@@ -124,10 +124,9 @@ def index_files(
 def _is_migration(file: SourceFile, contents: Sources) -> bool:
     """True for a script of Alembic, by what it defines: the folder is the project's choice."""
     try:
-        source = contents.read(file.absolute)
+        return contents.passes(file.absolute, lambda source: b"down_revision" in source and b"def upgrade" in source)
     except OSError:
         return False  # nobody asked for it
-    return b"down_revision" in source and b"def upgrade" in source
 
 
 class _Reader:
