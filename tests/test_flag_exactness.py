@@ -7,10 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import libcst as cst
 import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from nplus1_lint.findings import InternalError, Pos
 from nplus1_lint.flag import flag
+from nplus1_lint.flag.offsets import offsets
 from nplus1_lint.flag.source import SourceText
 from nplus1_lint.flag.visitor import KINDS as CST_KINDS
 from nplus1_lint.flag.visitor import Region
@@ -91,6 +94,19 @@ def test_every_node_is_found_with_its_exact_text(text: str) -> None:
             assert ast.dump(again.value) == wanted
         elif isinstance(node, ast.stmt):
             assert type(again) is type(node) or isinstance(node, ast.AsyncFor)
+
+
+@pytest.mark.parametrize("text", [*SNIPPETS.values(), Path(ast.__file__).read_text(encoding="utf-8")])
+def test_offsets_are_the_positions_of_libcst(text: str) -> None:
+    source = SourceText("app/x.py", text)
+    wrapper = MetadataWrapper(cst.parse_module(source.text), unsafe_skip_copy=True)
+    found = offsets(wrapper.module)
+    positions = wrapper.resolve(PositionProvider)
+    assert {id(node) for node in positions} == set(found)
+    starts = [*source.starts, len(source.text) + 1]  # libcst writes a last line end before it takes it back
+    for node, place in positions.items():
+        wanted = [starts[end.line - 1] + end.column for end in (place.start, place.end)]
+        assert list(found[id(node)]) == wanted, node
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the outer quote inside a field is new in Python 3.12")

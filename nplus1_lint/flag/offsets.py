@@ -21,7 +21,8 @@ class _Recorder(CodegenState):
     """Is told of each node before and after it is written, and of its extent without white space in between."""
 
     def __init__(self, module: cst.Module) -> None:
-        super().__init__(module.default_indent, module.default_newline)
+        # A module that seems to have written nothing adds a line end of its own.
+        super().__init__(module.default_indent, module.default_newline, tokens=[""])
         self.spans: dict[int, tuple[int, int]] = {}
         self._at = 0
         self._begun: list[int] = []

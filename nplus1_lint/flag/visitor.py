@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import libcst as cst
 
 from nplus1_lint.findings import InternalError, NodeKind, Pos, Span
-from nplus1_lint.flag.names import children, types_of, walk
+from nplus1_lint.flag.names import children, types_of
 from nplus1_lint.flag.offsets import offsets
 
 if TYPE_CHECKING:
@@ -142,7 +142,14 @@ class Region:
     @cached_property
     def _parents(self) -> dict[int, cst.CSTNode]:
         """What stands around each node, by the node's identity."""
-        return {id(child): node for node in walk(self.module) for child in children(node)}
+        found: dict[int, cst.CSTNode] = {}
+        stack: list[cst.CSTNode] = [self.module]
+        while stack:
+            node = stack.pop()
+            below = children(node)
+            found.update((id(child), node) for child in below)
+            stack += below
+        return found
 
     def find(self, pos: Pos, kinds: tuple[type[cst.CSTNode], ...]) -> Located | None:
         """The node of one of some types that stands exactly at a place.
