@@ -32,8 +32,11 @@ class Arguments(NamedTuple):
     def mask(self) -> int:
         """What any argument depends on."""
         mask = 0
-        for _, one in (*self.positional, *self.keywords.values(), *self.starred):
+        for _, one in self.positional:
             mask |= one
+        if self.keywords or self.starred:
+            for _, one in (*self.keywords.values(), *self.starred):
+                mask |= one
         return mask
 
     def get(self, position: int, name: str) -> Val | None:

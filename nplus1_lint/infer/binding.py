@@ -67,14 +67,14 @@ def bind_arguments(
     spread_mask = 0
     for starred, one in arguments.starred:
         spread, spread_mask = item_of(starred), spread_mask | one
-    names = {p.name for p in definition.facts.params}
-    captured = dict(function.captured)
+    captured = dict(function.captured) if function.captured else {}
     for param in definition.facts.params:
         if param.kind == "args":
             values.append(many(join_all([v for v, _ in positional])))
             masks.append(_union([m for _, m in positional]) | spread_mask)
             positional = []
         elif param.kind == "kwargs":
+            names = {p.name for p in definition.facts.params}
             extra = [val for name, val in arguments.keywords.items() if name not in names]
             values.append(mapping(SCALAR, join_all([v for v, _ in extra])))
             masks.append(_union([m for _, m in extra]) | spread_mask)

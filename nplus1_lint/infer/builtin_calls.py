@@ -41,6 +41,15 @@ _KEEPS = frozenset({
     "delattr", "setattr", "exec", "eval", "memoryview", "bytes", "slice", "object", "property", "super",
 })  # fmt: skip
 
+HELPER_ROOTS: Final = (
+    frozenset({"builtins", "collections", "itertools", "functools", "asyncio", "operator"}) | lib.POOLS
+)
+"""Where `call_builtin` knows names."""
+HELPERS: Final = (
+    frozenset({"partial", "run_in_threadpool", "to_thread", "run_in_executor"}) | lib.TRANSPARENT_WRAPPERS | _READS_ALL
+)
+"""Names that it knows wherever they come from."""
+
 
 def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Arguments, place: Place) -> Val | None:
     """Call a builtin or a well-known helper; None when it is neither."""
@@ -268,7 +277,10 @@ def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -
 def with_callbacks(frame: Frame, arguments: Arguments, place: Place) -> None:
     """A function handed to unknown code may run: once, with what stands behind it in the call as its arguments."""
     given = (*arguments.positional, *arguments.keywords.values())
-    if all(value.first(Function) is None for value, _ in given):
+    for value, _ in given:
+        if value.first(Function) is not None:
+            break
+    else:
         return
     frame.state.asked.clear()  # what it does may change every answer
     frame.handed += 1

@@ -20,7 +20,7 @@ from nplus1_lint.infer import (
     sql,
 )
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.builtin_calls import GETTERS, call_builtin, call_getter, with_callbacks
+from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.containers import add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -69,6 +69,9 @@ _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
 }
 _GROWS = lib.ADDERS | lib.EXTENDERS
 _GETTERS = tuple(GETTERS.values())
+# Other names outside the project mean nothing to any table, and most calls are of these.
+_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic"}
+_TELLING = lib.SLEEPS | HELPERS
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
     "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
@@ -181,25 +184,27 @@ def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
 
 def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Arguments:
     """Evaluate a call's arguments from left to right."""
+    evaluate = frame.eval
     positional: list[Val] = []
     starred: list[Val] = []
-    exprs: list[f.Expr] = []
+    exprs = expr.args
     for argument in expr.args:
         if type(argument) is f.Starred:
-            spread = frame.eval(argument.value)
+            spread = evaluate(argument.value)
             starred.append(spread)
             if spread[0].first(Statement) is not None:
                 frame.iterate_expr(argument.value, spread)
         else:
-            positional.append(frame.eval(argument))
-            exprs.append(argument)
+            positional.append(evaluate(argument))
+    if starred:
+        exprs = tuple(argument for argument in expr.args if type(argument) is not f.Starred)
     keywords: dict[str, Val] = {}
     for name, value in expr.keywords:
         if name is None:
-            starred.append(frame.eval(value))
+            starred.append(evaluate(value))
         else:
-            keywords[name] = frame.eval(value)
-    return Arguments(tuple(positional), keywords, tuple(starred), tuple(exprs), expr.keywords, receiver)
+            keywords[name] = evaluate(value)
+    return Arguments(tuple(positional), keywords, tuple(starred), exprs, expr.keywords, receiver)
 
 
 def _super(frame: Frame) -> Val:
@@ -353,7 +358,8 @@ def _pydantic_call(frame: Frame, last: str, arguments: Arguments, place: Place) 
     return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
 
 
-def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
+def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val | None:
+    """Call what a table names; None for all else."""
     root, last = lib.root_and_last(atom.name)
     rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
     if rendered is not None:
@@ -367,9 +373,15 @@ def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments
         return made
     if last in lib.SLEEPS:
         frame.emit(Kind.OPAQUE, place)  # who waits and asks again wants to know what has changed
-    found = call_builtin(frame, atom.name, root, last, arguments, place)
-    if found is not None:
-        return found
+    return call_builtin(frame, atom.name, root, last, arguments, place)
+
+
+def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
+    root, last = lib.root_and_last(atom.name)
+    if root in _TELLING_ROOTS or last in _TELLING:
+        found = _known_call(frame, atom, mask, arguments, place)
+        if found is not None:
+            return found
     if frame.notes is not None:
         frame.notes.doubt("outside", place, atom.name)
     if frame.meter is not None and root not in _QUIET_ROOTS:

@@ -120,6 +120,7 @@ class Consumers:
         self._models = engine.project.models
         self._escaped = {(escape.site, escape.path) for escape in escapes}
         self._trees: dict[str, Tree] = {}
+        self._plain_columns: dict[str, Columns] = {}
         self._fetches: dict[Site, list[Fetch]] = {}
         self._calls: dict[str, dict[str, dict[Key, None]]] = {}
         self._reads: dict[_Way, dict[Read, None]] = {}
@@ -221,7 +222,10 @@ class Consumers:
 
     def _columns(self, models: tuple[str, ...]) -> Columns:
         """Return the columns that rows of all these classes have."""
-        found = [self._columns_of(model) for model in models]
+        for model in models:
+            if model not in self._plain_columns:
+                self._plain_columns[model] = self._columns_of(model)
+        found = [self._plain_columns[model] for model in models]
         return functools.reduce(Columns.both, found) if found else Columns()
 
     def _columns_of(self, model: str) -> Columns:

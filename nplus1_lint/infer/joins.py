@@ -43,10 +43,14 @@ def join(left: Value, right: Value) -> Value:
         if any(type(atom) in (Many, Mapping) and atom.size is not None for atom in known.atoms):
             return Value(tuple(a._replace(size=None) if type(a) in (Many, Mapping) else a for a in known.atoms))
         return known
-    atoms = list(left.atoms)
+    atoms: list[Atom] = []
     for atom in right.atoms:
-        if atom not in atoms:
+        if atom not in (atoms or left.atoms):
+            atoms = atoms or list(left.atoms)
             _merge_into(atoms, atom)
+    if not atoms and len(left.atoms) <= MAX_ATOMS:
+        return left if not left.reason else Value(left.atoms)
+    atoms = atoms or list(left.atoms)
     if len(atoms) > MAX_ATOMS:
         # Plain data goes first: it is never evidence.
         kept = [a for a in atoms if type(a) not in (Scalar, ScalarOf, Const)]

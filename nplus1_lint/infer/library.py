@@ -6,6 +6,7 @@ Sources: SQLAlchemy 2.0/2.1 documentation, "ORM Querying Guide", "Relationship L
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 SQL_ROOTS: Final = frozenset(
@@ -220,6 +221,7 @@ EXTENDERS: Final = frozenset({"extend", "update", "extendleft", "union_update"})
 """Methods that add the items of another one."""
 
 
+@functools.lru_cache(maxsize=4096)
 def root_and_last(name: str) -> tuple[str, str]:
     """Return the first and last part of a dotted external name, call marks dropped from the last."""
     root, _, rest = name.partition(".")

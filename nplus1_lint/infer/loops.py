@@ -174,10 +174,12 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
         head = (
             f"for {describe(target)} in {describe(iterable)}" if target is not None else f"while {describe(iterable)}"
         )
-        chunked = target is not None and is_chunked(iterable, body, targets)
+        inside = tuple(expressions(body))
+        chunked = target is not None and is_chunked(iterable, inside, targets)
+        assigned = _assigned(body, inside)
         known = (
             iterable,
-            Shape(head, chunked, sleeps(body), targets, assigned_names(body), targets | reset_names(body)),
+            Shape(head, chunked, sleeps(inside), targets, assigned, targets | reset_names(body)),
         )
         frame.engine.shapes[key] = known
     shape: Shape = known[1]
@@ -193,17 +195,17 @@ def while_loop(frame: Frame, statement: f.While) -> Loop:
     )  # fmt: skip
 
 
-def is_chunked(iterable: f.Expr, body: tuple[f.Stmt, ...], targets: frozenset[str]) -> bool:
+def is_chunked(iterable: f.Expr, inside: tuple[f.Expr, ...], targets: frozenset[str]) -> bool:
     """True if an iteration handles a batch: ``range(0, n, step)``, ``batched(…)``, a target given whole to ``IN``."""
     if isinstance(iterable, f.Call):
         name = call_name(iterable)
         if name == "range" and len(iterable.args) == 3:
             return True
         if name == "enumerate" and iterable.args:
-            return is_chunked(iterable.args[0], body, targets)
+            return is_chunked(iterable.args[0], inside, targets)
         if name in lib.CHUNKERS or "chunk" in name or "batch" in name or name == "partitions":
             return True
-    return any(type(item) is f.Call and _is_membership(item, targets) for item in expressions(body))
+    return any(type(item) is f.Call and _is_membership(item, targets) for item in inside)
 
 
 def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
@@ -216,9 +218,9 @@ def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
     )
 
 
-def sleeps(body: tuple[f.Stmt, ...]) -> bool:
+def sleeps(inside: tuple[f.Expr, ...]) -> bool:
     """True if a loop waits between its iterations."""
-    return any(isinstance(e, f.Call) and call_name(e) in lib.SLEEPS for e in expressions(body))
+    return any(type(e) is f.Call and call_name(e) in lib.SLEEPS for e in inside)
 
 
 def _read_elsewhere(frame: Frame, statement: f.For) -> bool:
@@ -307,9 +309,13 @@ def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> 
 
 def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:
     """Return the names that a suite assigns or changes in place, attributes of them included as dotted paths."""
+    return _assigned(body, tuple(expressions(body)))
+
+
+def _assigned(body: tuple[f.Stmt, ...], inside: tuple[f.Expr, ...]) -> frozenset[str]:
     found: set[str] = set()
-    for expr in expressions(body):
-        if isinstance(expr, f.Call) and isinstance(expr.func, f.Attr) and expr.func.name in _MUTATORS:
+    for expr in inside:
+        if type(expr) is f.Call and isinstance(expr.func, f.Attr) and expr.func.name in _MUTATORS:
             path = dotted(expr.func.value)
             if path:
                 found.add(path)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 def differ_by_reads(left: Value, right: Value) -> bool:
     """True for the same rows, of which more has been read on one side: nobody has assigned them."""
-    return left != right and _unmarked(left) == _unmarked(right)
+    if left == right:
+        return False
+    unmarked, other = _unmarked(left), _unmarked(right)
+    return (unmarked is not left or other is not right) and unmarked == other
 
 
 def _unmarked(value: Value) -> Value:

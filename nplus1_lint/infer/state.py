@@ -73,7 +73,10 @@ class State:
 
 
 def _joined(left: Binding, right: Binding) -> Binding:
-    joined = Binding(join(left.value, right.value), left.mask | right.mask, left.born | right.born)
+    value = join(left.value, right.value)
+    joined = Binding(value, left.mask | right.mask, left.born | right.born)
+    if left.value is right.value:
+        return joined
     if joined in (left, right) and differ_by_reads(left.value, right.value):
         return left if joined == left else right  # nobody has assigned the name
     return joined

@@ -57,6 +57,7 @@ class Templates:
     """The templates of an engine's project, as functions.
 
     Attributes:
+        active: the project has any templates.
         wrappers: functions of the project that render, by id.
         rendered: the templates that each rendering call names.
         views: templates of Pyramid's views, each with the place of the decorator that names it, by function id.
@@ -65,6 +66,7 @@ class Templates:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._files = engine.project.templates
+        self.active = bool(self._files)
         self._parts: dict[str, Part] = {}
         self._needs: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._complete: dict[str, bool] = {}
@@ -73,11 +75,6 @@ class Templates:
         self.rendered: dict[Site, dict[str, None]] = {}
         self.wrappers = find_wrappers(engine.project.hierarchy) if self._files else {}
         self.views: dict[str, tuple[tuple[str, Place], ...]] = {}
-
-    @property
-    def active(self) -> bool:
-        """True if the project has any."""
-        return bool(self._files)
 
     def find(self, name: str, near: str) -> str | None:
         """Return the project path of a template by the name that the module *near* gives it."""

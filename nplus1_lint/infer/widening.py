@@ -18,11 +18,15 @@ from nplus1_lint.infer.values import (
     Value,
 )
 
+_WIDENED = frozenset({Const, ScalarOf, Many, Mapping, Statement, Tuple})
+
 
 def widen(value: Value, budget: int = MAX_DEPTH) -> Value:
     """Return a value fit for a context's key: string and number literals become plain data, depth is bounded."""
     if not value.atoms:
         return UNKNOWN
+    if not value.reason and len(value.atoms) == 1 and type(value.atoms[0]) not in _WIDENED:
+        return value
     return Value(tuple(dict.fromkeys(_widen_atom(a, budget) for a in value.atoms)))
 
 
