@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # All folders below: pathspec reads it as everything below.
 _ALL_FOLDERS: Final = re.compile(r"/\*\*/ *$")
 
+# How pathspec begins the group of an expression; two groups of one expression must not share a name.
+_GROUP: Final = re.compile(r"(?<!\\)\(\?P<\w+>")
+_NOTHING: Final = r"(?!)"
+
 
 class PatternError(ValueError):
     """A pattern that means nothing, such as ``!``."""
@@ -43,6 +47,7 @@ class Patterns:
         self._skip = len(os.path.join(folder, ""))
         self._rules = [rule for line in lines for rule in _compiled(line, strict)]
         self._rules.reverse()  # the last pattern that matches decides
+        self._any = _union([regex for regex, _ in self._rules])
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
         """Ask about one entry, whatever holds for the folders around it.
@@ -55,6 +60,8 @@ class Patterns:
             True to ignore it, False to let it in, None without an opinion.
         """
         name = path[self._skip :].replace(os.sep, "/")
+        if not (self._any.search(name) or (is_folder and self._any.search(name + "/"))):
+            return None  # what most entries come to, and a question to one expression is cheaper than one to each
         return next((ignores for regex, ignores in self._rules if _means(regex, name, is_folder)), None)
 
 
@@ -73,6 +80,11 @@ def _compiled(line: str, strict: bool) -> Iterator[tuple[re.Pattern[str], bool]]
     if strict and not compiled:
         raise PatternError(f"{line!r} matches nothing")
     yield from compiled
+
+
+def _union(expressions: list[re.Pattern[str]]) -> re.Pattern[str]:
+    """Return an expression that finds something wherever one of several does."""
+    return re.compile("|".join(f"(?:{_GROUP.sub('(?:', one.pattern)})" for one in expressions) or _NOTHING)
 
 
 def _means(regex: re.Pattern[str], name: str, is_folder: bool) -> bool:
