@@ -78,7 +78,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
         if known is not None:
             return known
     base = frame.eval(expr.value)
-    mark = frame.mark()
+    mark = len(frame.emissions)
     frame.engine.last_loaded = ()
     found = attribute(frame, base, expr.name, expr.pos)
     frame.note_node(expr, mark)
@@ -92,9 +92,9 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
     return found
 
 
-def attribute(frame: Frame, base: Val, name: str, place: Place) -> Val:
+def attribute(frame: Frame, val: Val, name: str, place: Place) -> Val:
     """Return an attribute of a value, atom by atom."""
-    value, mask = base
+    value, mask = val
     frame.tracker.attribute(value, name)
     if not value.atoms:
         if frame.notes is not None:

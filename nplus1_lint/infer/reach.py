@@ -50,6 +50,7 @@ class Reach:
     """
 
     def __init__(self, project: Project) -> None:
+        self._known: dict[int, tuple[f.FunctionFacts, bool]] = {}
         self._models = {m.name for m in project.models.values()}
         self._names: set[str] = set(_QUERY_NAMES)
         for model in project.models.values():
@@ -77,7 +78,11 @@ class Reach:
 
     def matters(self, facts: f.FunctionFacts) -> bool:
         """True if the function may reach a query."""
-        return not facts.mentions.isdisjoint(self._names) or self._gets(facts)
+        known = self._known.get(id(facts))
+        if known is None:
+            matters = not facts.mentions.isdisjoint(self._names) or self._gets(facts)
+            known = self._known[id(facts)] = (facts, matters)  # the facts are kept, so that their id stays theirs
+        return known[1]
 
     def may_write(self, facts: f.FunctionFacts) -> bool:
         """True if the function may add or delete rows, makes some, or takes some as arguments, by the names in it."""

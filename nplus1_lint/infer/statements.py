@@ -28,17 +28,10 @@ class Run(Frame):
         found: Val = expressions.EVALUATORS[type(expr)](self, expr)
         return found
 
-    def attribute(self, val: Val, name: str, place: Place) -> Val:
-        """Return an attribute of a value."""
-        return expressions.attribute(self, val, name, place)
-
-    def call(self, callee: Val, arguments: Arguments, place: Place) -> Val:
-        """Call a value."""
-        return calls.call(self, callee, arguments, place)
-
-    def iterate(self, val: Val, place: Place) -> Val:
-        """Return what iterating a value yields."""
-        return calls.iterate(self, val, place)
+    # The functions themselves: a method that passes its arguments on would be a quarter of a million calls more.
+    attribute = expressions.attribute
+    call = calls.call
+    iterate = calls.iterate
 
     def iterate_expr(self, expr: f.Expr, val: Val) -> Val:
         """Iterate the value of an expression; a query that it executes stands on that expression."""
@@ -128,7 +121,7 @@ def _simple(run: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 def _assign(frame: Run, statement: f.Assign) -> None:
-    mark = frame.mark()
+    mark = len(frame.emissions)
     val = frame.eval(statement.value)
     for target in statement.targets:
         if type(target) is f.Display:

@@ -69,14 +69,18 @@ class Tree:
         if fields is None:
             fields = _FIELDS[kind] = tuple(name for name in node.__struct_fields__ if name not in _PLAIN)
         for name in fields:
-            self._descend(getattr(node, name), node, name)
+            value = getattr(node, name)
+            if type(value) is tuple:
+                self._descend(value, node, name)
+            elif isinstance(value, msgspec.Struct):
+                self._enter(value, node, name)
 
-    def _descend(self, value: Any, holder: Any, field: str) -> None:
-        if isinstance(value, msgspec.Struct):
-            self._enter(value, holder, field)
-        elif type(value) is tuple:
-            for part in value:
+    def _descend(self, parts: tuple[Any, ...], holder: Any, field: str) -> None:
+        for part in parts:
+            if type(part) is tuple:
                 self._descend(part, holder, field)
+            elif isinstance(part, msgspec.Struct):
+                self._enter(part, holder, field)
 
     # -- answers --------------------------------------------------------------------------------------------------
 
