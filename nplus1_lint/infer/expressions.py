@@ -310,12 +310,24 @@ def _bool_op(frame: Frame, expr: f.BoolOp) -> Val:
         settled = frame.engine.truth(value)
         if settled is not None and settled != expr.is_and:
             return found, mask
-        before = frame.state.copy()
+        before = None if _changes_nothing(operand) else frame.state.copy()
         value, one = frame.eval(operand)
         found = value if settled is not None and settled == expr.is_and else join(found, value)
         mask |= one
-        frame.state = before.join(frame.state)
+        if before is not None:
+            frame.state = before.join(frame.state)
     return found, mask
+
+
+def _changes_nothing(expr: f.Expr) -> bool:
+    """True for names, literals, and comparisons of them: the state after them is the one before, on any path."""
+    if type(expr) is f.Name or type(expr) is f.Const:
+        return True
+    if type(expr) is f.Not:
+        return _changes_nothing(expr.operand)
+    if type(expr) is f.Compare:
+        return _changes_nothing(expr.left) and all(map(_changes_nothing, expr.right))
+    return False
 
 
 def _compare(frame: Frame, expr: f.Compare) -> Val:
@@ -334,6 +346,9 @@ def _conditional(frame: Frame, expr: f.Conditional) -> Val:
     if test.truth is not None:
         value, one = frame.eval(expr.body if test.truth else expr.orelse)
         return value, one | mask
+    if _changes_nothing(expr.body) and _changes_nothing(expr.orelse):
+        (body, body_mask), (orelse, orelse_mask) = frame.eval(expr.body), frame.eval(expr.orelse)
+        return join(body, orelse), mask | body_mask | orelse_mask
     before = frame.state.copy()
     body, body_mask = frame.eval(expr.body)
     taken, frame.state = frame.state, before
