@@ -6,11 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.analysis import Analysis
-from nplus1_lint.infer.binding import entry_arguments
-from nplus1_lint.infer.handlers import is_handler, response_annotation
+from nplus1_lint.infer.entries import run_alone, run_uncalled
+from nplus1_lint.infer.handlers import is_handler
 from nplus1_lint.infer.reach import uses_sqlalchemy
 from nplus1_lint.infer.solve import Engine
-from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Key
@@ -44,31 +43,32 @@ def infer(project: Project, recorder: Recorder | None = None, *, counts: bool = 
 
 
 def _infer(engine: Engine) -> Analysis:
+    if not uses_sqlalchemy(engine.project):
+        return Analysis(engine, ())
+    functions = engine.project.hierarchy.functions
     entries: list[tuple[Definition, Key, bool]] = []
+    nested: list[tuple[Definition, bool]] = []
     idle: list[Definition] = []
     writers: list[Definition] = []
-    if not uses_sqlalchemy(engine.project):
-        return Analysis(engine, entries)
-    functions = engine.project.hierarchy.functions
     for function_id in sorted(functions):
         definition = functions[function_id]
         handles = is_handler(engine, definition)
         if not engine.reaches(definition.facts):
             idle += [definition] if handles else []
             writers += [definition] if engine.reach.may_write(definition.facts) else []
-            continue
-        nested = engine.closures.get((definition.path, definition.facts.pos))
-        if nested is not None:
-            entries.append((*nested, handles))  # it has been run with what it captures
-            continue
-        values = entry_arguments(engine, definition, None)
-        response = response_annotation(engine, definition) if handles else None
-        engine.run_entry(definition, values, handles, response)
-        key: Key = (definition.id, tuple(widen(v) for v in values), ())
-        entries.append((definition, key, handles))
+        elif definition.cls is None and function_id.rpartition(".")[0] in functions:
+            nested.append((definition, handles))
+        else:
+            entries.append((definition, run_alone(engine, definition), handles))
+    closures = run_uncalled(engine, [key for _, key, _ in entries])
+    for definition, handles in nested:
+        known = closures.get((definition.path, definition.facts.pos))  # it has been run with what it captures
+        entries.append((*(known or (definition, run_alone(engine, definition))), handles))
+    entries.sort(key=lambda entry: entry[0].id)
     for definition in writers:
         # They query nothing, so no rule looks at them; `Analysis.changes` says what they write.
-        engine.run_entry(definition, entry_arguments(engine, definition, None), False, None)
+        run_alone(engine, definition)
+    engine.finish()
     return Analysis(engine, entries, idle)
 
 

@@ -133,7 +133,7 @@ def _provided(engine: Engine, definition: Definition, param: f.Param) -> Value:
     provided = UNKNOWN
     for atom in callee.atoms:
         if type(atom) is Function:
-            engine.dependencies.add(atom.id)
+            engine.provide(atom.id)
             target = engine.definition(atom.id)
             provided = engine.run_method(target, atom.receiver or UNKNOWN, {}).returns if atom.receiver else (
                 engine.summary(target, entry_arguments(engine, target, None), (), 1, None).returns)  # fmt: skip

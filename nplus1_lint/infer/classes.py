@@ -37,6 +37,7 @@ from nplus1_lint.infer.values import (
 from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
+    from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Class
     from nplus1_lint.link.hierarchy import Function as Definition
@@ -55,8 +56,8 @@ class Classes:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._fields: dict[tuple[str, tuple[tuple[str, Value], ...]], dict[str, Value]] = {}
-        self._late: dict[tuple[str, str], Value] = {}
+        self._fields: dict[tuple[str, tuple[tuple[str, Value], ...]], Held] = {}
+        self._late: dict[tuple[str, str], Held] = {}
         self._sessions: dict[str, Session | None] = {}
 
     # -- what a class is ----------------------------------------------------------------------------------------
@@ -246,30 +247,29 @@ class Classes:
 
     def fields(self, instance: Instance) -> dict[str, Value]:
         """Return what ``__init__`` leaves on an instance made with these arguments."""
-        key = (instance.cls, instance.fields)
-        if key not in self._fields:
-            self._fields[key] = {}
-            init = self._engine.project.hierarchy.find_method(instance.cls, "__init__")
-            if init is not None:
-                self._fields[key] = dict(self._engine.run_method(init, of(instance), dict(instance.fields)).fields)
-        return self._fields[key]
+        key, none = (instance.cls, instance.fields), dict[str, Value]()
+        return self._engine.cells.share(self._fields, key, none, lambda: self._initial(instance))
+
+    def _initial(self, instance: Instance) -> dict[str, Value]:
+        init = self._engine.project.hierarchy.find_method(instance.cls, "__init__")
+        if init is None:
+            return {}
+        return dict(self._engine.run_method(init, of(instance), dict(instance.fields)).fields)
 
     def _late_field(self, class_id: str, name: str) -> Value:
         """Return what methods other than ``__init__`` store in an attribute."""
-        key = (class_id, name)
-        if key not in self._late:
-            self._late[key] = UNKNOWN
-            found = UNKNOWN
-            for cls in self._engine.project.hierarchy.mro(class_id):
-                for method in dict(cls.facts.stores).get(name, ()):
-                    definition = cls.methods.get(method)
-                    if method != "__init__" and definition is not None:
-                        receiver = of(Instance("instance", class_id, False, ()))
-                        found = join(
-                            found, dict(self._engine.run_method(definition, receiver, {}).fields).get(name, UNKNOWN)
-                        )
-            self._late[key] = without_flags(found)
-        return self._late[key]
+        return self._engine.cells.share(self._late, (class_id, name), UNKNOWN, lambda: self._stored(class_id, name))
+
+    def _stored(self, class_id: str, name: str) -> Value:
+        found = UNKNOWN
+        for cls in self._engine.project.hierarchy.mro(class_id):
+            for method in dict(cls.facts.stores).get(name, ()):
+                definition = cls.methods.get(method)
+                if method != "__init__" and definition is not None:
+                    receiver = of(Instance("instance", class_id, False, ()))
+                    left = dict(self._engine.run_method(definition, receiver, {}).fields)
+                    found = join(found, left.get(name, UNKNOWN))
+        return without_flags(found)
 
     def _class_attribute(self, class_id: str, name: str) -> Value:
         hierarchy = self._engine.project.hierarchy

@@ -89,7 +89,6 @@ def note(frame: Frame, atom: Statement, place: Place, kind: Kind, method: str) -
     site = frame.site(place)
     known = tuple(sorted(e._replace(model=model) for e in equal)) if plain and equal is not None else None
     frame.asks[Ask(site, model, counts, known, atom.is_async, frame.scopes[-1])] = None
-    frame.engine.asked.add(site)
 
 
 def _asked_of(atom: Statement) -> str:
@@ -141,8 +140,10 @@ def repeated(engine: Engine, looped: frozenset[Site]) -> Iterator[Repeated]:
     for facts in engine.facts.values():
         for ask in facts.asks:
             forms.setdefault(ask.site, set()).add(ask)
+    for facts in engine.facts.values():
         for site, call in facts.asked_by:
-            callers.setdefault(site, set()).add(call)
+            if site in forms:
+                callers.setdefault(site, set()).add(call)
     groups: dict[tuple[str, str, tuple[tuple[str, str], ...], bool], list[Ask]] = {}
     for asks in forms.values():
         ask = next(iter(asks))

@@ -33,6 +33,9 @@ class Kind(enum.Enum):
 
 
 READS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS, Kind.GET})
+ASKS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS})
+"""What may be an `Ask`."""
+
 CHANGES = frozenset({Kind.WRITE, Kind.COMMIT, Kind.FLUSH, Kind.CHANGE, Kind.REFRESH, Kind.WORK, Kind.OPAQUE})
 """After these the same question may have another answer."""
 
@@ -398,7 +401,7 @@ class Facts(NamedTuple):
 
     Attributes:
         held: ids of the classes of which held rows have answered in place of a query, through the identity map.
-        asked_by: the site of an `Ask` in a callee, and the call that reaches it.
+        asked_by: the site of what may be an `Ask` in a callee, and the call that reaches it.
     """
 
     function: str

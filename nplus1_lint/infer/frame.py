@@ -9,6 +9,7 @@ from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.arguments import Arguments as Arguments  # noqa: TC001 (others take it from here)
 from nplus1_lint.infer.effects import (
+    ASKS,
     CHANGES,
     Ask,
     Change,
@@ -238,7 +239,7 @@ class Frame(abc.ABC):
         ):
             kind = _NODES.get(type(expr))
             if kind is not None:
-                self.engine.nodes[self.site(expr.pos)] = kind  # type: ignore[union-attr]
+                self.engine.note_node(self.site(expr.pos), kind)  # type: ignore[union-attr]
 
     def record(self, effect: Effect, place: Place) -> None:
         """Record an effect at a place of this function."""
@@ -248,7 +249,7 @@ class Frame(abc.ABC):
             effect = effect._replace(handed=effect.handed or self.handed > 0, callback=self.callback > 0)
         if effect.kind in CHANGES or (effect.query is not None and "for_update" in effect.query.flags):
             self.state.asked.clear()
-        if len(effect.chain) == 1 and effect.site in self.engine.asked:
+        if len(effect.chain) == 1 and effect.kind in ASKS:
             self.asked_by[effect.site, self.site(place)] = None
         loops = tuple(state.loop for state in self.loops)
         self.state.pending.add(len(self.emissions))

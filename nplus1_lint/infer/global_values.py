@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer.cells import Cells
 from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, ModuleRef, Value, of, unknown
 from nplus1_lint.link.symbols import (
@@ -19,6 +20,7 @@ from nplus1_lint.link.symbols import (
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.annotations import Annotations
+    from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.classes import Classes
     from nplus1_lint.link import Project
 
@@ -31,8 +33,10 @@ class Globals(abc.ABC):
     classes: Classes
 
     def __init__(self) -> None:
-        self._globals: dict[tuple[str, str], Value] = {}
-        self._constants: dict[tuple[str, int], tuple[f.Expr, Value]] = {}
+        self.cells = Cells()
+        self._globals: dict[tuple[str, str], Held] = {}
+        self._constants: dict[tuple[str, int], Held] = {}
+        self._exprs: dict[int, f.Expr] = {}  # kept, so that the id of each stays its own
         self._nested_classes: dict[tuple[str, str, str], Value | None] = {}
         self._literals: dict[str | int, Value] = {}
         self._externals: dict[str, Value] = {}
@@ -54,12 +58,11 @@ class Globals(abc.ABC):
             nested = self._nested_classes[place]
             if nested is not None:
                 return nested
-        key = (path, name)
-        if key not in self._globals:
-            self._globals[key] = UNKNOWN
-            symbol = self.project.symbols.resolve(path, name)
-            self._globals[key] = self.symbol_value(symbol) if symbol else of(External("external", f"builtins.{name}"))
-        return self._globals[key]
+        return self.cells.share(self._globals, (path, name), UNKNOWN, lambda: self._named(path, name))
+
+    def _named(self, path: str, name: str) -> Value:
+        symbol = self.project.symbols.resolve(path, name)
+        return self.symbol_value(symbol) if symbol else of(External("external", f"builtins.{name}"))
 
     def _nested_class(self, path: str, name: str, scope: str) -> Value | None:
         module = self.project.symbols.modules[path]
@@ -109,11 +112,8 @@ class Globals(abc.ABC):
 
     def constant(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression at a module's or class' top level."""
-        key = (path, id(expr))
-        if key not in self._constants:
-            self._constants[key] = (expr, UNKNOWN)  # the expression is kept, so that its id stays its own
-            self._constants[key] = (expr, self.evaluate_global(path, expr))
-        return self._constants[key][1]
+        self._exprs[id(expr)] = expr
+        return self.cells.share(self._constants, (path, id(expr)), UNKNOWN, lambda: self.evaluate_global(path, expr))
 
     def is_constant_collection(self, path: str, name: str) -> bool:
         """True if a global is one literal collection, never rebound at the top level."""

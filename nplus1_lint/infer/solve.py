@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from nplus1_lint.findings import NodeKind
+    from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Frame, Place, Val
     from nplus1_lint.infer.loops import Shape, Writes
@@ -87,21 +88,17 @@ class Engine(Globals):
         self.seen: dict[int, tuple[object, Seen]] = {}  # what rounds take over, by the loop
         self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement
         self.nodes: dict[Site, NodeKind] = {}
-        self.asked: set[Site] = set()  # queries that `nplus1_lint.infer.counts` compares
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self.last_loaded: tuple[Loaded, ...] = ()
-        self._summaries: dict[Key, Summary] = {}
-        self._running: dict[Key, Summary] = {}
-        self._recursive: set[Key] = set()
-        self._contexts: dict[str, int] = {}
+        self.summaries: dict[Key, Summary] = {}
+        self.merges = False  # a bound on contexts or depth was met: what is found depends on the order of the runs
+        self._contexts: dict[str, dict[Key, None]] = {}
         self._active: dict[str, list[Key]] = {}
-        self.closures: dict[tuple[str, Place], tuple[Definition, Key]] = {}
-        self._started: set[str] = set()
         self._nested: dict[str, Definition] = {}
-        self._responses: dict[str, Value | None] = {}
+        self._responses: dict[str, tuple[Value | None, ...]] = {}
         self._free: dict[str, str] = {}
-        self._functions: dict[str, Value] = {}
+        self._functions: dict[str, Held] = {}
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
         for cls in project.hierarchy.classes.values():
@@ -190,21 +187,21 @@ class Engine(Globals):
 
     def cost(self, key: Key) -> FunctionCost | None:
         """Return what a function that has run costs, or None where costs were not asked for."""
-        found = self._summaries.get(key)
+        found = self.summaries.get(key)
         return found.cost if found is not None else None
 
     def costs(self) -> Iterator[tuple[str, FunctionCost]]:
         """Yield the id of each function that has run, with what each of its runs costs."""
-        return ((key[0], summary.cost) for key, summary in self._summaries.items() if summary.cost is not None)
+        return ((key[0], summary.cost) for key, summary in self.summaries.items() if summary.cost is not None)
 
     def returns(self, key: Key) -> Value:
         """Return what a function that has run returns."""
-        found = self._summaries.get(key)
+        found = self.summaries.get(key)
         return found.returns if found is not None else UNKNOWN
 
     def that_run(self, kinds: Collection[Kind]) -> frozenset[str]:
         """Return the ids of the functions that run an effect of some kinds in any context."""
-        done = self._summaries.items()
+        done = self.summaries.items()
         return frozenset(key[0] for key, summary in done if any(effect.kind in kinds for effect in summary.effects))
 
     def run_method(self, definition: Definition, receiver: Value, known: dict[str, Value]) -> Summary:
@@ -214,14 +211,6 @@ class Engine(Globals):
             if position and param.name in known:
                 values[position] = known[param.name]
         return self.summary(definition, tuple(values), (), 1, None)
-
-    def run_entry(
-        self, definition: Definition, values: tuple[Value, ...], handler: bool, response: Value | None
-    ) -> Summary:
-        """Run a function whose caller is unknown; a route handler's result is read as its response schema does."""
-        if handler:
-            self._responses[definition.id] = response
-        return self.summary(definition, values, (), 1, None)
 
     def summary(
         self,
@@ -239,37 +228,42 @@ class Engine(Globals):
             key = (definition.id, tuple(v if _carries(v) else UNKNOWN for v in key[1]), key[2])
         if caller is not None:
             caller.calls[key] = None
-        found = self._summaries.get(key)
+        found = self.cells.find(key)
         if found is not None:
             return found
-        if key in self._running:
-            self._recursive.add(key)
-            return self._running[key]
         open_flags = flags.outcomes(self._flags_of(definition), key[1])
         if open_flags:
             return self._by_outcome(definition, key, open_flags, depth)
         active = self._active.setdefault(definition.id, [])
-        if self._contexts.get(definition.id, 0) >= MAX_CONTEXTS:
+        contexts = self._contexts.setdefault(definition.id, {})
+        if key not in contexts and len(contexts) >= MAX_CONTEXTS:
             # Beyond the bound one context stands for all: the declared one.
+            self.merges = True
             if self.recorder is not None:
                 self.recorder.merged.add(definition.id)
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
             lost(caller, values)
             if caller is not None:
                 caller.calls[key] = None
-            if key in self._summaries:
-                return self._summaries[key]
-        if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE or key in self._running:
+            found = self.cells.find(key)
+            if found is not None:
+                return found
+        if depth > MAX_DEPTH or len(active) >= MAX_ACTIVE:
             # A recursion whose arguments grow is the innermost of its runs again.
             lost(caller, values)
             if active:
-                self._recursive.add(active[-1])
-                return self._running[active[-1]]
+                self.cells.rest_on(active[0])
+                return self.cells.so_far(active[-1])
+            self.merges = True
             if caller is not None and caller.notes is not None:
                 caller.notes.cut[definition.id] = None
             return _NOTHING._replace(returns=self._declared(definition, values))
-        self._contexts[definition.id] = self._contexts.get(definition.id, 0) + 1
-        return self._solve(definition, key, depth)
+        contexts[key] = None
+        active.append(key)
+        try:
+            return self.cells.solve(key, _NOTHING, ROUNDS, lambda: self._run(definition, key, depth))
+        finally:
+            active.pop()
 
     def _flags_of(self, definition: Definition) -> tuple[int, ...]:
         if definition.id not in self._flags:
@@ -278,30 +272,17 @@ class Engine(Globals):
 
     def _by_outcome(self, definition: Definition, key: Key, runs: list[tuple[Value, ...]], depth: int) -> Summary:
         """Run a function for each outcome of its flags; the context that leaves them open stands for all of them."""
-        summary = flags.together([self.summary(definition, values, key[2], depth, None) for values in runs])
         keys: tuple[Key, ...] = tuple((definition.id, values, key[2]) for values in runs)
-        self.facts[key] = Facts("", (), (), (), (), (), (), (), keys, Tracker().trail(), (), (), ())
-        if not any(one in self._running for one in keys):
-            self._summaries[key] = summary
-        return summary
+        facts = Facts("", (), (), (), (), (), (), (), keys, Tracker().trail(), (), (), ())
 
-    def _solve(self, definition: Definition, key: Key, depth: int) -> Summary:
-        summary = _NOTHING
-        self._started.add(definition.id)
-        self._active[definition.id].append(key)
-        for _ in range(ROUNDS):
-            self._running[key] = summary._replace(cost=None)
-            self._recursive.discard(key)
-            previous, summary = summary, self._run(definition, key, depth)
-            if key not in self._recursive or summary._replace(cost=None) == previous._replace(cost=None):
-                break
-        del self._running[key]
-        self._active[definition.id].pop()
-        self._summaries[key] = summary
-        return summary
+        def run() -> tuple[Summary, Facts, tuple[Function, ...]]:
+            return flags.together([self.summary(definition, values, key[2], depth, None) for values in runs]), facts, ()
 
-    def _run(self, definition: Definition, key: Key, depth: int) -> Summary:
+        return self.cells.solve(key, _NOTHING, 1, run)
+
+    def _run(self, definition: Definition, key: Key, depth: int) -> tuple[Summary, Facts, tuple[Function, ...]]:
         _, values, captured = key
+        left = self.last_fields, self.last_loaded
         frame = Run(self, definition, depth, captured)
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
             known = value if value.atoms else unknown(f"nothing is known of the parameter {param.name}")
@@ -314,6 +295,7 @@ class Engine(Globals):
         try:
             frame.block(definition.facts.body)
         except RecursionError:
+            self.merges = True
             if frame.notes is not None:
                 frame.notes.doubt("statement", definition.facts.pos, "the code is nested too deeply to be followed")
         if frame.state.alive:
@@ -326,26 +308,41 @@ class Engine(Globals):
             summary = summary._replace(loaded=tuple(loaded))
         if frame.meter is not None:
             summary = summary._replace(cost=frame.meter.finish())
-        self.facts[key] = frame.facts()
         if self.recorder is not None and frame.notes is not None:
             self.recorder.close(key, frame.notes, summary)
-        if depth == 1:
-            self._run_uncalled(frame)
-        return summary
+        self.last_fields, self.last_loaded = left
+        return summary, frame.facts(), tuple(frame.defined)
 
-    def _run_uncalled(self, frame: Run) -> None:
-        """Run closures that nothing has called: they are returned, registered or decorated."""
-        for function in frame.defined:
-            definition = self.definition(function.id)
-            if function.id in self._started or not self.reaches(definition.facts):
-                continue
-            if is_handler(self, definition):
-                self._responses[definition.id] = response_annotation(self, definition)
-            values = entry_arguments(self, definition, None)
-            self.summary(definition, values, function.captured, 1, None)
-            captured = tuple((name, widen(value)) for name, value in function.captured)
-            key: Key = (definition.id, tuple(widen(value) for value in values), captured)
-            self.closures[definition.path, definition.facts.pos] = (definition, key)
+    def defined_by(self, key: Key) -> tuple[Function, ...]:
+        """Return the nested functions of a function that has run, with what they capture."""
+        cell = self.cells.done.get(key)
+        return cell.defined if cell is not None else ()
+
+    def finish(self) -> None:
+        """Give the rules what the functions contribute that were asked for."""
+        for key, cell in self.cells.reached().items():
+            self.facts[key] = cell.facts
+            self.summaries[key] = cell.summary
+            self.nodes.update(cell.nodes)
+            self.dependencies.update(cell.dependencies)
+        outside = self.cells.stack[0]
+        self.nodes.update(outside.nodes)
+        self.dependencies.update(outside.dependencies)
+
+    def note_node(self, site: Site, kind: NodeKind) -> None:
+        """Remember what syntax stands at a place that meets a cost."""
+        self.cells.stack[-1].nodes[site] = kind
+
+    def provide(self, function_id: str) -> None:
+        """Remember that a framework passes on what a function returns."""
+        self.cells.stack[-1].dependencies[function_id] = None
+
+    def _response_of(self, definition: Definition) -> tuple[Value | None, ...]:
+        """What the response schema of a route handler says, in a tuple; an empty one for any other function."""
+        if definition.id not in self._responses:
+            handles = is_handler(self, definition)
+            self._responses[definition.id] = (response_annotation(self, definition),) if handles else ()
+        return self._responses[definition.id]
 
     def respond(self, frame: Frame, val: Val, expr: f.Expr) -> None:
         """Read what a route handler returns as its response schema does; without one it escapes.
@@ -355,11 +352,12 @@ class Engine(Globals):
             val: the returned value.
             expr: the returned expression.
         """
-        if frame.function.id not in self._responses:
+        found = self._response_of(frame.function)
+        if not found:
             return
         anchor = sql.anchor(expr)
         place, mark = anchor.pos if anchor is not None else frame.scopes[-1], frame.mark()
-        response = self._responses[frame.function.id]
+        response = found[0]
         if response is None or not serialise.response(frame, val[0], val[1], response, place):
             rows.escape(frame, val[0], place, "returned to the framework")
         if anchor is not None:
@@ -400,22 +398,26 @@ class Engine(Globals):
 
     def evaluate_global(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression in a module's namespace."""
-        return self._top_level(path).eval(expr)[0]
+        left = self.last_fields, self.last_loaded
+        value = self._top_level(path).eval(expr)[0]
+        self.last_fields, self.last_loaded = left
+        return value
 
     def apply(self, decorator: f.Expr, definition: Definition, value: Value) -> Value:
         """Return what a decorator makes of a function."""
+        left = self.last_fields, self.last_loaded
         run = self._top_level(definition.path)
-        return run.call(run.eval(decorator), Arguments(((value, 0),), {}), definition.facts.pos)[0]
+        made = run.call(run.eval(decorator), Arguments(((value, 0),), {}), definition.facts.pos)[0]
+        self.last_fields, self.last_loaded = left
+        return made
 
     def function_value(self, function_id: str) -> Value:
         """Return what a function's name stands for: itself, or what its decorators have made of it."""
-        found = self._functions.get(function_id)
-        if found is None:
-            found = self._functions[function_id] = of(Function("function", function_id, None, (), ()))
-            definition = self.project.hierarchy.functions.get(function_id)
-            if definition is not None and definition.facts.decorators:
-                found = self._functions[function_id] = decorated(self, definition)
-        return found
+        definition = self.project.hierarchy.functions.get(function_id)
+        itself = of(Function("function", function_id, None, (), ()))
+        if definition is None or not definition.facts.decorators:
+            return itself
+        return self.cells.share(self._functions, function_id, itself, lambda: decorated(self, definition))
 
     def class_id(self, path: str, facts: f.ClassFacts) -> str:
         """Return the id of a class by its definition."""
