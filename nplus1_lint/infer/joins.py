@@ -130,3 +130,10 @@ def _differ_by_reads(left: Row, right: Row) -> bool:
     if left.loads is None or right.loads is None or left._replace(loads=None) != right._replace(loads=None):
         return False
     return left.loads - marks(left.loads) == right.loads - marks(right.loads)
+
+
+def is_hollow(value: Value) -> bool:
+    """True for a collection of unknown items: an annotation may say more."""
+    return bool(value.atoms) and all(
+        (type(a) is Many and not a.item.atoms) or (type(a) is Mapping and not a.value.atoms) for a in value.atoms
+    )

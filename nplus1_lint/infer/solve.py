@@ -17,7 +17,7 @@ from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
-from nplus1_lint.infer.joins import join, join_all
+from nplus1_lint.infer.joins import is_hollow, join, join_all
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.statements import Run
@@ -378,8 +378,8 @@ class Engine(Globals):
                 value = join_all(items)
             kind = "context" if any("contextmanager" in n for n in decorator_names(definition.facts)) else "iterator"
             return many(value, kind), mask
-        if not value.atoms or _hollow(value) or self.classes.is_abstract(definition):
-            value = join(value, declared) if not _hollow(value) else declared if declared.atoms else value
+        if not value.atoms or is_hollow(value) or self.classes.is_abstract(definition):
+            value = join(value, declared) if not is_hollow(value) else declared if declared.atoms else value
         return value, mask
 
     def _declared(self, definition: Definition, values: tuple[Value, ...]) -> Value:
@@ -470,10 +470,3 @@ def _carries(value: Value, depth: int = 3) -> bool:
         elif kind not in (Const, Scalar, ScalarOf, External):
             return True
     return False
-
-
-def _hollow(value: Value) -> bool:
-    """True for a collection of unknown items: an annotation may say more."""
-    return bool(value.atoms) and all(
-        (type(a) is Many and not a.item.atoms) or (type(a) is Mapping and not a.value.atoms) for a in value.atoms
-    )

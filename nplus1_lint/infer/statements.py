@@ -11,7 +11,7 @@ from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
-from nplus1_lint.infer.joins import join
+from nplus1_lint.infer.joins import is_hollow, join
 from nplus1_lint.infer.marks import differ_by_reads
 from nplus1_lint.infer.values import NONE, OWN_BIT, UNKNOWN, ClassRef, Function, Instance, Many, Session, Value, of
 from nplus1_lint.link.symbols import import_bindings
@@ -138,11 +138,10 @@ def _assign(frame: Run, statement: f.Assign) -> None:
 def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
     mark = frame.mark()
     value, mask = frame.eval(statement.value) if statement.value is not None else (UNKNOWN, 0)
-    declared = UNKNOWN
-    if not value.atoms or any(type(a) is Many and not a.item.atoms for a in value.atoms):
+    if not value.atoms or (isinstance(statement.target, f.Attr) and is_hollow(value)):
+        # Other methods fill what the constructor leaves empty: they see what its annotation says.
         declared = frame.engine.annotations.value(frame.path, statement.annotation, frame.concrete_class())
-    if not value.atoms:
-        value = declared
+        value = declared if declared.atoms else value
     if statement.value is not None or isinstance(statement.target, f.Name):
         loops.assign_target(frame, statement.target, (value, mask), frame.since(mark))
     if statement.value is not None and frame.engine.templates.active:
