@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from nplus1_lint.index.facts import ModuleFacts
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.infer.analysis import Analysis
+    from nplus1_lint.infer.former import Former
 
 _PREFIX: Final = "judged-"
 _KEPT: Final = 6  # states of the project: branches, and a folder checked by itself
 _STATE: Final = "state-"  # names the judgement of files with these contents
 _STATES: Final = 24
+_INFERRED: Final = "inferred-"  # what inference has found out of a set of files
+_SETS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Memory:
             for file in group:
                 parts += [file.path.encode("utf-8", "surrogatepass"), contents.digest(file.absolute)]
             parts.append(b"context")
-        self._name, self._facts = "", b""
+        self._name, self._facts, self._inferred = "", b"", ""
         self._state = f"{_STATE}{digest(*parts, *(f.encode('utf-8', 'surrogatepass') for f in self._folders)).hex()}"
 
     def recall(self) -> Judged | None:
@@ -145,8 +148,28 @@ class Memory:
         sought = renders(front.index.modules)
         self._templates = self._looked_at(Templates(named_folders(front.index.modules) if sought else (), (), sought))
 
-    def keep(self, judged: Judged) -> None:
-        """Keep what is said of the facts for which it was sought in vain."""
+    def former(self) -> Former:
+        """Return what inference has left in a run over other contents of these files."""
+        from nplus1_lint.index.cache import FactsCache
+        from nplus1_lint.infer.former import Former
+
+        files = (*self._found.files, *self._found.context)
+        self._inferred = f"{_INFERRED}{digest(*sorted(os.fsencode(file.path) for file in files)).hex()}"
+        contents = {file.path: self._contents.digest(file.absolute) for file in files}
+        return Former(self._store.read(self._inferred), FactsCache(self._store).get, contents)
+
+    def keep(self, judged: Judged, former: Former | None) -> None:
+        """Keep what is said of the facts for which it was sought in vain.
+
+        Args:
+            judged: what is said.
+            former: what inference has left.
+        """
+        left = former.encoded() if former is not None else None
+        if left is not None:
+            old = self._store.names(_INFERRED)[_SETS - 1 :]
+            self._store.write(self._inferred, left)
+            self._store.remove(name for name in old if name != self._inferred)
         judged = replace(judged, templates=self._templates)
         old = self._store.names(_PREFIX)[_KEPT - 1 :]
         self._store.write(self._name, _encoded(judged))

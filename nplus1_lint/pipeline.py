@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nplus1_lint.flag.source import SourceFiles
     from nplus1_lint.front import Front, Progress
     from nplus1_lint.index.sources import Sources
+    from nplus1_lint.infer.former import Former
     from nplus1_lint.judged import Judged
     from nplus1_lint.load_matrix import LoadMatrix
     from nplus1_lint.traces import Trace
@@ -102,23 +103,24 @@ def check(
                     judged = memory.recall_alike(front)
                     memory.look_at_templates(front)
             if judged is None:
-                judged = _judge(front, clock)
+                former = memory.former() if memory is not None else None
+                judged = _judge(front, clock, former)
                 if memory is not None:
                     with clock("keep"):
-                        memory.keep(judged)
+                        memory.keep(judged, former)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         contents.save()
         return replace(outcome, inputs=memory.inputs() if memory is not None else None)
 
 
-def _judge(front: Front, clock: Clock) -> Judged:
+def _judge(front: Front, clock: Clock, former: Former | None = None) -> Judged:
     """Infer, and apply the rules."""
     from nplus1_lint.infer import infer
     from nplus1_lint.judged import gather
     from nplus1_lint.rules import RULES, find_suspects
 
     with clock("infer"):
-        analysis = infer(front.project)
+        analysis = infer(front.project, former=former)
     with clock("rules"):
         return gather(front, analysis, find_suspects(analysis, RULES))
 

@@ -13,6 +13,7 @@ from nplus1_lint.infer.solve import Engine
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Key
+    from nplus1_lint.infer.former import Former
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition
@@ -20,31 +21,44 @@ if TYPE_CHECKING:
 _RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 
 
-def infer(project: Project, recorder: Recorder | None = None, *, counts: bool = False) -> Analysis:
+def infer(
+    project: Project, recorder: Recorder | None = None, *, counts: bool = False, former: Former | None = None
+) -> Analysis:
     """Run every function that may reach a query, on what its annotations say of its arguments.
 
     Args:
         project: the linked project.
         recorder: keeps notes of chosen functions; it changes nothing in the analysis.
         counts: count what each function costs, for `Analysis.costs`; it changes nothing else.
+        former: what a former run has found out; it changes nothing in the analysis.
 
     Returns:
         The analysis; it depends on the project alone.
     """
-    engine = Engine(project, recorder, counts=counts)
-    if recorder is not None:
-        recorder.engine = engine
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
     try:
-        return _infer(engine)
+        engine = Engine(project, recorder, counts=counts)
+        if recorder is not None:
+            recorder.engine = engine
+        if not uses_sqlalchemy(project):
+            return Analysis(engine, ())
+        if former is not None:
+            engine.cells.done.update(former.holding(engine))
+        entries, idle = _run_all(engine)
+        if former is not None and former.fits and not former.is_sound(engine):
+            engine = Engine(project)
+            entries, idle = _run_all(engine)
+        engine.finish()
+        if former is not None:
+            former.take(engine)
+        return Analysis(engine, entries, idle)
     finally:
         sys.setrecursionlimit(limit)
 
 
-def _infer(engine: Engine) -> Analysis:
-    if not uses_sqlalchemy(engine.project):
-        return Analysis(engine, ())
+def _run_all(engine: Engine) -> tuple[list[tuple[Definition, Key, bool]], list[Definition]]:
+    """Run the functions, and return those that may reach a query and the handlers among the others."""
     functions = engine.project.hierarchy.functions
     entries: list[tuple[Definition, Key, bool]] = []
     nested: list[tuple[Definition, bool]] = []
@@ -68,8 +82,7 @@ def _infer(engine: Engine) -> Analysis:
     for definition in writers:
         # They query nothing, so no rule looks at them; `Analysis.changes` says what they write.
         run_alone(engine, definition)
-    engine.finish()
-    return Analysis(engine, entries, idle)
+    return entries, idle
 
 
 __all__ = ["Analysis", "infer"]

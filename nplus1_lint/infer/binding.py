@@ -23,7 +23,6 @@ from nplus1_lint.infer.values import (
     of,
     row,
 )
-from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +154,7 @@ def provider(engine: Engine, definition: Definition, param: f.Param) -> list[tup
         if type(atom) is Function and atom.receiver is None:
             target = engine.definition(atom.id)
             values = entry_arguments(engine, target, None)
-            found.append((target, (target.id, tuple(widen(value) for value in values), ())))
+            found.append((target, engine.context(target, values, ())))
     return found
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Source: TypeAlias = "tuple[str, ...]"
-"""Something of the project's text that a result depends on: see `nplus1_lint.infer.sources`."""
+Source: TypeAlias = str
+"""The project path of a file whose top level was read."""
 
 _NOTHING_BELOW = 1 << 30
 
@@ -31,7 +31,7 @@ class Cell(NamedTuple):
         summary: what its callers need.
         facts: what it contributes to the analysis.
         uses: the contexts that it has asked for, in order.
-        sources: what else of the project it has read, beside its own text.
+        sources: the files whose top levels it has read.
         nodes: the syntax at the places where it meets a cost.
         dependencies: ids of functions whose result a framework passes on to it.
         defined: its nested functions, with what they capture.
@@ -106,6 +106,7 @@ class Cells:
         self._running: dict[Key, Running] = {}
         self._passing: dict[Key, tuple[Cell, int]] = {}
         self._passing_values: list[tuple[dict[Any, Held], Hashable]] = []
+        self._reached: tuple[tuple[int, int], dict[Key, Cell]] | None = None
 
     # -- contexts -------------------------------------------------------------------------------------------------
 
@@ -256,9 +257,13 @@ class Cells:
 
     def reached(self) -> dict[Key, Cell]:
         """Return every context that was asked for, after those that it has asked for itself."""
-        found: dict[Key, Cell] = {}
-        self._reach(self.stack[0].uses, self.stack[0].parts, set(), found)
-        return found
+        outside = self.stack[0]
+        asked = len(outside.uses), len(outside.parts)
+        if self._reached is None or self._reached[0] != asked:
+            found: dict[Key, Cell] = {}
+            self._reach(outside.uses, outside.parts, set(), found)
+            self._reached = asked, found
+        return self._reached[1]
 
     def _reach(self, keys: Iterable[Key], parts: dict[Key, Cell], seen: set[Key], found: dict[Key, Cell]) -> None:
         for key in keys:
@@ -272,6 +277,14 @@ class Cells:
                 inside = {**parts, **dict(cell.parts)} if cell.parts else parts
             self._reach(cell.uses, inside, seen, found)
             found[key] = cell
+
+
+def height(cells: dict[Key, Cell]) -> int:
+    """Return how many contexts, at most, ask for one another in a row."""
+    heights: dict[Key, int] = {}
+    for key, cell in cells.items():  # what a context asks for stands before it, but for a recursion
+        heights[key] = 1 + max((heights.get(use, 0) for use in cell.uses), default=0)
+    return max(heights.values(), default=0)
 
 
 def _asked(running: Running) -> tuple[Any, Any, Any, Any]:

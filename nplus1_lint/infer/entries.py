@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.binding import entry_arguments
-from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +27,7 @@ def run_alone(engine: Engine, definition: Definition, closure: Function | None =
     values = entry_arguments(engine, definition, None)
     captured = closure.captured if closure is not None else ()
     engine.summary(definition, values, captured, 1, None)
-    return definition.id, tuple(map(widen, values)), tuple((name, widen(value)) for name, value in captured)
+    return engine.context(definition, values, captured)
 
 
 def run_uncalled(engine: Engine, keys: Iterable[Key]) -> dict[tuple[str, Place], tuple[Definition, Key]]:

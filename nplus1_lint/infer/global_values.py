@@ -113,6 +113,7 @@ class Globals(abc.ABC):
     def constant(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression at a module's or class' top level."""
         self._exprs[id(expr)] = expr
+        self.cells.stack[-1].sources[path] = None
         return self.cells.share(self._constants, (path, id(expr)), UNKNOWN, lambda: self.evaluate_global(path, expr))
 
     def is_constant_collection(self, path: str, name: str) -> bool:

@@ -18,6 +18,7 @@ from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
+from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.statements import Run
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link import Project
 
 MAX_CONTEXTS = 100  # contexts of one function; a generic repository's constructor was met with 177
-MAX_DEPTH = 28  # calls on the stack
+MAX_DEPTH = 60  # calls on the stack; the deepest measured has 24
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
@@ -109,8 +110,10 @@ class Engine(Globals):
 
     def definition(self, function_id: str) -> Definition:
         """Return a function, method, nested function or lambda by id."""
-        found = self._nested.get(function_id)
-        return found if found is not None else self.project.hierarchy.functions[function_id]
+        found = self._nested.get(function_id) or self.project.hierarchy.functions.get(function_id)
+        if found is None:  # a former run has met it, this one only knows its name
+            found = self._nested[function_id] = nested_definition(self, function_id)
+        return found
 
     def register_nested(self, frame: Frame, facts: f.FunctionFacts) -> str:
         """Make a nested function or lambda known and return its id."""
@@ -212,6 +215,16 @@ class Engine(Globals):
                 values[position] = known[param.name]
         return self.summary(definition, tuple(values), (), 1, None)
 
+    def context(
+        self, definition: Definition, values: tuple[Value, ...], captured: tuple[tuple[str, Value], ...]
+    ) -> Key:
+        """Return the context in which a function runs on these arguments."""
+        known = self.receivers.trimmed(definition, tuple([widen(v) for v in values]))
+        if not self.reaches(definition.facts):
+            # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
+            known = tuple([v if _carries(v) else UNKNOWN for v in known])
+        return definition.id, known, tuple([(n, widen(v)) for n, v in captured])
+
     def summary(
         self,
         definition: Definition,
@@ -221,11 +234,7 @@ class Engine(Globals):
         caller: Frame | None,
     ) -> Summary:
         """Return what a function does and returns in one context, computing it at the first request."""
-        known = self.receivers.trimmed(definition, tuple([widen(v) for v in values]))
-        key: Key = (definition.id, known, tuple([(n, widen(v)) for n, v in captured]))
-        if not self.reaches(definition.facts):
-            # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
-            key = (definition.id, tuple(v if _carries(v) else UNKNOWN for v in key[1]), key[2])
+        key = self.context(definition, values, captured)
         if caller is not None:
             caller.calls[key] = None
         found = self.cells.find(key)
@@ -391,8 +400,7 @@ class Engine(Globals):
 
     def _top_level(self, path: str) -> Run:
         """Return a run in a module's namespace."""
-        module = self.project.symbols.modules[path]
-        holder = Definition(f"{module.name}:<module>", path, module.facts.body, None)
+        holder = top_level(self.project.symbols.modules[path])
         self._nested[holder.id] = holder
         return Run(self, holder, 1, ())
 
@@ -406,6 +414,7 @@ class Engine(Globals):
     def apply(self, decorator: f.Expr, definition: Definition, value: Value) -> Value:
         """Return what a decorator makes of a function."""
         left = self.last_fields, self.last_loaded
+        self.cells.stack[-1].sources[definition.path] = None
         run = self._top_level(definition.path)
         made = run.call(run.eval(decorator), Arguments(((value, 0),), {}), definition.facts.pos)[0]
         self.last_fields, self.last_loaded = left

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link.hierarchy import Hierarchy
     from nplus1_lint.link.symbols import Module
 
-_MAPPERS: Final = frozenset({"map_imperatively", "mapper"})
+MAPPERS: Final = frozenset({"map_imperatively", "mapper"})
 MAPPING: Final = "<mapping>"
 """Ends the id of a base that stands for an imperative mapping."""
 
@@ -35,7 +35,7 @@ def add_mappings(hierarchy: Hierarchy) -> None:
     """
     for path in sorted(hierarchy.symbols.modules):
         module = hierarchy.symbols.modules[path]
-        if _MAPPERS.isdisjoint(module.facts.body.mentions):
+        if MAPPERS.isdisjoint(module.facts.body.mentions):
             continue
         for call in _calls(module):
             symbol = hierarchy.resolve_expr(path, call.args[0])
@@ -58,7 +58,7 @@ def _calls(module: Module) -> Iterator[f.Call]:
     for body in bodies:
         bodies += [s.function.body for s in body if isinstance(s, f.Def)]
         for expr in expressions(body):
-            if isinstance(expr, f.Call) and call_name(expr) in _MAPPERS and len(expr.args) > 1:
+            if isinstance(expr, f.Call) and call_name(expr) in MAPPERS and len(expr.args) > 1:
                 yield expr
 
 

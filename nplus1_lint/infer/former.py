@@ -1,0 +1,268 @@
+"""What a former run has found out about functions, for those that no edit since has touched.
+
+A result holds as long as the function's text is the same, that of every function that it has asked for, and of every
+top level that it has read. An edit that may be noticed in other ways (see `nplus1_lint.infer.edits`) leaves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from nplus1_lint.cache.table import Table, rows_of
+from nplus1_lint.findings import NodeKind
+from nplus1_lint.infer import cells, effects, equalities, loaders, trails, values
+from nplus1_lint.infer.cells import Cell, height
+from nplus1_lint.infer.edits import compare
+from nplus1_lint.infer.solve import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from nplus1_lint.index.facts import ModuleFacts
+    from nplus1_lint.infer.edits import Edit
+    from nplus1_lint.infer.effects import Key
+    from nplus1_lint.infer.solve import Engine
+
+_MODULES: Final = (values, effects, equalities, loaders, trails, cells)
+_ROWS: Final = 40  # rows of the table for each context; 12 are usual
+_NEAR_BOUND: Final = 80  # contexts of one function: nearer to the bound, what is found may depend on the order of runs
+
+
+class Settings(NamedTuple):
+    """What all results depend on.
+
+    Attributes:
+        expires: as `reach.sessions_expire` says.
+        autoflushes: as `reach.sessions_autoflush` says.
+    """
+
+    expires: bool
+    autoflushes: bool
+
+
+class State(NamedTuple):
+    """A run, as it is kept.
+
+    Attributes:
+        settings: what all of it depends on.
+        modules: path and digests (of the facts, of the file) of each module.
+        reaching: ids of the functions that may reach a query.
+        cells: what is known of each context that was asked for.
+    """
+
+    settings: Settings
+    modules: tuple[tuple[str, bytes, bytes], ...]
+    reaching: frozenset[str]
+    cells: tuple[tuple[Key, Cell], ...]
+
+
+def _types() -> tuple[type, ...]:
+    found: dict[type, None] = {NodeKind: None, effects.Kind: None, Settings: None, State: None}
+    for module in _MODULES:
+        for one in vars(module).values():
+            if isinstance(one, type) and issubclass(one, tuple) and hasattr(one, "_fields"):
+                found[one] = None
+    return tuple(found)
+
+
+class Former:
+    """What former runs have left, and what this run leaves.
+
+    Args:
+        body: what `encoded` has returned, or None.
+        facts: gives the facts of a file of then by its path and the digest of its content, where they are still known.
+        contents: digest of the content of each file, by path.
+
+    Attributes:
+        fits: how many results of the former run hold.
+    """
+
+    def __init__(
+        self,
+        body: bytes | memoryview | None,
+        facts: Callable[[str, bytes], ModuleFacts | None],
+        contents: Mapping[str, bytes],
+    ) -> None:
+        self._facts = facts
+        self._contents = contents
+        self._state: State | None = None
+        self._left: State | None = None
+        self.fits = 0
+        self._table = _read(body) if body is not None else Table(_types())
+        last = self._table.objects[-1] if self._table.objects else None
+        self._state = last if isinstance(last, State) else None
+
+    # -- what still holds -----------------------------------------------------------------------------------------
+
+    def holding(self, engine: Engine) -> dict[Key, Cell]:
+        """Return the results that hold for the engine's project."""
+        state = self._state
+        if state is None or state.settings != self._settings(engine):
+            return {}
+        touched = self._touched(engine, state)
+        if touched is None:
+            return {}
+        functions, paths = touched
+        held = dict(state.cells)
+        users: dict[Key, list[Key]] = {}
+        lost: dict[Key, None] = {}
+        for key, cell in held.items():
+            if any(_is_touched(one, other, functions, paths) for one, other in ((key, cell), *_parts(cell))):
+                lost[key] = None
+            for one in (cell, *(part for _, part in _parts(cell))):
+                for use in one.uses:
+                    users.setdefault(use, []).append(key)
+        for key in (waiting := list(lost)):
+            waiting += [user for user in users.get(key, ()) if user not in lost]
+            lost.update(dict.fromkeys(users.get(key, ())))
+        holding = {key: cell for key, cell in held.items() if key not in lost}
+        self.fits = len(holding)
+        return holding
+
+    def _settings(self, engine: Engine) -> Settings:
+        return Settings(engine.sessions_expire, engine.sessions_autoflush)
+
+    def _touched(self, engine: Engine, state: State) -> tuple[frozenset[str], frozenset[str]] | None:
+        """The ids of touched functions, and the files whose top level is touched; None where all may be."""
+        modules = engine.project.symbols.modules
+        then = {path: (facts, content) for path, facts, content in state.modules}
+        if then.keys() != modules.keys():
+            return None
+        edits: list[Edit] = []
+        paths: set[str] = set()
+        for path, module in modules.items():
+            if then[path][0] == module.facts.digest:
+                continue
+            before = self._facts(path, then[path][1])
+            edit = compare(before, module.facts) if before is not None else None
+            if edit is None or before is None:
+                return None
+            edits.append(edit)
+            if before.outline_digest != module.facts.outline_digest:
+                paths.add(path)
+        names = _flipped(engine, state.reaching)
+        for edit in edits:
+            names |= edit.names
+            if _is_far_reaching(engine, edit):
+                return None
+        functions = {f"{modules[e.path].name}:{qualname}" for e in edits for qualname in e.functions}
+        functions |= {f"{modules[path].name}:<module>" for path in paths}
+        names |= {
+            alias.asname
+            for module in modules.values()
+            for statement in (module.facts.imports if names else ())
+            for alias in statement.names
+            if alias.asname is not None and alias.name in names
+        }
+        for path, module in modules.items():
+            told = names | _told(path, module.facts, edits)
+            if told and not module.facts.body.mentions.isdisjoint(told):
+                paths.add(path)
+        for definition in engine.project.hierarchy.functions.values():
+            if definition.path in paths and definition.id not in functions:
+                told = names | _told(definition.path, modules[definition.path].facts, edits)
+                if not definition.facts.mentions.isdisjoint(told):
+                    functions.add(definition.id)
+        return frozenset(functions), frozenset(paths)
+
+    # -- what is left for the next run ----------------------------------------------------------------------------
+
+    def is_sound(self, engine: Engine) -> bool:
+        """True if a run without results of a former one would have found the same."""
+        found = engine.cells.reached()
+        return not engine.merges and not _is_near_bound(found) and height(found) <= MAX_DEPTH
+
+    def take(self, engine: Engine) -> None:
+        """Take over what a run has found out."""
+        if engine.templates.active or not self.is_sound(engine):
+            return
+        done, modules = engine.cells.done, engine.project.symbols.modules
+        kept = tuple((key, done[key]) for key in engine.facts if key in done)
+        reaching = frozenset(one.id for one in engine.project.hierarchy.functions.values() if engine.reaches(one.facts))
+        files = tuple((path, one.facts.digest, self._contents[path]) for path, one in modules.items())
+        self._left = State(self._settings(engine), files, reaching, kept)
+
+    def encoded(self) -> bytes | None:
+        """Return what the next run may use; None where results depend on the order in which functions were run."""
+        if self._left is None:
+            return None
+        if len(self._table.rows) > _ROWS * (len(self._left.cells) + 100):
+            self._table = Table(_types())  # most of it is of results that hold no more
+        self._table.add(self._left)
+        return self._table.encoded()
+
+
+def _read(body: bytes | memoryview) -> Table:
+    try:
+        return Table(_types(), rows_of(body))
+    except (ValueError, EOFError, TypeError, IndexError):  # nothing that this edition has written
+        return Table(_types())
+
+
+def _is_near_bound(keys: Iterable[Key]) -> bool:
+    """True if any function has so many contexts that the bound on them may have been met."""
+    counts: dict[str, int] = {}
+    for function, _, _ in keys:
+        counts[function] = counts.get(function, 0) + 1
+    return max(counts.values(), default=0) > _NEAR_BOUND
+
+
+def _parts(cell: Cell) -> Iterable[tuple[Key, Cell]]:
+    for key, part in cell.parts:
+        yield key, part
+        yield from _parts(part)
+
+
+def _is_touched(key: Key, cell: Cell, functions: frozenset[str], paths: frozenset[str]) -> bool:
+    """True if the text of a context's function, or of what it has read beside, is touched."""
+    if any(source in paths for source in cell.sources):
+        return True
+    name = key[0].partition("@")[0]
+    start = name.index(":") + 1 if ":" in name else 0
+    end = len(name)
+    while end > start:
+        if name[:end] in functions:
+            return True
+        end = name.rfind(".", start, end)
+    return False
+
+
+def _flipped(engine: Engine, reaching: frozenset[str]) -> set[str]:
+    """The names of functions that reach a query now and did not, or the other way round."""
+    functions = engine.project.hierarchy.functions
+    now = {one.id for one in functions.values() if engine.reaches(one.facts)}
+    return {one.rpartition(".")[2].rpartition(":")[2] for one in now.symmetric_difference(reaching)}
+
+
+def _is_far_reaching(engine: Engine, edit: Edit) -> bool:
+    """True if an edit of methods can be noticed by who does not mention them: of mapped classes and of protocols."""
+    hierarchy = engine.project.hierarchy
+    if not edit.members:
+        return False
+    module = engine.project.symbols.modules[edit.path].name
+    mapped = {cls.id for model in engine.project.models for cls in hierarchy.mro(model)}
+    if any(f"{module}:{owner}" in mapped for owner, _ in edit.members):
+        return True
+    named = {name for _, name in edit.members if name in edit.names}
+    protocols = (
+        one for one in hierarchy.classes.values() if any(b.rpartition(".")[2] == "Protocol" for b in one.external)
+    )
+    return any(not named.isdisjoint(one.methods) for one in protocols)
+
+
+def _told(path: str, facts: ModuleFacts, edits: Iterable[Edit]) -> set[str]:
+    """The names that mean something else in a file since the edits."""
+    told: set[str] = set()
+    for edit in edits:
+        if edit.path == path:
+            told |= edit.bound
+        elif edit.bound:
+            stem = edit.path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
+            for statement in facts.imports:
+                source = (statement.module or "").rpartition(".")[2]
+                for alias in statement.names:
+                    if source == stem and alias.name in edit.bound:
+                        told |= {alias.asname or alias.name}
+                    elif (source == stem and alias.name == "*") or alias.name.rpartition(".")[2] == stem:
+                        told |= edit.bound
+    return told
