@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nplus1_lint.discover import Discovery, TemplateFile
     from nplus1_lint.findings import ScanError
     from nplus1_lint.index import Index
+    from nplus1_lint.index.cache import FactsCache
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.link import Project
 
@@ -36,6 +37,7 @@ class Front:
         project: the same, linked.
         templates: the files that may be templates.
         names: between project paths and those of the working directory.
+        known: the facts of files of this run and of former ones, where they are kept.
     """
 
     found: Discovery
@@ -44,6 +46,7 @@ class Front:
     project: Project
     templates: tuple[TemplateFile, ...]
     names: Names
+    known: FactsCache | None = None
 
     def errors(self, *, everywhere: bool = False) -> tuple[ScanError, ...]:
         """Return what could not be read or parsed, named from the working directory and sorted.
@@ -161,7 +164,7 @@ def read(
     with clock("link"):
         project = link(index.modules, templates, index.migrations)
     reported = frozenset(file.path for file in found.files if file.reported)
-    return Front(found, reported, index, project, templates, Names(workspace.root, cwd))
+    return Front(found, reported, index, project, templates, Names(workspace.root, cwd), cache)
 
 
 def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:

@@ -148,15 +148,16 @@ class Memory:
         sought = renders(front.index.modules)
         self._templates = self._looked_at(Templates(named_folders(front.index.modules) if sought else (), (), sought))
 
-    def former(self) -> Former:
+    def former(self, front: Front) -> Former | None:
         """Return what inference has left in a run over other contents of these files."""
-        from nplus1_lint.index.cache import FactsCache
         from nplus1_lint.infer.former import Former
 
+        if front.known is None:
+            return None
         files = (*self._found.files, *self._found.context)
         self._inferred = f"{_INFERRED}{digest(*sorted(os.fsencode(file.path) for file in files)).hex()}"
         contents = {file.path: self._contents.digest(file.absolute) for file in files}
-        return Former(self._store.read(self._inferred), FactsCache(self._store).get, contents)
+        return Former(self._store.read(self._inferred), front.known.get, contents)
 
     def keep(self, judged: Judged, former: Former | None) -> None:
         """Keep what is said of the facts for which it was sought in vain.

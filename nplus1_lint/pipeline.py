@@ -103,7 +103,7 @@ def check(
                     judged = memory.recall_alike(front)
                     memory.look_at_templates(front)
             if judged is None:
-                former = memory.former() if memory is not None else None
+                former = memory.former(front) if memory is not None else None
                 judged = _judge(front, clock, former)
                 if memory is not None:
                     with clock("keep"):

@@ -107,7 +107,9 @@ class Stages:
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     made = Stages()
     stand_ins: dict[str, dict[str, object]] = {
-        "infer": {"infer": lambda project: SimpleNamespace(function_count=project.function_count, model_count=0)},
+        "infer": {
+            "infer": lambda project, former: SimpleNamespace(function_count=project.function_count, model_count=0)
+        },
         "rules": {
             "RULES": tuple(rule(code) for code in NAMES),
             "find_suspects": lambda analysis, rules: tuple(sorted(made.suspects, key=lambda s: (s.path, s.code))),

@@ -263,3 +263,13 @@ def test_a_broken_entry_is_done_without(project: Path, runs: list[str]) -> None:
     warm = check()
     assert len(runs) > 50
     assert warm == check("--no-cache")
+
+
+def test_edits_one_after_the_other_are_each_told_from_the_one_before(project: Path, runs: list[str]) -> None:
+    check()
+    file = next(project.rglob("jobs.py"))
+    for number in range(16):  # as many as make the cache put its segments of facts together
+        append(file, f"\n\ndef zz_{number}(session):\n    return session.execute('SELECT 1').all()\n")
+        runs.clear()
+        check()
+        assert {one.rpartition(":")[2] for one in runs} == {f"zz_{number}"}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MODULES: Final = (values, effects, equalities, loaders, trails, cells)
 _ROWS: Final = 40  # rows of the table for each context; 12 are usual
-_NEAR_BOUND: Final = 80  # contexts of one function: nearer to the bound, what is found may depend on the order of runs
+_NEAR_BOUND: Final = 380  # contexts of one function: nearer to the bound, what is found may depend on the order of runs
 
 
 class Settings(NamedTuple):

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
-MAX_CONTEXTS = 100  # contexts of one function; a generic repository's constructor was met with 177
+MAX_CONTEXTS = 400  # contexts of one function; a generic repository's constructor was met with 180
 MAX_DEPTH = 60  # calls on the stack; the deepest measured has 24
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
