@@ -391,7 +391,7 @@ def run(session: Session, keys: list[int]):
 
 def test_how_a_function_was_treated(folder: Path) -> None:
     makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(MAX_CONTEXTS + 8))
-    deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(70))
+    deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(40))
     program = f"""
 class Base:
     def load(self, session: Session):
@@ -414,7 +414,7 @@ def run(session: Session):
 {makers}
 
 
-{deep}def f70(session: Session):
+{deep}def f40(session: Session):
     return session.query(Team).all()
 """
     sieved = "The sieve left it out: none of the names in it leads to a query. It "
@@ -426,7 +426,7 @@ def run(session: Session):
         f"It is called in more than {MAX_CONTEXTS} different ways; for those beyond, the context that its annotations "
         "declare stands in."
     ]
-    depths = [name for name in (f"f{n}" for n in range(70)) if "depth" in run(name).stdout]
+    depths = [name for name in (f"f{n}" for n in range(40)) if "depth" in run(name).stdout]
     assert len(depths) == 1, "the one function below which calls nest too deeply"
     (cut,) = only(told(folder, program, depths[0]))["unknowns"]
     assert (cut["kind"], cut["reason"]) == ("depth", "calls nest too deeply to be followed below here")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+_LITERAL: Final = frozenset({type(None), int, str, bytes})  # equal only to their own kind
 _TUPLE: Final = 0
 _SET: Final = 1
 _FIRST: Final = 2  # the number of the first type that is given
@@ -23,7 +24,8 @@ _FIRST: Final = 2  # the number of the first type that is given
 class Table:
     """Rows that are written, and the objects for which they stand.
 
-    A row is a plain value, or a tuple of the number of a type and the numbers of earlier rows.
+    A row is a plain value; a tuple of the number of a type and the numbers of earlier rows; or, with that number's
+    complement, a tuple of plain values.
 
     Args:
         types: named tuples and enumerations, in an order that stays as long as tables are kept.
@@ -37,6 +39,7 @@ class Table:
     def __init__(self, types: Sequence[type], rows: Sequence[Any] = ()) -> None:
         self._types: tuple[Any, ...] = (tuple, frozenset, *types)
         self._number = {one: number for number, one in enumerate(self._types)}
+        self._enums = {number for one, number in self._number.items() if issubclass(one, enum.Enum)}
         self.rows: list[Any] = list(rows)
         self.objects: list[Any] = []
         for row in rows:
@@ -45,14 +48,17 @@ class Table:
         self._kept: list[Any] = []  # values equal to known ones: their ids stay theirs
         self._by_row: dict[Any, int] = {}
         for number, row in enumerate(self.rows):
-            self._by_row[type(row), row] = number
+            self._by_row[row if type(row) is tuple else (type(row), row)] = number
 
     def _made(self, row: Any) -> Any:
         if type(row) is not tuple:
             return row
         number = row[0]
+        if number < 0:
+            kind = self._types[~number]
+            return row[1:] if kind is tuple else tuple.__new__(kind, row[1:])
         kind = self._types[number]
-        if number >= _FIRST and issubclass(kind, enum.Enum):
+        if number in self._enums:
             return kind(row[1])
         parts = map(self.objects.__getitem__, row[1:])
         return frozenset(parts) if number == _SET else tuple(parts) if number == _TUPLE else tuple.__new__(kind, parts)
@@ -68,32 +74,34 @@ class Table:
             return known
         kind = type(value)
         if kind in _PLAIN:
-            return self._row(value, value)
-        number = self._number.get(kind)
-        if number is None:
-            raise TypeError(f"{kind} cannot be kept: the table was not told of it")
-        row: tuple[Any, ...]
-        if number >= _FIRST and issubclass(kind, enum.Enum):
-            row = (number, value.value)
-        elif number == _SET:
-            row = (number, *sorted(map(self.add, value)))
+            key: Any = (kind, value)
+            row = value
         else:
-            row = (number, *map(self.add, value))
-        found = self._row(row, value)
-        self._by_identity[id(self.objects[found])] = found
-        if self.objects[found] is not value:
-            self._kept.append(value)
-            self._by_identity[id(value)] = found
-        return found
-
-    def _row(self, row: Any, value: Any) -> int:
-        key = type(row), row
+            key = row = self._written(kind, value)
         found = self._by_row.get(key)
         if found is None:
             found = self._by_row[key] = len(self.rows)
             self.rows.append(row)
             self.objects.append(value)
+        elif kind in _PLAIN:
+            return found
+        else:
+            self._kept.append(value)
+        self._by_identity[id(value)] = found
         return found
+
+    def _written(self, kind: type, value: Any) -> tuple[Any, ...]:
+        number = self._number.get(kind)
+        if number is None:
+            raise TypeError(f"{kind} cannot be kept: the table was not told of it")
+        if number in self._enums:
+            return number, value.value
+        if number == _SET:
+            return number, *sorted(map(self.add, value))
+        for part in value:
+            if type(part) not in _LITERAL:
+                return number, *map(self.add, value)
+        return ~number, *value
 
     def encoded(self) -> bytes:
         """Return the rows as bytes, for the same version of Python."""

@@ -46,11 +46,12 @@ def infer(
         if former is not None:
             engine.cells.done.update(former.holding(engine))
         entries, idle = _run_all(engine)
-        if former is not None and former.fits and not former.is_sound(engine):
+        sound = former is not None and former.is_sound(engine)
+        if former is not None and former.fits and not sound:
             engine = Engine(project)
             entries, idle = _run_all(engine)
         engine.finish()
-        if former is not None:
+        if former is not None and sound:
             former.take(engine)
         return Analysis(engine, entries, idle)
     finally:

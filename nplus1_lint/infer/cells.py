@@ -21,6 +21,7 @@ T = TypeVar("T")
 Source: TypeAlias = str
 """The project path of a file whose top level was read."""
 
+MAX_PARTS = 100  # contexts of one recursion that are computed again wherever it is entered
 _NOTHING_BELOW = 1 << 30
 
 
@@ -98,9 +99,16 @@ class Held(NamedTuple):
 
 
 class Cells:
-    """The computations of one analysis: those that are finished and those under way."""
+    """The computations of one analysis: those that are finished and those under way.
+
+    Attributes:
+        done: what is finished.
+        stack: what is under way.
+        merges: a bound was met, so that what is found depends on the order of the runs.
+    """
 
     def __init__(self) -> None:
+        self.merges = False
         self.done: dict[Key, Cell] = {}
         self.stack: list[Running] = [Running(0)]
         self._running: dict[Key, Running] = {}
@@ -185,7 +193,10 @@ class Cells:
             self._lower(running.low, below, values_below)
             return
         parts = self._drop(below, values_below)
-        if parts or running.parts:
+        if len(parts) > MAX_PARTS:  # an interpreter: each of its functions is a way into it
+            self.merges = True
+            self.done.update(parts)
+        elif parts or running.parts:
             cell = cell._replace(parts=tuple({**running.parts, **parts}.items()))
         self.done[key] = cell
 

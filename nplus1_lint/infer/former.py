@@ -14,6 +14,7 @@ from nplus1_lint.infer import cells, effects, equalities, loaders, trails, value
 from nplus1_lint.infer.cells import Cell, height
 from nplus1_lint.infer.edits import compare
 from nplus1_lint.infer.solve import MAX_DEPTH
+from nplus1_lint.infer.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,10 +35,12 @@ class Settings(NamedTuple):
     Attributes:
         expires: as `reach.sessions_expire` says.
         autoflushes: as `reach.sessions_autoflush` says.
+        templates: there are any.
     """
 
     expires: bool
     autoflushes: bool
+    templates: bool
 
 
 class State(NamedTuple):
@@ -103,11 +106,13 @@ class Former:
         if touched is None:
             return {}
         functions, paths = touched
+        python = {module.name for module in engine.project.symbols.modules.values()}  # parts of templates are not kept
         held = dict(state.cells)
         users: dict[Key, list[Key]] = {}
         lost: dict[Key, None] = {}
         for key, cell in held.items():
-            if any(_is_touched(one, other, functions, paths) for one, other in ((key, cell), *_parts(cell))):
+            whole = ((key, cell), *_parts(cell))
+            if key[0].partition(":")[0] not in python or any(_is_touched(*one, functions, paths) for one in whole):
                 lost[key] = None
             for one in (cell, *(part for _, part in _parts(cell))):
                 for use in one.uses:
@@ -120,7 +125,7 @@ class Former:
         return holding
 
     def _settings(self, engine: Engine) -> Settings:
-        return Settings(engine.sessions_expire, engine.sessions_autoflush)
+        return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active)
 
     def _touched(self, engine: Engine, state: State) -> tuple[frozenset[str], frozenset[str]] | None:
         """The ids of touched functions, and the files whose top level is touched; None where all may be."""
@@ -131,7 +136,7 @@ class Former:
         edits: list[Edit] = []
         paths: set[str] = set()
         for path, module in modules.items():
-            if then[path][0] == module.facts.digest:
+            if module.facts.digest and then[path][0] == module.facts.digest:
                 continue
             before = self._facts(path, then[path][1])
             edit = compare(before, module.facts) if before is not None else None
@@ -163,19 +168,17 @@ class Former:
                 told = names | _told(definition.path, modules[definition.path].facts, edits)
                 if not definition.facts.mentions.isdisjoint(told):
                     functions.add(definition.id)
-        return frozenset(functions), frozenset(paths)
+        return frozenset(functions), frozenset({*paths, TEMPLATES})
 
     # -- what is left for the next run ----------------------------------------------------------------------------
 
     def is_sound(self, engine: Engine) -> bool:
         """True if a run without results of a former one would have found the same."""
         found = engine.cells.reached()
-        return not engine.merges and not _is_near_bound(found) and height(found) <= MAX_DEPTH
+        return not engine.cells.merges and not _is_near_bound(found) and height(found) <= MAX_DEPTH
 
     def take(self, engine: Engine) -> None:
-        """Take over what a run has found out."""
-        if engine.templates.active or not self.is_sound(engine):
-            return
+        """Take over what a sound run has found out."""
         done, modules = engine.cells.done, engine.project.symbols.modules
         kept = tuple((key, done[key]) for key in engine.facts if key in done)
         reaching = frozenset(one.id for one in engine.project.hierarchy.functions.values() if engine.reaches(one.facts))

@@ -38,14 +38,12 @@ def nested_definition(engine: Engine, function_id: str) -> Definition:
         return next(top_level(one) for one in engine.project.symbols.modules.values() if one.name == name)
     head, _, place = function_id.rpartition("@")
     outer = engine.definition(head.rpartition(".")[0])
-    name, (line, _, column) = head.rpartition(".")[2], place.partition(":")
-    inside = _functions(outer.facts.body)
-    if outer.id.endswith(_TOP):
-        inside = _functions(outer.facts.body, whole=True)
-    for facts in inside:
-        if facts.name == name and facts.pos[:2] == (int(line), int(column)):
-            return Definition(function_id, outer.path, facts, None)
-    raise KeyError(function_id)
+    if outer.id not in engine.inside:
+        inside = _functions(outer.facts.body, whole=outer.id.endswith(_TOP))
+        engine.inside[outer.id] = {(facts.name, facts.pos[:2]): facts for facts in inside}
+    line, _, column = place.partition(":")
+    facts = engine.inside[outer.id][head.rpartition(".")[2], (int(line), int(column))]
+    return Definition(function_id, outer.path, facts, None)
 
 
 def _functions(node: Any, *, whole: bool = False) -> Iterator[f.FunctionFacts]:

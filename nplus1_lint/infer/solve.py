@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link import Project
 
 MAX_CONTEXTS = 400  # contexts of one function; a generic repository's constructor was met with 180
-MAX_DEPTH = 60  # calls on the stack; the deepest measured has 24
+MAX_DEPTH = 28  # calls on the stack; in the tree that nests them most, 24 are met
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
@@ -93,10 +93,10 @@ class Engine(Globals):
         self.last_fields: tuple[tuple[str, Value], ...] = ()
         self.last_loaded: tuple[Loaded, ...] = ()
         self.summaries: dict[Key, Summary] = {}
-        self.merges = False  # a bound on contexts or depth was met: what is found depends on the order of the runs
         self._contexts: dict[str, dict[Key, None]] = {}
         self._active: dict[str, list[Key]] = {}
         self._nested: dict[str, Definition] = {}
+        self.inside: dict[str, dict[tuple[str, tuple[int, ...]], f.FunctionFacts]] = {}  # see `nested_definition`
         self._responses: dict[str, tuple[Value | None, ...]] = {}
         self._free: dict[str, str] = {}
         self._functions: dict[str, Held] = {}
@@ -247,7 +247,7 @@ class Engine(Globals):
         contexts = self._contexts.setdefault(definition.id, {})
         if key not in contexts and len(contexts) >= MAX_CONTEXTS:
             # Beyond the bound one context stands for all: the declared one.
-            self.merges = True
+            self.cells.merges = True
             if self.recorder is not None:
                 self.recorder.merged.add(definition.id)
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
@@ -263,7 +263,7 @@ class Engine(Globals):
             if active:
                 self.cells.rest_on(active[0])
                 return self.cells.so_far(active[-1])
-            self.merges = True
+            self.cells.merges = True
             if caller is not None and caller.notes is not None:
                 caller.notes.cut[definition.id] = None
             return _NOTHING._replace(returns=self._declared(definition, values))
@@ -304,7 +304,7 @@ class Engine(Globals):
         try:
             frame.block(definition.facts.body)
         except RecursionError:
-            self.merges = True
+            self.cells.merges = True
             if frame.notes is not None:
                 frame.notes.doubt("statement", definition.facts.pos, "the code is nested too deeply to be followed")
         if frame.state.alive:

@@ -22,6 +22,9 @@ from nplus1_lint.link.hierarchy import Function as Definition
 if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
 
+TEMPLATES = "<templates>"
+"""Stands, among the files whose top levels were read, for all templates."""
+
 _METHODS = frozenset({"items", "keys", "values", "get", "pop", "popitem", "copy", "setdefault", "update"})
 _CALLER = ".caller "  # begins what a function's id adds to that of its part: the body of ``{% call %}``
 _PLAIN = frozenset({"Scalar", "ScalarOf", "Const"})
@@ -76,8 +79,13 @@ class Templates:
         self.wrappers = find_wrappers(engine.project.hierarchy) if self._files else {}
         self.views: dict[str, tuple[tuple[str, Place], ...]] = {}
 
+    def consult(self) -> None:
+        """Remember that what is computed now depends on templates: it holds for no other run."""
+        self._engine.cells.stack[-1].sources[TEMPLATES] = None
+
     def find(self, name: str, near: str) -> str | None:
         """Return the project path of a template by the name that the module *near* gives it."""
+        self.consult()
         return self._files.find(name, near)
 
     def part(self, function_id: str) -> Part | None:
@@ -107,6 +115,7 @@ class Templates:
             context: the names that it is given.
             place: the rendering call.
         """
+        self.consult()
         part = Part(path, TEMPLATE, path, frame.site(place), True)
         function = self._function(part)
         if function is not None:
@@ -123,6 +132,8 @@ class Templates:
         """
         if not self.active:
             return arguments
+        if definition.id in self._parts or definition.id in self.wrappers:
+            self.consult()
         if definition.id not in self._parts:
             return wrapped(frame, definition, function, arguments, place)
         arguments = self._in_context(frame, definition, arguments)
@@ -231,6 +242,7 @@ class Templates:
 
     def is_complete(self, path: str) -> bool:
         """True if a rendering of a template is understood as a whole: rows that it does not read are not read."""
+        self.consult()
         if path not in self._complete:
             reached = self._reached(Part(path, TEMPLATE, path, _NOWHERE, True), alone=True)
             self._complete[path] = all(self._is_complete(part) for part in reached)
