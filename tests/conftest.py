@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
+from nplus1_lint.cache.store import FOLDER
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "skillmeat_mini"
+
 settings.register_profile("thorough", max_examples=2000)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the fixture application, in which the test runs."""
+    folder = tmp_path / "project"
+    shutil.copytree(FIXTURE, folder, ignore=shutil.ignore_patterns(FOLDER, "__pycache__"))
+    (folder / "pyproject.toml").write_text("[tool.nplus1-lint]\n")
+    monkeypatch.chdir(folder)
+    return folder

@@ -29,17 +29,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "skillmeat_mini"
 _APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    shutil.copytree(FIXTURE, folder, ignore=shutil.ignore_patterns(FOLDER, "__pycache__"))
-    (folder / "pyproject.toml").write_text("[tool.nplus1-lint]\n")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
-from nplus1_lint.cache.store import FOLDER
 from nplus1_lint.cache.table import Table, rows_of
 from nplus1_lint.cli import main
 from nplus1_lint.index.extract import extract
@@ -21,11 +18,11 @@ from nplus1_lint.infer.values import Site, Value, many, of, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from nplus1_lint.infer.edits import Edit
     from nplus1_lint.link.hierarchy import Function
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "skillmeat_mini"
 _APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
 BEFORE = '''\
@@ -182,15 +179,6 @@ def test_an_edit_that_others_may_notice_without_a_name_counts_for_the_whole_proj
 
 
 # -- runs -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    shutil.copytree(FIXTURE, folder, ignore=shutil.ignore_patterns(FOLDER, "__pycache__"))
-    (folder / "pyproject.toml").write_text("[tool.nplus1-lint]\n")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Values made of named tuples as rows of one table, each distinct one once.
 
 What inference says of a large project repeats itself: the same sites, values and effects stand in thousands of results.
-Written once each, they take a tenth of the space, and putting them together again takes a tenth of the time that any
-other form was measured to take.
+Those of 550 modules took 0.07 s to put together again as a table, 0.12 s as a pickle, and a table can be added to.
 """
 
 from __future__ import annotations

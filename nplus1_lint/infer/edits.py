@@ -40,9 +40,10 @@ class Edit(NamedTuple):
 
 
 class _Outline(NamedTuple):
-    """The parts of a file."""
+    """The parts of a file, those of functions and classes by qualified name: one may be defined more than once."""
 
     functions: dict[str, tuple[f.FunctionFacts, ...]]
+    faces: dict[str, list[tuple[Any, ...]]]
     owners: dict[str, str]
     classes: dict[str, tuple[f.ClassFacts, ...]]
     imports: dict[str, Any]
@@ -73,12 +74,13 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
     functions, members = set[str](), set[tuple[str, str]]()
     for qualname in {*old.functions, *new.functions}:
         was, now = old.functions.get(qualname, ()), new.functions.get(qualname, ())
-        if [one.suite.encoded for one in was] == [one.suite.encoded for one in now] and _faces(was) == _faces(now):
+        alike = old.faces.get(qualname) == new.faces.get(qualname)
+        if alike and [one.suite.encoded for one in was] == [one.suite.encoded for one in now]:
             continue
         functions.add(qualname)
         owner = new.owners.get(qualname) or old.owners.get(qualname) or ""
         name = qualname.rpartition(".")[2]
-        if _faces(was) != _faces(now):
+        if not alike:
             if name.startswith("__") and name.endswith("__"):
                 return None
             names.add(name)
@@ -95,10 +97,11 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
 
 
 def _outline(module: f.ModuleFacts) -> _Outline:
-    found = _Outline({}, {}, {}, {}, ())
+    found = _Outline({}, {}, {}, {}, {}, ())
     rest: list[Any] = []
     _collect(module.body.body, "", found, rest)
-    return found._replace(rest=tuple(rest))
+    faces = {qualname: _faces(some) for qualname, some in found.functions.items()}
+    return found._replace(faces=faces, rest=tuple(rest))
 
 
 def _collect(body: Iterable[f.Stmt], owner: str, found: _Outline, rest: list[Any]) -> None:
@@ -173,7 +176,7 @@ def _faces(functions: Iterable[f.FunctionFacts]) -> list[tuple[Any, ...]]:
 def _unchanged(old: _Outline, new: _Outline) -> Iterator[Any]:
     """What of the new file is the same as in the old one, bodies of functions aside."""
     for qualname, some in new.functions.items():
-        if qualname in old.functions and _faces(some) == _faces(old.functions[qualname]):
+        if old.faces.get(qualname) == new.faces[qualname]:
             for one in some:
                 yield (one.params, one.returns, one.decorators)
     for some_classes in new.classes.values():

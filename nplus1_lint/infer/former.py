@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
 
 _MODULES: Final = (values, effects, equalities, loaders, trails, cells)
-_ROWS: Final = 40  # rows of the table for each context; 12 are usual
+_ROWS: Final = 40  # rows of the table for each context; 13 are usual
 _NEAR_BOUND: Final = 380  # contexts of one function: nearer to the bound, what is found may depend on the order of runs
 
 
@@ -145,7 +145,8 @@ class Former:
             edits.append(edit)
             if before.outline_digest != module.facts.outline_digest:
                 paths.add(path)
-        names = _flipped(engine, state.reaching)
+        flipped = _reaching(engine).symmetric_difference(state.reaching)
+        names = {one.rpartition(".")[2].rpartition(":")[2] for one in flipped}
         for edit in edits:
             names |= edit.names
             if _is_far_reaching(engine, edit):
@@ -181,9 +182,8 @@ class Former:
         """Take over what a sound run has found out."""
         done, modules = engine.cells.done, engine.project.symbols.modules
         kept = tuple((key, done[key]) for key in engine.facts if key in done)
-        reaching = frozenset(one.id for one in engine.project.hierarchy.functions.values() if engine.reaches(one.facts))
         files = tuple((path, one.facts.digest, self._contents[path]) for path, one in modules.items())
-        self._left = State(self._settings(engine), files, reaching, kept)
+        self._left = State(self._settings(engine), files, _reaching(engine), kept)
 
     def encoded(self) -> bytes | None:
         """Return what the next run may use; None where results depend on the order in which functions were run."""
@@ -230,11 +230,9 @@ def _is_touched(key: Key, cell: Cell, functions: frozenset[str], paths: frozense
     return False
 
 
-def _flipped(engine: Engine, reaching: frozenset[str]) -> set[str]:
-    """The names of functions that reach a query now and did not, or the other way round."""
-    functions = engine.project.hierarchy.functions
-    now = {one.id for one in functions.values() if engine.reaches(one.facts)}
-    return {one.rpartition(".")[2].rpartition(":")[2] for one in now.symmetric_difference(reaching)}
+def _reaching(engine: Engine) -> frozenset[str]:
+    """The ids of the functions that may reach a query."""
+    return frozenset(one.id for one in engine.project.hierarchy.functions.values() if engine.reaches(one.facts))
 
 
 def _is_far_reaching(engine: Engine, edit: Edit) -> bool:
