@@ -57,7 +57,7 @@ def costs(
     from nplus1_lint.cost import appraise
     from nplus1_lint.flag import flag
     from nplus1_lint.infer import infer
-    from nplus1_lint.rules import RULES, find_suspects
+    from nplus1_lint.rules import NAMES, find_suspects
 
     clock = Clock(progress)
     with no_collection():
@@ -68,9 +68,9 @@ def costs(
         places = None
         if mended:
             with clock("rules"):
-                suspects = [suspect for suspect in find_suspects(analysis, RULES) if suspect.code.startswith("NP1")]
+                suspects = [suspect for suspect in find_suspects(analysis) if suspect.code.startswith("NP1")]
             with clock("flag"):
-                findings = flag(suspects, front.index.sources, {rule.code: rule.name for rule in RULES})
+                findings = flag(suspects, front.index.sources, NAMES)
             places = frozenset((f.path, f.span.line, f.span.column) for f in findings if f.suggestion is not None)
         with clock("cost"):
             entries = appraise(analysis, front.reported, front.names.shown, places)

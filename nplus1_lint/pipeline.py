@@ -47,9 +47,9 @@ class Outcome:
 
 def rule_codes() -> tuple[str, ...]:
     """Return the codes of all rules."""
-    from nplus1_lint.rules import RULES
+    from nplus1_lint.rules import NAMES
 
-    return tuple(rule.code for rule in RULES)
+    return tuple(NAMES)
 
 
 def check(
@@ -117,12 +117,12 @@ def _judge(front: Front, clock: Clock, former: Former | None = None) -> Judged:
     """Infer, and apply the rules."""
     from nplus1_lint.infer import infer
     from nplus1_lint.judged import gather
-    from nplus1_lint.rules import RULES, find_suspects
+    from nplus1_lint.rules import find_suspects
 
     with clock("infer"):
         analysis = infer(front.project, former=former)
     with clock("rules"):
-        return gather(front, analysis, find_suspects(analysis, RULES))
+        return gather(front, analysis, find_suspects(analysis))
 
 
 class Scan:
@@ -180,12 +180,12 @@ class Scan:
         """Findings shown and silenced, and how many are hidden for their low confidence."""
         from nplus1_lint.flag import flag
         from nplus1_lint.flag.suppress import apply_suppressions
-        from nplus1_lint.rules import RULES
+        from nplus1_lint.rules import NAMES
 
         judged, config = self._judged, self._config
         with self._clock("flag"):
-            asked = _asked_for(judged.suspects, self._reported, selected_codes(config, [rule.code for rule in RULES]))
-            findings = flag(asked, self.text, {rule.code: rule.name for rule in RULES}, self._store)
+            asked = _asked_for(judged.suspects, self._reported, selected_codes(config, NAMES))
+            findings = flag(asked, self.text, NAMES, self._store)
             findings, hidden_low = _worth_showing(findings, config)
             shown, silenced = apply_suppressions(findings, judged.suppressions)
             asking = {path: [c for c in some if UNUSED in c.codes] for path, some in judged.suppressions.items()}
@@ -195,17 +195,16 @@ class Scan:
 
     def _unused(self) -> tuple[Finding, ...]:
         """The comments that silence nothing, as far as that is known."""
-        from nplus1_lint.rules import RULES
+        from nplus1_lint.rules import NAMES
 
         judged = self._judged
         comments = {path: some for path, some in judged.suppressions.items() if path in self._reported}
-        names = {rule.code: rule.name for rule in RULES}
-        selected = selected_codes(self._config, names)
+        selected = selected_codes(self._config, NAMES)
         if not comments or UNUSED not in selected or not self._found.whole or judged.unparsed:
             return ()
         from nplus1_lint.flag.unused import unused_suppressions
 
-        found = unused_suppressions(judged.suspects, comments, names, selected, self.files)
+        found = unused_suppressions(judged.suspects, comments, NAMES, selected, self.files)
         return _worth_showing(found, self._config)[0]
 
     @property
@@ -383,7 +382,7 @@ def trace(
     """
     from nplus1_lint.infer import infer
     from nplus1_lint.infer.recorder import Recorder
-    from nplus1_lint.rules import RULES, find_suspects
+    from nplus1_lint.rules import find_suspects
     from nplus1_lint.trace import find as find_function
     from nplus1_lint.trace import trace
 
@@ -396,7 +395,7 @@ def trace(
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
         target = find_function(front.project, function, names.shown, names.located, unread)
         recorder = Recorder([(target.path, target.facts.pos)])
-        suspects = find_suspects(infer(front.project, recorder), RULES)
+        suspects = find_suspects(infer(front.project, recorder))
         told = trace(recorder, suspects, target, names.shown)
     return TraceOutcome(told, front.errors(everywhere=True), found.warnings)
 

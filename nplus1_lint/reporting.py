@@ -98,12 +98,12 @@ def _assess(
     from nplus1_lint.judged import gather
     from nplus1_lint.loads import tabulate
     from nplus1_lint.pipeline import Scan
-    from nplus1_lint.rules import RULES, find_suspects
+    from nplus1_lint.rules import find_suspects
 
     with clock("infer"):
         analysis = infer(front.project, counts=True)
     with clock("rules"):
-        judged = gather(front, analysis, find_suspects(analysis, RULES))
+        judged = gather(front, analysis, find_suspects(analysis))
     scan = Scan(judged, front.found, front.index.contents, front.names, config, clock)
     report = scan.outcome().report
     with clock("loads"):

@@ -111,8 +111,9 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
             "infer": lambda project, former: SimpleNamespace(function_count=project.function_count, model_count=0)
         },
         "rules": {
+            "NAMES": NAMES,
             "RULES": tuple(rule(code) for code in NAMES),
-            "find_suspects": lambda analysis, rules: tuple(sorted(made.suspects, key=lambda s: (s.path, s.code))),
+            "find_suspects": lambda analysis: tuple(sorted(made.suspects, key=lambda s: (s.path, s.code))),
         },
         "flag": {"flag": made.flag},
     }

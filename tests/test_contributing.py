@@ -47,9 +47,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (code,) = blocks(write)
     (folder / path).write_text(code, encoding="utf-8")
     (path,) = re.findall(r"`(nplus1_lint/rules/__init__\.py)`", name)
-    imported, listed = blocks(name)
-    insert(folder / path, imported, r"^from nplus1_lint\.rules\.\w+ import \w+$")
-    insert(folder / path, listed, r"^    [A-Z]\w+,$")
+    (listed,) = blocks(name)
+    insert(folder / path, listed, r'^    "NP\d+": "[\w-]+",$')
     (line,) = blocks(row)
     insert(folder / "README.md", line, r"^\| NP\d+ \|.*$")
     return folder

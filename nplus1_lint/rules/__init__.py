@@ -1,37 +1,16 @@
-"""The rules: one class each, in one explicit tuple."""
+"""The rules: one class each, listed by code and name in one table.
+
+A rule's name says where it is: ``count-in-loop`` is the class ``CountInLoop`` of `nplus1_lint.rules.count_in_loop`.
+The classes, and inference with them, are imported when they are asked for: a run that analyses nothing does without.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from nplus1_lint.rules.async_lazy_load import AsyncLazyLoad
 from nplus1_lint.rules.base import Example, Proof, Rule
-from nplus1_lint.rules.cannot_parse import CannotParse
-from nplus1_lint.rules.cascading_eager_load import CascadingEagerLoad
-from nplus1_lint.rules.commit_in_loop import CommitInLoop
-from nplus1_lint.rules.count_for_existence import CountForExistence
-from nplus1_lint.rules.count_in_loop import CountInLoop
-from nplus1_lint.rules.eager_row_explosion import EagerRowExplosion
-from nplus1_lint.rules.filter_in_python import FilterInPython
-from nplus1_lint.rules.get_in_loop import GetInLoop
-from nplus1_lint.rules.lazy_load_in_loop import LazyLoadInLoop
-from nplus1_lint.rules.lazy_load_in_serializer import LazyLoadInSerializer
-from nplus1_lint.rules.lazy_load_in_template import LazyLoadInTemplate
-from nplus1_lint.rules.len_of_all import LenOfAll
-from nplus1_lint.rules.len_of_relationship import LenOfRelationship
-from nplus1_lint.rules.loader_misuse import LoaderMisuse
-from nplus1_lint.rules.loop_invariant_query import LoopInvariantQuery
-from nplus1_lint.rules.missing_index import MissingIndex
-from nplus1_lint.rules.query_in_callee import QueryInCallee
-from nplus1_lint.rules.query_in_loop import QueryInLoop
-from nplus1_lint.rules.redundant_requery import RedundantRequery
-from nplus1_lint.rules.reload_in_loop import ReloadInLoop
-from nplus1_lint.rules.repeated_count import RepeatedCount
-from nplus1_lint.rules.repeated_query import RepeatedQuery
-from nplus1_lint.rules.unused_eager_load import UnusedEagerLoad
-from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
-from nplus1_lint.rules.unused_suppression import UnusedSuppression
-from nplus1_lint.rules.write_in_loop import WriteInLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,35 +18,38 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import Suspect
     from nplus1_lint.infer.analysis import Analysis
 
-RULES: Final[tuple[type[Rule], ...]] = (
-    CountInLoop,
-    GetInLoop,
-    QueryInLoop,
-    LazyLoadInLoop,
-    QueryInCallee,
-    ReloadInLoop,
-    WriteInLoop,
-    CommitInLoop,
-    LazyLoadInSerializer,
-    LazyLoadInTemplate,
-    UnusedEagerLoad,
-    UnusedLoaderOption,
-    CascadingEagerLoad,
-    RedundantRequery,
-    LenOfRelationship,
-    EagerRowExplosion,
-    LoaderMisuse,
-    LenOfAll,
-    CountForExistence,
-    FilterInPython,
-    RepeatedQuery,
-    LoopInvariantQuery,
-    MissingIndex,
-    RepeatedCount,
-    AsyncLazyLoad,
-    UnusedSuppression,
-    CannotParse,
-)
+    RULES: tuple[type[Rule], ...]
+
+NAMES: Final = {
+    "NP101": "count-in-loop",
+    "NP102": "get-in-loop",
+    "NP103": "query-in-loop",
+    "NP104": "lazy-load-in-loop",
+    "NP105": "query-in-callee",
+    "NP106": "reload-in-loop",
+    "NP107": "write-in-loop",
+    "NP108": "commit-in-loop",
+    "NP109": "lazy-load-in-serializer",
+    "NP110": "lazy-load-in-template",
+    "NP201": "unused-eager-load",
+    "NP202": "unused-loader-option",
+    "NP203": "cascading-eager-load",
+    "NP204": "redundant-requery",
+    "NP205": "len-of-relationship",
+    "NP206": "eager-row-explosion",
+    "NP207": "loader-misuse",
+    "NP301": "len-of-all",
+    "NP302": "count-for-existence",
+    "NP303": "filter-in-python",
+    "NP304": "repeated-query",
+    "NP305": "loop-invariant-query",
+    "NP401": "missing-index",
+    "NP402": "repeated-count",
+    "NP501": "async-lazy-load",
+    "NP901": "unused-suppression",
+    "NP902": "cannot-parse",
+}
+"""The name of each rule by its code, in the order in which they are applied."""
 
 # A site that runs several kinds of statement per iteration gets one finding, by the first of these.
 PRIMARY: Final = (
@@ -77,17 +59,34 @@ PRIMARY: Final = (
 _RANKED: Final = (*PRIMARY, "NP205", "NP301", "NP302", "NP303")
 
 
-def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tuple[Suspect, ...]:
+def __getattr__(name: str) -> Any:
+    if name != "RULES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _classes()
+
+
+@cache
+def _classes() -> tuple[type[Rule], ...]:
+    return tuple(_class_of(name) for name in NAMES.values())
+
+
+def _class_of(name: str) -> type[Rule]:
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    found: type[Rule] = getattr(module, name.title().replace("-", ""))
+    return found
+
+
+def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] | None = None) -> tuple[Suspect, ...]:
     """Apply rules to the inferred facts.
 
     Args:
         analysis: the facts.
-        rules: rule classes.
+        rules: rule classes; all of them by default.
 
     Returns:
         The suspects, sorted by place and code; a site that repeats several statements has one, with the primary code.
     """
-    found = [suspect for rule in rules for suspect in rule().suspects(analysis)]
+    found = [suspect for rule in (_classes() if rules is None else rules) for suspect in rule().suspects(analysis)]
     best: dict[tuple[str, tuple[int, ...]], Suspect] = {}
     others: list[Suspect] = []
     for suspect in found:
@@ -101,4 +100,4 @@ def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] = RULES) -> tu
     return tuple(sorted([*best.values(), *others], key=lambda s: (s.path, s.pos, s.code, s.discriminator)))
 
 
-__all__ = ["PRIMARY", "RULES", "Example", "Proof", "Rule", "find_suspects"]
+__all__ = ["NAMES", "PRIMARY", "RULES", "Example", "Proof", "Rule", "find_suspects"]
