@@ -10,6 +10,7 @@ import pytest
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.extract import extract
 from nplus1_lint.infer.receivers import Looks, Receivers, looks_of
+from nplus1_lint.infer.values import Instance
 from nplus1_lint.rules.example_models import SOURCE
 from tests.test_rounds import findings
 
@@ -70,31 +71,39 @@ class Loader:
     def named(self, session: Session, ids):
         return [session.get(Team, i) for i in ids if self.strict or i in self.names]
 
+    def written(self):
+        return ", ".join(self.names)
+
 
 def made(session: Session, ids):
     return Loader(["a"]).all(session, ids), Loader(["a"]).named(session, ids)
 
 
 def declared(loader: Loader, session: Session, ids):
-    return loader.all(session, ids), loader.named(session, ids)
+    return loader.all(session, ids), loader.named(session, ids), Loader(["b"], {"c": 1}).written()
 """
 
 
 def test_what_is_taken_away_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models.py").write_text(SOURCE)
     (tmp_path / "app.py").write_text(PROGRAM)
-    taken: list[bool] = []
+    taken: dict[str, bool] = {}
+    kept: dict[str, set[str]] = {}
     trim = Receivers.trimmed
 
     def noted(self: Receivers, definition: Function, values: tuple[Value, ...]) -> tuple[Value, ...]:
         found = trim(self, definition, values)
-        taken.append(found != values)
+        name = definition.facts.name
+        taken[name] = taken.get(name, False) or found != values
+        fields = {field for atom in found[0].atoms if type(atom) is Instance for field, _ in atom.fields}
+        kept[name] = kept.get(name, set()) | fields
         return found
 
     monkeypatch.setattr(Receivers, "trimmed", noted)
     without = findings(tmp_path, monkeypatch)
     assert [finding.code for finding in without] == ["NP105", "NP102"]
-    assert any(taken)
-    assert not all(taken)
+    assert [name for name in taken if taken[name]] == ["all", "named", "written"]
+    assert kept["all"] == set()
+    assert kept["named"] == kept["written"] == {"names"}
     monkeypatch.setattr(Receivers, "trimmed", lambda _self, _definition, values: values)
     assert findings(tmp_path, monkeypatch) == without

@@ -8,8 +8,10 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.classes import is_property, method_kind
+from nplus1_lint.infer.constructors import Shown, shown
 from nplus1_lint.infer.marshmallow import is_schema
 from nplus1_lint.infer.values import Instance, Value
+from nplus1_lint.infer.widening import carries
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.solve import Engine
@@ -32,17 +34,40 @@ class Looks(NamedTuple):
     above: frozenset[str]
 
 
+class _Told(NamedTuple):
+    """What a function can tell of an instance of a class.
+
+    Attributes:
+        exact: whether it was made here or only declared.
+        fields: those that may change what it reads, whatever they hold.
+        acting: those that may do so if they hold more than plain data.
+    """
+
+    exact: bool
+    fields: frozenset[str]
+    acting: frozenset[str] = frozenset()
+
+
+class _Near(NamedTuple):
+    """What a function itself does with an instance: the attributes that it reads, and the methods that it calls."""
+
+    read: frozenset[str]
+    methods: tuple[Definition, ...]
+
+
 class Receivers:
     """Takes from instances what a function, and the methods that it calls on them, cannot tell.
 
-    Who reads no attribute but methods cannot tell with which arguments an instance was made; where nothing extends its
-    class, nor whether it was made here or only declared.
+    Who reads an instance's attributes alone cannot tell the constructor's arguments that show in others; where nothing
+    extends its class, nor whether it was made here or only declared.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._looks: dict[str, dict[str, Looks]] = {}
-        self._told: dict[tuple[str, int, str], bool] = {}
+        self._nears: dict[tuple[str, int, str], _Near | None] = {}
+        self._told: dict[tuple[str, int, str, bool], _Told | None] = {}
+        self._shown: dict[str, dict[str, Shown] | None] = {}
         self._final: dict[str, bool] = {}
 
     def trimmed(self, definition: Definition, values: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -58,19 +83,68 @@ class Receivers:
 
     def _of_value(self, definition: Definition, position: int, value: Value) -> Value:
         atoms = [
-            Instance("instance", atom.cls, False, ())
-            if type(atom) is Instance and self._is_blind(definition, position, atom.cls)
-            else atom
-            for atom in value.atoms
+            self._of_instance(definition, position, atom) if type(atom) is Instance else atom for atom in value.atoms
         ]
         return Value(tuple(dict.fromkeys(atoms)))
 
-    def _is_blind(self, definition: Definition, position: int, cls: str) -> bool:
-        """True if a function cannot tell two instances of a class apart that stand for a parameter."""
-        key = (definition.id, position, cls)
+    def _of_instance(self, definition: Definition, position: int, atom: Instance) -> Instance:
+        key = (definition.id, position, atom.cls, atom.exact)
         if key not in self._told:
-            self._told[key] = self._is_final(cls) and self._calls_alone(definition, position, cls, set())
-        return self._told[key]
+            self._told[key] = self._tells(definition, position, atom.cls, exact=atom.exact)
+        told = self._told[key]
+        if told is None:
+            return atom
+        kept = tuple(
+            field for field in atom.fields if field[0] in told.fields or (field[0] in told.acting and carries(field[1]))
+        )
+        return Instance("instance", atom.cls, told.exact, kept)
+
+    def _tells(self, definition: Definition, position: int, cls: str, *, exact: bool) -> _Told | None:
+        """Return what a function can tell of an instance that stands for a parameter; None for everything."""
+        final = self._is_final(cls)
+        if not final and (not exact or is_schema(self._engine, cls)):
+            return None
+        read = self._reads(definition, position, cls)
+        if read is None:
+            return None
+        exact = exact and (not final or self._is_stored_later(cls, read))
+        init = self._engine.project.hierarchy.find_method(cls, "__init__")
+        if init is None or not read:
+            return _Told(exact, read)
+        shown = self._shown_of(init, cls)
+        if shown is None:
+            return _Told(exact, frozenset(param.name for param in init.facts.params))
+        fields = (name for name, one in shown.items() if one.attributes is None or not read.isdisjoint(one.attributes))
+        return _Told(exact, frozenset(fields), frozenset(name for name, one in shown.items() if one.handled))
+
+    def _is_stored_later(self, cls: str, attributes: frozenset[str]) -> bool:
+        """True if a method stores any of some attributes: what it stores is found by its run on a declared instance."""
+        mro = self._engine.project.hierarchy.mro(cls)
+        return any(
+            name in attributes and set(methods) != {"__init__"} for one in mro for name, methods in one.facts.stores
+        )
+
+    def _shown_of(self, init: Definition, cls: str) -> dict[str, Shown] | None:
+        """Return where the arguments of a class' constructor show; None if that cannot be told."""
+        if cls not in self._shown:
+            self._shown[cls] = self._show(init, cls)
+        return self._shown[cls]
+
+    def _show(self, init: Definition, cls: str) -> dict[str, Shown] | None:
+        hierarchy = self._engine.project.hierarchy
+        looks = self._looks_at(init, 0)
+        if looks is None or any(hierarchy.find_method(cls, name, after=init.cls) for name in looks.above):
+            return None
+        if self._reads(init, 0, cls) is None:
+            return None
+
+        def reads_of(name: str) -> frozenset[str]:
+            method = hierarchy.find_method(cls, name)
+            if method is None or method_kind(method.facts) != "instance":
+                return frozenset()
+            return self._reads(method, 0, cls) or frozenset()
+
+        return shown(init.facts, reads_of)
 
     def _is_final(self, class_id: str) -> bool:
         """True if a declared instance of a class is one of just this class: nothing extends or implements it."""
@@ -83,38 +157,58 @@ class Receivers:
             )
         return self._final[class_id]
 
-    def _calls_alone(self, definition: Definition, position: int, cls: str, seen: set[str]) -> bool:
-        """True if a function calls methods on a parameter that do the same on theirs, and does nothing else with it.
+    def _reads(self, definition: Definition, position: int, cls: str) -> frozenset[str] | None:
+        """Return the attributes, methods apart, that a function and the methods that it calls read of a parameter.
 
         Args:
             definition: the function.
             position: of the parameter.
             cls: id of its class.
-            seen: ids of the methods that are being looked at.
+
+        Returns:
+            None where one of them does anything else with it.
         """
-        if definition.id not in self._looks:
-            self._looks[definition.id] = looks_of(definition.facts)
-        looks = self._looks[definition.id].get(definition.facts.params[position].name)
+        found: set[str] = set()
+        seen = {definition.id}
+        work = [(definition, position)]
+        while work:
+            near = self._near(*work.pop(), cls)
+            if near is None:
+                return None
+            found |= near.read
+            work += [(method, 0) for method in near.methods if method.id not in seen]
+            seen.update(method.id for method in near.methods)
+        return frozenset(found)
+
+    def _near(self, definition: Definition, position: int, cls: str) -> _Near | None:
+        key = (definition.id, position, cls)
+        if key not in self._nears:
+            self._nears[key] = self._read_here(definition, position, cls)
+        return self._nears[key]
+
+    def _read_here(self, definition: Definition, position: int, cls: str) -> _Near | None:
+        looks = self._looks_at(definition, position)
         if looks is None or (looks.above and definition.cls is None):
-            return False
+            return None
         hierarchy = self._engine.project.hierarchy
-        above = [hierarchy.find_method(cls, name, after=definition.cls) for name in sorted(looks.above)]
-        if not all(target is None or self._method_calls_alone(target, cls, seen) for target in above):
-            return False
+        found = [hierarchy.find_method(cls, name, after=definition.cls) for name in sorted(looks.above)]
+        read: list[str] = []
         for name in sorted(looks.called | looks.read):
             target = hierarchy.find_method(cls, name)
-            # What an attribute holds depends on the instance; a method that is not called here may be called anywhere.
-            if target is None or (name in looks.read and not is_property(target.facts)):
-                return False
-            if not self._method_calls_alone(target, cls, seen):
-                return False
-        return True
+            if target is None:
+                read.append(name)
+            elif name in looks.read and not is_property(target.facts):
+                return None  # a method that is not called here may be called anywhere
+            found.append(target)
+        methods = [one for one in found if one is not None and method_kind(one.facts) == "instance"]
+        return _Near(frozenset(read), tuple(methods))
 
-    def _method_calls_alone(self, method: Definition, cls: str, seen: set[str]) -> bool:
-        if method.id in seen or method_kind(method.facts) != "instance":
-            return True
-        seen.add(method.id)
-        return bool(method.facts.params) and self._calls_alone(method, 0, cls, seen)
+    def _looks_at(self, definition: Definition, position: int) -> Looks | None:
+        if not definition.facts.params:
+            return None
+        if definition.id not in self._looks:
+            self._looks[definition.id] = looks_of(definition.facts)
+        return self._looks[definition.id].get(definition.facts.params[position].name)
 
 
 def looks_of(facts: f.FunctionFacts) -> dict[str, Looks]:

@@ -30,22 +30,16 @@ from nplus1_lint.infer.values import (
     LAST_PARAM,
     SCALAR,
     UNKNOWN,
-    Const,
-    External,
     Function,
     Many,
-    Mapping,
-    Scalar,
-    ScalarOf,
     Site,
     Statement,
-    Tuple,
     Value,
     many,
     of,
     unknown,
 )
-from nplus1_lint.infer.widening import widen, without_session
+from nplus1_lint.infer.widening import carries, widen, without_session
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -223,7 +217,7 @@ class Engine(Globals):
         known = self.receivers.trimmed(definition, tuple([widen(v) for v in values]))
         if not self.reaches(definition.facts):
             # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
-            known = tuple([v if _carries(v) else UNKNOWN for v in known])
+            known = tuple([v if carries(v) else UNKNOWN for v in known])
         return definition.id, known, tuple([(n, widen(v)) for n, v in captured])
 
     def summary(
@@ -462,23 +456,3 @@ def _fields(frame: Run, definition: Definition) -> tuple[tuple[str, Value], ...]
                 name = path[len(prefix) :]
                 fields[name] = join(fields[name], binding.value) if name in fields else binding.value
     return tuple(sorted(fields.items()))
-
-
-def _carries(value: Value, depth: int = 3) -> bool:
-    """True if a value holds anything but plain data."""
-    if depth == 0:
-        return True
-    for atom in value.atoms:
-        kind = type(atom)
-        if kind is Many:
-            if _carries(atom.item, depth - 1):
-                return True
-        elif kind is Mapping:
-            if _carries(atom.value, depth - 1) or _carries(atom.key, depth - 1):
-                return True
-        elif kind is Tuple:
-            if any(_carries(item, depth - 1) for item in atom.items):
-                return True
-        elif kind not in (Const, Scalar, ScalarOf, External):
-            return True
-    return False

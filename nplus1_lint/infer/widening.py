@@ -9,6 +9,7 @@ from nplus1_lint.infer.values import (
     UNKNOWN,
     Atom,
     Const,
+    External,
     Many,
     Mapping,
     Scalar,
@@ -35,6 +36,26 @@ def without_session(atom: Statement) -> Statement:
     if not any(flag.startswith(OF_SESSION) for flag in atom.flags):
         return atom
     return atom._replace(flags=frozenset(flag for flag in atom.flags if not flag.startswith(OF_SESSION)))
+
+
+def carries(value: Value, depth: int = 3) -> bool:
+    """Return True if a value holds anything but plain data, as deep as *depth* collections in one another."""
+    if depth == 0:
+        return True
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Many:
+            if carries(atom.item, depth - 1):
+                return True
+        elif kind is Mapping:
+            if carries(atom.value, depth - 1) or carries(atom.key, depth - 1):
+                return True
+        elif kind is Tuple:
+            if any(carries(item, depth - 1) for item in atom.items):
+                return True
+        elif kind not in (Const, Scalar, ScalarOf, External):
+            return True
+    return False
 
 
 def _widen_atom(atom: Atom, budget: int) -> Atom:
