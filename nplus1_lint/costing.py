@@ -62,7 +62,7 @@ def costs(
     clock = Clock(progress)
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
-        front = read(found, config, workspace, cwd=cwd, clock=clock)
+        front = read(found, config, workspace, cwd=cwd, clock=clock).linked(clock)
         with clock("infer"):
             analysis = infer(front.project, counts=True)
         places = None

@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
-    """A project that has been read and linked.
+class Read:
+    """A project that has been read.
 
     Attributes:
         found: its files.
         reported: project paths of the files that are asked about.
         index: their facts.
-        project: the same, linked.
         templates: the files that may be templates.
         names: between project paths and those of the working directory.
         known: the facts of files of this run and of former ones, where they are kept.
@@ -43,10 +42,9 @@ class Front:
     found: Discovery
     reported: frozenset[str]
     index: Index
-    project: Project
     templates: tuple[TemplateFile, ...]
     names: Names
-    known: FactsCache | None = None
+    known: FactsCache | None
 
     def errors(self, *, everywhere: bool = False) -> tuple[ScanError, ...]:
         """Return what could not be read or parsed, named from the working directory and sorted.
@@ -61,12 +59,28 @@ class Front:
         )
         return self.names.errors((*self.found.errors, *unparsed))
 
-    def over(self, changed: Mapping[str, bytes]) -> Front:
-        """Return the project with other contents of some files, by project path, linked anew."""
+    def linked(self, clock: Clock) -> Front:
+        """Tie the files together."""
         from nplus1_lint.link import link
 
-        index = self.index.over(changed)
-        return replace(self, index=index, project=link(index.modules, self.templates, index.migrations))
+        with clock("link"):
+            project = link(self.index.modules, self.templates, self.index.migrations)
+        return Front(self.found, self.reported, self.index, self.templates, self.names, self.known, project)
+
+
+@dataclass(frozen=True, slots=True)
+class Front(Read):
+    """A project that has been read and linked.
+
+    Attributes:
+        project: the facts, linked.
+    """
+
+    project: Project
+
+    def over(self, changed: Mapping[str, bytes]) -> Front:
+        """Return the project with other contents of some files, by project path, linked anew."""
+        return replace(self, index=self.index.over(changed)).linked(Clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +149,8 @@ def read(
     clock: Clock,
     contents: Sources | None = None,
     store: Store | None = None,
-) -> Front:
-    """Read the files of a run and tie them together.
+) -> Read:
+    """Read the files of a run.
 
     Args:
         found: the files.
@@ -148,12 +162,11 @@ def read(
         store: what former runs have kept.
 
     Returns:
-        The linked project; neither the number of processes nor the store changes anything in it.
+        The project; neither the number of processes nor the store changes anything in it.
     """
     from nplus1_lint.index import index_files
     from nplus1_lint.index.cache import FactsCache
     from nplus1_lint.index.sources import Sources
-    from nplus1_lint.link import link
 
     with clock("index"):
         jobs = config.jobs or _processors()
@@ -161,10 +174,8 @@ def read(
         contents = contents or Sources()
         index = index_files(found.files, found.context, jobs, clock.progress, contents, cache)
         templates = _templates(index, found, workspace)
-    with clock("link"):
-        project = link(index.modules, templates, index.migrations)
     reported = frozenset(file.path for file in found.files if file.reported)
-    return Front(found, reported, index, project, templates, Names(workspace.root, cwd), cache)
+    return Read(found, reported, index, templates, Names(workspace.root, cwd), cache)
 
 
 def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:

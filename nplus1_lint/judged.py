@@ -15,14 +15,19 @@ from nplus1_lint.cache.codec import flatten, restore
 from nplus1_lint.cache.stamps import Inputs, look
 from nplus1_lint.cache.store import digest
 from nplus1_lint.discover import find_templates
+from nplus1_lint.edits.bearing import Bearing, idle_moves
+from nplus1_lint.edits.carried import carried
+from nplus1_lint.edits.moves import Moved
 from nplus1_lint.index.facts import ParseError, Suppression  # noqa: TC001  # msgspec reads the annotations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.cache.stamps import Seen
     from nplus1_lint.cache.store import Store
     from nplus1_lint.discover import Discovery
     from nplus1_lint.findings import Suspect
-    from nplus1_lint.front import Front
+    from nplus1_lint.front import Front, Read
     from nplus1_lint.index.facts import ModuleFacts
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.infer.analysis import Analysis
@@ -32,6 +37,7 @@ _PREFIX: Final = "judged-"
 _KEPT: Final = 6  # states of the project: branches, and a folder checked by itself
 _STATE: Final = "state-"  # names the judgement of files with these contents
 _STATES: Final = 24
+_GROUNDS: Final = "grounds-"  # of the last judgement of a set of files for which an analysis was made
 _INFERRED: Final = "inferred-"  # what inference has found out of a set of files
 _SETS: Final = 3
 
@@ -63,6 +69,7 @@ class Judged:
         unparsed: files that could not be read or parsed, by project path.
         notes: sentences on templates.
         templates: those it holds for; filled when it is kept.
+        bearing: what the analysis has looked at; None where none was made in this run.
     """
 
     suspects: tuple[Suspect, ...]
@@ -72,6 +79,7 @@ class Judged:
     unparsed: tuple[tuple[str, ParseError], ...]
     notes: tuple[str, ...]
     templates: Templates
+    bearing: Bearing | None = None
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -84,6 +92,22 @@ class _Stored(msgspec.Struct, array_like=True):
     unparsed: tuple[tuple[str, ParseError], ...]
     notes: tuple[str, ...]
     templates: Templates
+
+
+class _Grounds(msgspec.Struct, array_like=True):
+    """What the last analysis of a set of files rests on.
+
+    Attributes:
+        name: of the judgement.
+        files: path, and digests of the facts and of the content, of each module.
+        others: digests of the facts of migrations.
+        bearing: what was looked at.
+    """
+
+    name: str
+    files: tuple[tuple[str, bytes, bytes], ...]
+    others: tuple[bytes, ...]
+    bearing: Bearing
 
 
 class Memory:
@@ -112,7 +136,9 @@ class Memory:
             for file in group:
                 parts += [file.path.encode("utf-8", "surrogatepass"), contents.digest(file.absolute)]
             parts.append(b"context")
-        self._name, self._facts, self._inferred = "", b"", ""
+        self._facts = b""
+        files = sorted(os.fsencode(file.path) for file in (*found.files, *found.context))
+        self._set = digest(*files).hex()
         self._state = f"{_STATE}{digest(*parts, *(f.encode('utf-8', 'surrogatepass') for f in self._folders)).hex()}"
 
     def recall(self) -> Judged | None:
@@ -120,67 +146,106 @@ class Memory:
         facts = self._store.read(self._state)
         return self._recalled(f"{_PREFIX}{facts.hex()}") if facts is not None else None
 
-    def recall_alike(self, front: Front) -> Judged | None:
-        """Return what was said of the same facts, or None; what is kept from now on is kept for these."""
-        parts = [module.digest or _unread(module) for module in (*front.index.modules, *front.index.migrations)]
-        bound = len(front.index.modules).to_bytes(8, "little")
+    def recall_alike(self, read: Read) -> Judged | None:
+        """Return what was said of the same facts, or of others that come to the same; None if that is not known.
+
+        What is kept from now on is kept for these facts.
+        """
+        parts = [_digest(module) for module in (*read.index.modules, *read.index.migrations)]
+        bound = len(read.index.modules).to_bytes(8, "little")
         self._facts = digest(bound, *parts, *map(os.fsencode, self._folders))
-        self._name = f"{_PREFIX}{self._facts.hex()}"
-        judged = self._recalled(self._name)
+        judged = self._recalled(f"{_PREFIX}{self._facts.hex()}")
         if judged is not None:
             self._note_state()
-        return judged
+            return judged
+        self._look_at_templates(read)
+        return self._upheld(read)
 
-    def _recalled(self, name: str) -> Judged | None:
-        body = self._store.read(name)
-        if body is None:
+    def _upheld(self, read: Read) -> Judged | None:
+        """Return what was said before edits that cannot matter, with the places of now, or None."""
+        grounds = self._grounds()
+        judged = self._decoded(f"{_PREFIX}{grounds.name}") if grounds is not None else None
+        if grounds is None or judged is None or judged.templates != self._templates:
+            return None
+        before = _edited(grounds, read)
+        if before is None:
+            return None
+        now = {module.path: module for module in read.index.modules}
+        moves = idle_moves(grounds.bearing, before, now)
+        if moves is None:
             return None
         try:
-            judged = _decoded(body)
+            suspects = carried(judged.suspects, moves)
+        except Moved:
+            return None
+        more = sum(now[path].function_count - was.function_count for path, was in before.items())
+        suppressions = _suppressions(now.values())
+        count = judged.function_count + more
+        return replace(judged, suspects=suspects, function_count=count, suppressions=suppressions)
+
+    def _grounds(self) -> _Grounds | None:
+        body = self._store.read(_GROUNDS + self._set)
+        try:
+            return msgspec.msgpack.decode(body, type=_Grounds) if body is not None else None
+        except msgspec.DecodeError:  # nothing that this edition has written
+            return None
+
+    def _recalled(self, name: str) -> Judged | None:
+        judged = self._decoded(name)
+        return judged if judged is not None and judged.templates == self._looked_at(judged.templates) else None
+
+    def _decoded(self, name: str) -> Judged | None:
+        body = self._store.read(name)
+        try:
+            return _decoded(body) if body is not None else None
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):  # nothing that this edition has written
             return None
-        return judged if judged.templates == self._looked_at(judged.templates) else None
 
-    def look_at_templates(self, front: Front) -> None:
+    def _look_at_templates(self, read: Read) -> None:
         """See in which state the templates are, before inference reads them."""
         from nplus1_lint.index.templates import named_folders, renders
 
-        sought = renders(front.index.modules)
-        self._templates = self._looked_at(Templates(named_folders(front.index.modules) if sought else (), (), sought))
+        sought = renders(read.index.modules)
+        self._templates = self._looked_at(Templates(named_folders(read.index.modules) if sought else (), (), sought))
 
-    def former(self, front: Front) -> Former | None:
+    def former(self, read: Read) -> Former | None:
         """Return what inference has left in a run over other contents of these files."""
         from nplus1_lint.infer.former import Former
 
-        if front.known is None:
+        if read.known is None:
             return None
         files = (*self._found.files, *self._found.context)
-        self._inferred = f"{_INFERRED}{digest(*sorted(os.fsencode(file.path) for file in files)).hex()}"
         contents = {file.path: self._contents.digest(file.absolute) for file in files}
-        return Former(self._store.read(self._inferred), front.known.get, contents)
+        return Former(self._store.read(_INFERRED + self._set), read.known.get, contents)
 
-    def keep(self, judged: Judged, former: Former | None) -> None:
+    def keep(self, judged: Judged, read: Read, former: Former | None) -> None:
         """Keep what is said of the facts for which it was sought in vain.
 
         Args:
             judged: what is said.
+            read: of what.
             former: what inference has left.
         """
         left = former.encoded() if former is not None else None
         if left is not None:
-            old = self._store.names(_INFERRED)[_SETS - 1 :]
-            self._store.write(self._inferred, left)
-            self._store.remove(name for name in old if name != self._inferred)
-        judged = replace(judged, templates=self._templates)
-        old = self._store.names(_PREFIX)[_KEPT - 1 :]
-        self._store.write(self._name, _encoded(judged))
-        self._store.remove(name for name in old if name != self._name)
+            self._keep(_INFERRED, self._set, left, _SETS)
+        if judged.bearing is not None:
+            files = {file.path: file.absolute for file in (*self._found.files, *self._found.context)}
+            modules = [(m.path, _digest(m), self._contents.digest(files[m.path])) for m in read.index.modules]
+            others = tuple(map(_digest, read.index.migrations))
+            grounds = _Grounds(self._facts.hex(), tuple(modules), others, judged.bearing)
+            self._keep(_GROUNDS, self._set, msgspec.msgpack.encode(grounds), _SETS)
+        self._keep(_PREFIX, self._facts.hex(), _encoded(replace(judged, templates=self._templates)), _KEPT)
         self._note_state()
 
     def _note_state(self) -> None:
-        old = self._store.names(_STATE)[_STATES - 1 :]
-        self._store.write(self._state, self._facts)
-        self._store.remove(name for name in old if name != self._state)
+        self._keep(_STATE, self._state.removeprefix(_STATE), self._facts, _STATES)
+
+    def _keep(self, kind: str, name: str, body: bytes, most: int) -> None:
+        """Write an entry, and forget the oldest of its kind beyond so many."""
+        old = self._store.names(kind)[most - 1 :]
+        self._store.write(kind + name, body)
+        self._store.remove(one for one in old if one != kind + name)
 
     def inputs(self) -> Inputs | None:
         """Return all that the judgement depends on; None if that cannot be told from files and folders."""
@@ -203,23 +268,44 @@ class Memory:
         return before
 
 
-def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...]) -> Judged:
+def _edited(grounds: _Grounds, read: Read) -> dict[str, ModuleFacts] | None:
+    """Return the facts of then of the files that are not the same, by path; None where they are not known."""
+    modules = read.index.modules
+    others = tuple(map(_digest, read.index.migrations))
+    if [path for path, _, _ in grounds.files] != [module.path for module in modules] or grounds.others != others:
+        return None
+    before: dict[str, ModuleFacts] = {}
+    for (path, facts, content), module in zip(grounds.files, modules, strict=True):
+        if _digest(module) != facts:
+            was = read.known.get(path, content) if read.known is not None else None
+            if was is None:
+                return None
+            before[path] = was
+    return before
+
+
+def _suppressions(modules: Iterable[ModuleFacts]) -> dict[str, tuple[Suppression, ...]]:
+    return {module.path: module.suppressions for module in modules if module.suppressions}
+
+
+def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...], bearing: Bearing | None = None) -> Judged:
     """Return what the later stages need."""
     modules = front.index.modules
     return Judged(
         suspects=suspects,
         function_count=analysis.function_count,
         model_count=analysis.model_count,
-        suppressions={module.path: module.suppressions for module in modules if module.suppressions},
+        suppressions=_suppressions(modules),
         unparsed=tuple((module.path, module.parse_error) for module in modules if module.parse_error),
         notes=front.project.templates.notes(),
         templates=Templates(),
+        bearing=bearing,
     )
 
 
-def _unread(module: ModuleFacts) -> bytes:
-    """Stands for a file that could not be read, of which nothing is kept."""
-    return digest(msgspec.msgpack.encode((module.path, module.parse_error)))
+def _digest(module: ModuleFacts) -> bytes:
+    """Return what stands for the facts of a file, and for why there are none where it cannot be read."""
+    return module.digest or digest(msgspec.msgpack.encode((module.path, module.parse_error)))
 
 
 def _look(location: str) -> Seen | None:
@@ -230,7 +316,7 @@ def _look(location: str) -> Seen | None:
 
 
 def _encoded(judged: Judged) -> bytes:
-    values = {field.name: getattr(judged, field.name) for field in fields(judged)}
+    values = {field.name: getattr(judged, field.name) for field in fields(judged) if field.name != "bearing"}
     return msgspec.msgpack.encode(_Stored(**{**values, "suspects": flatten(judged.suspects)}))
 
 

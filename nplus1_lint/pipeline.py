@@ -97,17 +97,16 @@ def check(
                 memory = Memory(store, found, workspace.root, contents)
                 judged = memory.recall()
         if judged is None:
-            front = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
+            project = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
             if memory is not None:
                 with clock("recall facts"):
-                    judged = memory.recall_alike(front)
-                    memory.look_at_templates(front)
+                    judged = memory.recall_alike(project)
             if judged is None:
-                former = memory.former(front) if memory is not None else None
-                judged = _judge(front, clock, former)
+                former = memory.former(project) if memory is not None else None
+                judged = _judge(project.linked(clock), clock, former)
                 if memory is not None:
                     with clock("keep"):
-                        memory.keep(judged, former)
+                        memory.keep(judged, project, former)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         contents.save()
         return replace(outcome, inputs=memory.inputs() if memory is not None else None)
@@ -122,7 +121,7 @@ def _judge(front: Front, clock: Clock, former: Former | None = None) -> Judged:
     with clock("infer"):
         analysis = infer(front.project, former=former)
     with clock("rules"):
-        return gather(front, analysis, find_suspects(analysis))
+        return gather(front, analysis, find_suspects(analysis), analysis.bearing if former is not None else None)
 
 
 class Scan:
@@ -322,7 +321,9 @@ def fix(
         if not any(file.reported for file in found.files):
             nothing = _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
             return FixOutcome(nothing, b"", 0, (), (), False)
-        front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True), store=store)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True), store=store).linked(
+            clock
+        )
         first = _FixableScan(front, config, clock)
         last, settled = stage.settle(first, wanted, first.front.reported)
         shown = first.front.names.shown
@@ -389,7 +390,7 @@ def trace(
     clock = Clock()
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
-        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store).linked(clock)
         names = front.names
         unparsed = [(m.path, m.parse_error) for m in front.index.modules if m.parse_error]
         unread = {path: f"{error.line} {error.message}" for path, error in unparsed}
@@ -447,7 +448,7 @@ def loads(
     clock = Clock(progress)
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
-        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store)
+        front = read(found, config, workspace, cwd=cwd, clock=clock, store=store).linked(clock)
         with clock("infer"):
             analysis = infer(front.project)
         with clock("loads"):

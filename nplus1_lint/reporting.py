@@ -71,7 +71,7 @@ def assess(
     with no_collection():
         found = find(paths, config, workspace, cwd=cwd, clock=clock)
         if any(file.reported for file in found.files):
-            front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True))
+            front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True)).linked(clock)
             assessment = _assess(front, config, clock, tuple(paths), assumed, round_trip, stamp)
         else:
             errors = Names(workspace.root, cwd).errors(found.errors)

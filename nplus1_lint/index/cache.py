@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "facts-"
 _SEGMENTS: Final = 12  # an edit adds a small one; so many of them are put together to one
+_TIMES: Final = 3  # as much as a run reads may be kept: what files held before some edits is asked for, too
+_LEAST: Final = 200  # files that are kept in any case
 
 
 class FactsCache:
@@ -73,13 +75,15 @@ class FactsCache:
         self._new[_key(path, content)] = encoded
 
     def save(self) -> None:
-        """Write what is new; old segments are put together when they are many or hold mostly what nobody reads."""
+        """Write what is new; old segments are put together when they are many, or to forget what nobody reads."""
         if not self._new:
             return
         kept = self._new
-        whole = len(self._segments) >= _SEGMENTS or len(self._known) > 3 * (len(self._used) + len(self._new))
+        forgets = len(self._known) > max(_TIMES * (len(self._used) + len(self._new)), _LEAST)
+        whole = forgets or len(self._segments) >= _SEGMENTS
         if whole:
-            kept = {**{key: self._known[key] for key in self._used}, **self._new}
+            old = {key: self._known[key] for key in self._used} if forgets else self._known
+            kept = {**old, **self._new}
         body = msgspec.msgpack.encode(dict(sorted(kept.items())))
         name = f"{_PREFIX}{digest(*sorted(kept)).hex()}"
         self._store.write(name, body)

@@ -20,7 +20,7 @@ RENDERING_NAMES: Final = frozenset({
     "render_template", "stream_template", "render_theme_template", "TemplateResponse", "Jinja2Templates",
     "get_template", "jinja2", "view_config", "view_defaults",
 })  # fmt: skip
-_LOADING_NAMES: Final = frozenset(
+LOADING_NAMES: Final = frozenset(
     {"Jinja2Templates", "FileSystemLoader", "Flask", "Blueprint", "APIFlask", "APIBlueprint", "Quart"}
 )
 _LIMIT: Final = 1_000_000  # bytes; what is larger was not written by hand
@@ -53,7 +53,7 @@ def named_folders(modules: Iterable[f.ModuleFacts]) -> tuple[tuple[str, str], ..
     """Return the template folders that modules name literally: (the module's path, the folder as written)."""
     found: dict[tuple[str, str], None] = {}
     for module in modules:
-        if module.body.mentions.isdisjoint(_LOADING_NAMES):
+        if module.body.mentions.isdisjoint(LOADING_NAMES):
             continue
         for call in _calls(module.body.body):
             for folder in _folders(call):

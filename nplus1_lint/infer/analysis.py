@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nplus1_lint.findings import LoadingQuery, NodeKind, Pos
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.bearing import bearing_of
 from nplus1_lint.infer.consumers import Consumers
 from nplus1_lint.infer.costs import RunCost, run_costs
 from nplus1_lint.infer.counts import repeated as repeated_counts
@@ -41,6 +42,7 @@ from nplus1_lint.link.symbols import ClassSymbol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.edits.bearing import Bearing
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Place
     from nplus1_lint.infer.solve import Engine
@@ -178,6 +180,11 @@ class Analysis:
         repeated = frozenset(e.site for r in self.repetitions for e in r.effects)
         self.filters = tuple(filtered(engine, list(self._entries), repeated))
         self.repeated_counts = tuple(repeated_counts(engine, repeated))
+
+    @cached_property
+    def bearing(self) -> Bearing:
+        """What was looked at, so that later edits of all else need no analysis."""
+        return bearing_of(self._engine)
 
     @cached_property
     def uses(self) -> Uses:

@@ -1,7 +1,7 @@
 """What a former run has found out about functions, for those that no edit since has touched.
 
 A result holds as long as the function's text is the same, that of every function that it has asked for, and of every
-top level that it has read. An edit that may be noticed in other ways (see `nplus1_lint.infer.edits`) leaves nothing.
+top level that it has read. An edit that may be noticed in other ways (see `nplus1_lint.edits`) leaves nothing.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nplus1_lint.cache.table import Table, rows_of
+from nplus1_lint.edits.compare import compare
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import cells, effects, equalities, loaders, trails, values
 from nplus1_lint.infer.cells import Cell, height
-from nplus1_lint.infer.edits import compare
 from nplus1_lint.infer.solve import MAX_DEPTH
 from nplus1_lint.infer.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from nplus1_lint.edits.compare import Edit
     from nplus1_lint.index.facts import ModuleFacts
-    from nplus1_lint.infer.edits import Edit
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.solve import Engine
 

@@ -76,6 +76,11 @@ class Reach:
                     seen.add(known)
                     work.append(known)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name by which a function comes to be looked at: of what queries, of what writes, and of models."""
+        return frozenset(self._names | self._models | _WRITE_NAMES)
+
     def matters(self, facts: f.FunctionFacts) -> bool:
         """True if the function may reach a query."""
         known = self._known.get(id(facts))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.names import MAPPERS
 from nplus1_lint.index.walk import call_name, expressions
 from nplus1_lint.link.declarations import keywords, text
 from nplus1_lint.link.hierarchy import Class
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from nplus1_lint.link.hierarchy import Hierarchy
     from nplus1_lint.link.symbols import Module
 
-MAPPERS: Final = frozenset({"map_imperatively", "mapper"})
 MAPPING: Final = "<mapping>"
 """Ends the id of a base that stands for an imperative mapping."""
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.names import MAPPERS
 from nplus1_lint.index.walk import blocks
-from nplus1_lint.link.imperative import MAPPERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,7 @@ class Edit(NamedTuple):
     Attributes:
         path: project path.
         functions: qualified names of functions that are not what they were, nested ones counted to those around them.
+        rewritten: those of them that have not just moved: new, gone, or of other text.
         members: (class, method) of methods among them that are not the same but for their place.
         names: names by which others may notice.
         bound: names of the file's own top level that mean something else, or something at all, now.
@@ -34,6 +35,7 @@ class Edit(NamedTuple):
 
     path: str
     functions: frozenset[str]
+    rewritten: frozenset[str]
     members: frozenset[tuple[str, str]]
     names: frozenset[str]
     bound: frozenset[str]
@@ -71,7 +73,7 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
     if not _classes_agree(old, new, names):
         return None
     bound = {name for name in {*old.imports, *new.imports} if old.imports.get(name) != new.imports.get(name)}
-    functions, members = set[str](), set[tuple[str, str]]()
+    functions, rewritten, members = set[str](), set[str](), set[tuple[str, str]]()
     for qualname in {*old.functions, *new.functions}:
         was, now = old.functions.get(qualname, ()), new.functions.get(qualname, ())
         alike = old.faces.get(qualname) == new.faces.get(qualname)
@@ -80,19 +82,24 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
         functions.add(qualname)
         owner = new.owners.get(qualname) or old.owners.get(qualname) or ""
         name = qualname.rpartition(".")[2]
+        if not alike or [_plain(one.body) for one in was] != [_plain(one.body) for one in now]:
+            rewritten.add(qualname)
+            members.add((owner, name))
         if not alike:
             if name.startswith("__") and name.endswith("__"):
                 return None
             names.add(name)
             bound |= {name} if not owner and (not was or not now) else set()
-            members.add((owner, name))
-        elif [_plain(one.body) for one in was] != [_plain(one.body) for one in now]:
-            members.add((owner, name))
     shared = [*map(_plain, _unchanged(old, new))]
     if any(_names(one) & bound for one in shared):
         return None
     return Edit(
-        after.path, frozenset(functions), frozenset(m for m in members if m[0]), frozenset(names), frozenset(bound)
+        after.path,
+        frozenset(functions),
+        frozenset(rewritten),
+        frozenset(member for member in members if member[0]),
+        frozenset(names),
+        frozenset(bound),
     )
 
 
