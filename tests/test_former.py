@@ -151,6 +151,12 @@ def test_an_import_changes_names_of_the_file_alone() -> None:
     assert edit.bound == {"func"}
 
 
+def test_a_name_like_that_of_a_mapper_is_not_a_mapping() -> None:
+    edit = edited(lambda text: text + "\n\ndef start(mapper):\n    return mapper.mapper(Hero)\n")
+    assert edit is not None
+    assert edit.functions == {"start"}
+
+
 def test_an_attribute_that_a_method_sets_is_noticed_by_name() -> None:
     edit = edited(
         replaced("        return self.session.get", "        self.last = key\n        return self.session.get")
@@ -170,6 +176,7 @@ def test_an_attribute_that_a_method_sets_is_noticed_by_name() -> None:
         pytest.param(replaced("import Hero", "import Hero as Team, Villain as Hero"), id="a name of the class body"),
         pytest.param(lambda text: text + "\n\n(", id="a syntax error"),
         pytest.param(replaced('"""Repositories."""', "from x import *"), id="a star import"),
+        pytest.param(lambda text: text + "\n\ndef start():\n    mapper(Hero, heroes)\n", id="an imperative mapping"),
     ],
 )
 def test_an_edit_that_others_may_notice_without_a_name_counts_for_the_whole_project(

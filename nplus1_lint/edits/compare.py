@@ -13,7 +13,7 @@ import msgspec
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.names import MAPPERS
-from nplus1_lint.index.walk import blocks
+from nplus1_lint.index.walk import blocks, call_name, calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
     """
     if before.parse_error or after.parse_error or before.is_package != after.is_package or before.ddl != after.ddl:
         return None
-    if not MAPPERS.isdisjoint(before.body.mentions | after.body.mentions):
+    if _maps(before) or _maps(after):
         return None
     old, new = _outline(before), _outline(after)
     if old.rest != new.rest or _stars(before) != _stars(after):
@@ -100,6 +100,13 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
         frozenset(member for member in members if member[0]),
         frozenset(names),
         frozenset(bound),
+    )
+
+
+def _maps(module: f.ModuleFacts) -> bool:
+    """True if a module maps classes imperatively, which it may do from anything in it."""
+    return not MAPPERS.isdisjoint(module.body.mentions) and any(
+        call_name(call) in MAPPERS and len(call.args) > 1 for call in calls(module.body.body)
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.template_facts import TemplateFacts
-from nplus1_lint.index.walk import call_name, expressions, statements
+from nplus1_lint.index.walk import call_name, calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -55,21 +55,10 @@ def named_folders(modules: Iterable[f.ModuleFacts]) -> tuple[tuple[str, str], ..
     for module in modules:
         if module.body.mentions.isdisjoint(LOADING_NAMES):
             continue
-        for call in _calls(module.body.body):
+        for call in calls(module.body.body):
             for folder in _folders(call):
                 found[module.path, folder] = None
     return tuple(sorted(found))
-
-
-def _calls(body: tuple[f.Stmt, ...]) -> Iterator[f.Call]:
-    for expr in expressions(body):
-        if isinstance(expr, f.Call):
-            yield expr
-    for statement in statements(body):
-        if isinstance(statement, f.Def):
-            yield from _calls(statement.function.body)
-        elif isinstance(statement, f.ClassDef):
-            yield from _calls(statement.cls.body)
 
 
 def _folders(call: f.Call) -> Iterator[str]:

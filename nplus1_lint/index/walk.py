@@ -118,6 +118,18 @@ def _gather(expr: f.Expr, found: list[f.Expr]) -> None:
             _gather(child, found)
 
 
+def calls(body: tuple[f.Stmt, ...]) -> Iterator[f.Call]:
+    """Yield every call of a suite, those in the functions and classes inside it included."""
+    for expr in expressions(body):
+        if isinstance(expr, f.Call):
+            yield expr
+    for statement in statements(body):
+        if isinstance(statement, f.Def):
+            yield from calls(statement.function.body)
+        elif isinstance(statement, f.ClassDef):
+            yield from calls(statement.cls.body)
+
+
 # Where statements hold expressions, or tuples of them, or tuples of these.
 _FIELDS: dict[type, tuple[str, ...]] = {
     f.Assign: ("targets", "value"),
