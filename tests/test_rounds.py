@@ -11,7 +11,7 @@ import pytest
 import nplus1_lint
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.extract import extract
-from nplus1_lint.infer import frame
+from nplus1_lint.infer import frame, memos
 from nplus1_lint.infer.rounds import Seen, is_same, of_loop
 from tests.executed import files_of, materialise
 from tests.test_loops_that_are_none import LOUD, QUIET, program
@@ -86,6 +86,17 @@ def test_a_round_that_is_left_out_would_have_found_nothing(
     left_out = findings(tmp_path, monkeypatch)
     monkeypatch.setattr(frame, "is_same", lambda *_, **__: False)
     assert findings(tmp_path, monkeypatch) == left_out
+
+
+@pytest.mark.parametrize("name", [*QUIET, *LOUD])
+def test_a_condition_that_asks_nothing_guards_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = QUIET[name] if name in QUIET else LOUD[name][1]
+    materialise(files_of(program(body)), tmp_path)
+    told = findings(tmp_path, monkeypatch)
+    monkeypatch.setattr(memos, "asking_of", lambda _: memos.Asking.CONTAINERS)
+    assert findings(tmp_path, monkeypatch) == told
 
 
 def test_the_same_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:

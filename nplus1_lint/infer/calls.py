@@ -20,12 +20,13 @@ from nplus1_lint.infer import (
     sql,
 )
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
+from nplus1_lint.infer.builtin_calls import with_callbacks
 from nplus1_lint.infer.containers import add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.looping_helpers import looped
+from nplus1_lint.infer.outside import external_call, quiet_call, quiet_result, rows_escape
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
     NONE,
@@ -68,14 +69,6 @@ _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
     Instance: serialise.dump,
 }
 _GROWS = lib.ADDERS | lib.EXTENDERS
-_GETTERS = tuple(GETTERS.values())
-# Other names outside the project mean nothing to any table, and most calls are of these.
-_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic"}
-_TELLING = lib.SLEEPS | HELPERS
-_QUIET_ROOTS = frozenset({
-    "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
-    "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
-})  # fmt: skip
 
 
 def evaluate_call(frame: Frame, expr: f.Call) -> Val:
@@ -130,6 +123,10 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))
     if known is not None:
         return frame.call(known, arguments, expr.pos)
+    if len(base[0].atoms) == 1 and type(base[0].atoms[0]) is External and type(func.value) is not f.Call:
+        quiet = quiet_result(frame, base[0].atoms[0].name, func.name)
+        if quiet is not None:
+            return quiet, quiet_call(frame, base, func.name, arguments, expr.pos)
     if arguments.positional and _may_be_session(base[0]):
         found = sessions.by_argument(frame, base[1], func.name, arguments, expr.pos)
         if found is not None:
@@ -137,13 +134,8 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
             return found
     if func.name == "update" and frame.engine.templates.active:
         records.update(frame, func.value, arguments)
-    if func.name in _GROWS and arguments.positional:
-        argument = arguments.positional[-1 if func.name == "insert" else 0]
-        if base[0].first(Many) is not None or base[0].first(Mapping) is not None:
-            if func.name in lib.EXTENDERS and len(arguments.exprs) == 1:
-                argument = fetched(frame, arguments.exprs[0], argument)
-            add_item(frame, func.value, base, func.name, argument)
-            return NONE, base[1] | arguments.mask
+    if func.name in _GROWS and _grows(frame, func, base, arguments):
+        return NONE, base[1] | arguments.mask
     if func.name == "format" and base[0].atoms and all(type(a) in (Const, Scalar) for a in base[0].atoms):
         for given in (*arguments.positional, *arguments.keywords.values()):
             rows.written(frame, given, expr.pos)
@@ -163,6 +155,17 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if len(callee[0].atoms) == 1 and frame.engine.last_loaded and callee[0].atoms[0].tag == "function":
         rereads.receiver(frame, func.value)
     return result
+
+
+def _grows(frame: Frame, func: f.Attr, base: Val, arguments: Arguments) -> bool:
+    """Add to a container; False for anything else that has a method of the name."""
+    if not arguments.positional or (base[0].first(Many) is None and base[0].first(Mapping) is None):
+        return False
+    argument = arguments.positional[-1 if func.name == "insert" else 0]
+    if func.name in lib.EXTENDERS and len(arguments.exprs) == 1:
+        argument = fetched(frame, arguments.exprs[0], argument)
+    add_item(frame, func.value, base, func.name, argument)
+    return True
 
 
 def _may_be_session(value: Value) -> bool:
@@ -282,7 +285,7 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     if kind is BoundMethod:
         return _bound_call(frame, atom, mask, arguments, place)
     if kind is External:
-        return _external_call(frame, atom, mask, arguments, place)
+        return external_call(frame, atom, mask, arguments, place)
     if kind is SessionFactory:
         opened = of(Session("session", "session", atom.is_async, atom.expires))
         return opened, mask | arguments.mask | frame.current_bits() | OWN_BIT
@@ -301,13 +304,6 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     return unknown_call(frame, arguments, mask, place, f"a call of {kind.__name__.lower()}")
 
 
-def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> None:
-    """Rows among the arguments go where they cannot be followed."""
-    for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred):
-        if value.atoms:
-            rows.escape(frame, value, place, why)
-
-
 def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str, name: str = "") -> Val:
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     if frame.notes is not None:
@@ -324,77 +320,6 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
         with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
     return unknown(why), depends or frame.current_bits()
-
-
-def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, place: Place) -> Val | None:
-    """Call something of SQLAlchemy or of a package on it; None when it means nothing here."""
-    if last == "text" and arguments.positional:
-        changes.written(frame, arguments.positional[0][0], place)
-    session = sessions.session_factory(atom.name, last, arguments)
-    if session is not None:
-        return session, arguments.mask
-    found = sql.external_call(frame, atom.name, last, arguments)
-    if found is not None:
-        return found
-    if last in ("connect", "begin") and "ngine" in atom.name:
-        is_async = "async" in atom.name.lower()
-        return of(Session("session", "connection", is_async, False)), 0
-    if "SQLAlchemy()." in atom.name and last in lib.SESSION_GETS | lib.SESSION_EXECUTES.keys():
-        own = Session("session", "session", False, True)  # the extension's own, for this request
-        return sessions.session_method(frame, own, 0, last, arguments, place)
-    if last == "paginate" and arguments.positional:
-        return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
-    return None
-
-
-def _pydantic_call(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
-    """``TypeAdapter(…)``, ``parse_obj_as(…)``."""
-    if last not in ("TypeAdapter", "parse_obj_as"):
-        return None
-    made = serialise.adapter(frame, arguments)
-    if last == "TypeAdapter":
-        return made
-    rest = Arguments(arguments.positional[1:], {})
-    return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
-
-
-def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val | None:
-    """Call what a table names; None for all else."""
-    root, last = lib.root_and_last(atom.name)
-    rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
-    if rendered is not None:
-        return rendered
-    if root == "operator" and atom.name.startswith(_GETTERS) and arguments.positional:
-        return call_getter(frame, atom.name, arguments.positional[0], place)
-    made = _sql_call(frame, atom, last, arguments, place) if lib.is_sql(atom.name) else None
-    if made is None and root == "pydantic":
-        made = _pydantic_call(frame, last, arguments, place)
-    if made is not None:
-        return made
-    if last in lib.SLEEPS:
-        frame.emit(Kind.OPAQUE, place)  # who waits and asks again wants to know what has changed
-    return call_builtin(frame, atom.name, root, last, arguments, place)
-
-
-def _external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
-    root, last = lib.root_and_last(atom.name)
-    if root in _TELLING_ROOTS or last in _TELLING:
-        found = _known_call(frame, atom, mask, arguments, place)
-        if found is not None:
-            return found
-    if frame.notes is not None:
-        frame.notes.doubt("outside", place, atom.name)
-    if frame.meter is not None and root not in _QUIET_ROOTS:
-        frame.meter.outside(arguments, atom.name, place)
-    if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
-        frame.emit(Kind.WORK, place, subject=root)
-    if root not in _QUIET_ROOTS:
-        rows_escape(frame, arguments, place, f"given to {atom.name}")
-    if last not in lib.DEFERS:
-        with_callbacks(frame, arguments, place)
-    depends = mask | arguments.mask
-    name = atom.name if atom.name.count("()") > 3 else f"{atom.name}()"
-    return frame.engine.external(name), depends or frame.current_bits()
 
 
 def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Arguments, place: Place) -> Val:

@@ -251,12 +251,12 @@ class Consumers:
         models: dict[str, None] = {}
         sites: dict[Site, None] = {}
         for key in keys:
-            given = {row.origin for value in key[1] for row in rows_in(value)} if fresh else set()
             rows = _rows_of(self._engine.returns(key))
-            if fresh and self._builds(key[0]):
-                return None
             if rows is None or self._engine.free_of_cost(self._engine.definition(key[0])):
                 return None
+            if fresh and self._builds(key[0]):
+                return None
+            given = {row.origin for value in key[1] for row in rows_in(value)} if fresh else set()
             for row in rows:
                 if row.origin is None:
                     continue

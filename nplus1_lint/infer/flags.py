@@ -87,9 +87,9 @@ def _tested(body: tuple[f.Stmt, ...]) -> Iterator[str]:
         if isinstance(statement, f.If):
             yield from _asked(statement.test)
     for expr in expressions(body):
-        if isinstance(expr, f.Conditional):
+        if type(expr) is f.Conditional:
             yield from _asked(expr.test)
-        elif isinstance(expr, f.Comprehension):
+        elif type(expr) is f.Comprehension:
             for generator in expr.generators:
                 for condition in generator.conditions:
                     yield from _asked(condition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
@@ -186,16 +187,48 @@ def guards_handler(frame: Frame, handler: f.Handler) -> str | None:
     return None
 
 
+class Asking(Enum):
+    """What a condition may ask of containers, as it is written."""
+
+    NOTHING = 0
+    NAMES = 1
+    CONTAINERS = 2
+
+
+def asking_of(test: f.Expr) -> Asking:
+    """Return what `_containers` may find in a condition: names tell only where any stands for a container."""
+    if type(test) is f.Name:
+        return Asking.NAMES
+    if type(test) is f.Not:
+        return asking_of(test.operand)
+    if type(test) is f.BoolOp:
+        return max((asking_of(operand) for operand in test.operands), key=lambda one: one.value)
+    if type(test) is f.Compare and len(test.ops) == 1 and test.ops[0] in ("In", "NotIn", "Is", "IsNot"):
+        by_name = test.ops[0] in ("Is", "IsNot") and type(test.left) is f.Name
+        return Asking.NAMES if by_name else Asking.CONTAINERS
+    return Asking.CONTAINERS if type(test) is f.Walrus else Asking.NOTHING
+
+
 def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
     """The containers that a condition asks, each with whether a true outcome means a miss."""
+    known = frame.engine.asking.get(id(test))
+    if known is None or known[0] is not test:
+        known = frame.engine.asking[id(test)] = (test, asking_of(test))
+    asking = known[1]
+    if asking is Asking.CONTAINERS or (asking is Asking.NAMES and (frame.memo_names or frame.globals)):
+        return _containers(frame, test)
+    return []
+
+
+def _containers(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
     if type(test) is f.Name:
         if test.id in frame.memo_names:
             return [(frame.memo_names[test.id], False)]
         return [(test.id, False)] if test.id in frame.globals else []
     if type(test) is f.Not:
-        return [(container, not missing) for container, missing in _asked(frame, test.operand)]
+        return [(container, not missing) for container, missing in _containers(frame, test.operand)]
     if type(test) is f.BoolOp:
-        return [found for operand in test.operands for found in _asked(frame, operand)]
+        return [found for operand in test.operands for found in _containers(frame, operand)]
     if type(test) is f.Compare and len(test.ops) == 1:
         return _compared(frame, test)
     if type(test) is f.Walrus and (asked := asked_container(test.value)):

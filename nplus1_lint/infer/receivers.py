@@ -237,7 +237,7 @@ def looks_of(facts: f.FunctionFacts) -> dict[str, Looks]:
         elif type(expr) is f.Lambda:
             for name in _mentioned(expr.function) & bare.keys():
                 bare[name] += 1
-    inside = _inside(facts)
+    inside = _inside(facts) if facts.nests else set()
     found: dict[str, Looks] = {}
     for position, param in enumerate(facts.params):
         name = param.name

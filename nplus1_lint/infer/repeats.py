@@ -39,7 +39,10 @@ def ask(frame: Frame, expr: f.Call, mark: int) -> None:
     effects = tuple(e.effect for e in frame.emissions[mark:] if e.place == expr.pos)
     if not effects or any(effect.kind not in READS or _may_be_held(effect.query) for effect in effects):
         return
-    text = _text(expr)
+    known_text = frame.engine.texts.get(id(expr))
+    if known_text is None:
+        known_text = frame.engine.texts[id(expr)] = (expr, _text(expr))
+    text = known_text[1]
     if text is None:
         return
     known = frame.state.asked.get(text)

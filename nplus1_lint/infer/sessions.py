@@ -100,26 +100,36 @@ def _add(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Pl
 
 
 def _commit(frame: Frame, atom: Session, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
-    if not _is_idle(frame, arguments.receiver):
+    if arguments.receiver is None or not _is_idle(frame, arguments.receiver):
         frame.emit(Kind.COMMIT if name == "commit" else Kind.FLUSH, place, session=mask)
         if name == "commit" and atom.expires:
             expiry.expire(frame)
     return NONE, 0
 
 
-def _is_idle(frame: Frame, receiver: Place | None) -> bool:
+def _is_idle(frame: Frame, receiver: Place) -> bool:
     """True if a session made in this function is only committed and closed: on an empty session that emits nothing."""
-    name, made, used = "", 0, 0
-    body = frame.function.facts.body
-    for expr in expressions(body):
-        if isinstance(expr, f.Name) and expr.pos == receiver:
+    site = frame.site(receiver)
+    known = frame.engine.idle.get(site)
+    if known is None:
+        known = frame.engine.idle[site] = _is_left_alone(frame.function.facts, receiver)
+    return known
+
+
+def _is_left_alone(facts: f.FunctionFacts, receiver: Place) -> bool:
+    """True if a function assigns the name at a place, and does nothing with it but end its transaction."""
+    inside = tuple(expressions(facts.body))
+    name = ""
+    for expr in inside:
+        if type(expr) is f.Name and expr.pos == receiver:
             name = expr.id
-    if not name or any(param.name == name for param in frame.function.facts.params):
+    if not name or any(param.name == name for param in facts.params):
         return False
-    made = sum(name in names(target) for statement in statements(body) for target in targets(statement))
-    for expr in expressions(body):
-        used += isinstance(expr, f.Name) and expr.id == name
-        if isinstance(expr, f.Attr) and isinstance(expr.value, f.Name) and expr.value.id == name:
+    made = sum(name in names(target) for statement in statements(facts.body) for target in targets(statement))
+    used = 0
+    for expr in inside:
+        used += type(expr) is f.Name and expr.id == name
+        if type(expr) is f.Attr and type(expr.value) is f.Name and expr.value.id == name:
             used -= expr.name in ("commit", "flush", "close", "rollback")
     return made > 0 and used == made
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Frame, Place, Val
     from nplus1_lint.infer.loops import Shape, Writes
+    from nplus1_lint.infer.memos import Asking
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.infer.rounds import Seen
     from nplus1_lint.infer.spent import FunctionCost
@@ -83,6 +84,10 @@ class Engine(Globals):
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
         self.seen: dict[int, tuple[object, Seen]] = {}  # what rounds take over, by the loop
         self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement
+        self.texts: dict[int, tuple[f.Call, str | None]] = {}  # how calls are written, see `repeats`
+        self.quiet: dict[tuple[str, str], Value | None] = {}  # what calls give that mean nothing here, see `calls`
+        self.asking: dict[int, tuple[f.Expr, Asking]] = {}  # what conditions ask, see `memos`
+        self.idle: dict[Site, bool] = {}  # sessions that nothing is asked of, by the name on which a call stands
         self.nodes: dict[Site, NodeKind] = {}
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on
         self.last_fields: tuple[tuple[str, Value], ...] = ()

@@ -62,12 +62,10 @@ class State:
         if not self.alive:
             return other
         env = dict(self.env)
-        for name, binding in other.env.items():
-            present = env.get(name)
-            if present is None:
-                env[name] = binding
-            elif present is not binding:
-                env[name] = _joined(present, binding)
+        known = self.env.get
+        for name, binding in [one for one in other.env.items() if known(one[0]) is not one[1]]:
+            present = known(name)
+            env[name] = binding if present is None else _joined(present, binding)
         asked = {text: one for text, one in self.asked.items() if other.asked.get(text) == one}
         return State(env, self.pending | other.pending, asked=asked, spent=dearer(self.spent, other.spent))
 

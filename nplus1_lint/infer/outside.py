@@ -1,0 +1,132 @@
+"""Calls of what lies outside the project: what a table names, and all else."""
+
+from __future__ import annotations
+
+from nplus1_lint.infer import changes, rendering, rows, serialise, sessions, sql
+from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
+from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.values import External, Session, Value, of
+
+_GETTERS = tuple(GETTERS.values())
+# Other names outside the project mean nothing to any table, and most calls are of these.
+_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic"}
+_TELLING = lib.SLEEPS | HELPERS
+_QUIET_ROOTS = frozenset({
+    "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
+    "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
+})  # fmt: skip
+# Methods that tell something of whatever they are called on, by their arguments.
+_EVIDENT = frozenset({"query", "session", "update", *lib.SESSION_EXECUTES, *lib.SESSION_GETS})
+
+
+def quiet_result(frame: Frame, name: str, method: str) -> Value | None:
+    """Return what a method gives of an object outside the project; None where its call may mean something here.
+
+    Args:
+        frame: the running function.
+        name: dotted name of the object, ``logging.getLogger()``.
+        method: the method's name.
+    """
+    if frame.notes is not None:
+        return None
+    known = frame.engine.quiet
+    if (name, method) not in known:
+        called = f"{name}.{method}"
+        root, last = lib.root_and_last(called)
+        tells = root in _TELLING_ROOTS or last in _TELLING or method in _EVIDENT
+        known[name, method] = None if tells or root not in _QUIET_ROOTS else _result(frame, called)
+    return known[name, method]
+
+
+def quiet_call(frame: Frame, base: Val, method: str, arguments: Arguments, place: Place) -> int:
+    """Call such a method and return what its result depends on; nothing can run but functions among its arguments."""
+    frame.tracker.attribute(base[0], method)
+    frame.engine.last_loaded = ()
+    if method not in lib.DEFERS:
+        with_callbacks(frame, arguments, place)
+    return base[1] | arguments.mask or frame.current_bits()
+
+
+def _result(frame: Frame, name: str) -> Value:
+    """What a call of something outside the project gives."""
+    return frame.engine.external(name if name.count("()") > 3 else f"{name}()")
+
+
+def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> None:
+    """Rows among the arguments go where they cannot be followed."""
+    for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred):
+        if value.atoms:
+            rows.escape(frame, value, place, why)
+
+
+def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """Call something of SQLAlchemy or of a package on it; None when it means nothing here."""
+    if last == "text" and arguments.positional:
+        changes.written(frame, arguments.positional[0][0], place)
+    session = sessions.session_factory(atom.name, last, arguments)
+    if session is not None:
+        return session, arguments.mask
+    found = sql.external_call(frame, atom.name, last, arguments)
+    if found is not None:
+        return found
+    if last in ("connect", "begin") and "ngine" in atom.name:
+        is_async = "async" in atom.name.lower()
+        return of(Session("session", "connection", is_async, False)), 0
+    if "SQLAlchemy()." in atom.name and last in lib.SESSION_GETS | lib.SESSION_EXECUTES.keys():
+        own = Session("session", "session", False, True)  # the extension's own, for this request
+        return sessions.session_method(frame, own, 0, last, arguments, place)
+    if last == "paginate" and arguments.positional:
+        return sessions.session_execute(frame, False, 0, "paginate", arguments, place)
+    return None
+
+
+def _pydantic_call(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """``TypeAdapter(…)``, ``parse_obj_as(…)``."""
+    if last not in ("TypeAdapter", "parse_obj_as"):
+        return None
+    made = serialise.adapter(frame, arguments)
+    if last == "TypeAdapter":
+        return made
+    rest = Arguments(arguments.positional[1:], {})
+    return serialise.adapter_method(frame, made[0].atoms[0], "validate_python", rest, place)
+
+
+def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val | None:
+    """Call what a table names; None for all else."""
+    root, last = lib.root_and_last(atom.name)
+    rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
+    if rendered is not None:
+        return rendered
+    if root == "operator" and atom.name.startswith(_GETTERS) and arguments.positional:
+        return call_getter(frame, atom.name, arguments.positional[0], place)
+    made = _sql_call(frame, atom, last, arguments, place) if lib.is_sql(atom.name) else None
+    if made is None and root == "pydantic":
+        made = _pydantic_call(frame, last, arguments, place)
+    if made is not None:
+        return made
+    if last in lib.SLEEPS:
+        frame.emit(Kind.OPAQUE, place)  # who waits and asks again wants to know what has changed
+    return call_builtin(frame, atom.name, root, last, arguments, place)
+
+
+def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
+    """Call something outside the project."""
+    root, last = lib.root_and_last(atom.name)
+    if root in _TELLING_ROOTS or last in _TELLING:
+        found = _known_call(frame, atom, mask, arguments, place)
+        if found is not None:
+            return found
+    if frame.notes is not None:
+        frame.notes.doubt("outside", place, atom.name)
+    if frame.meter is not None and root not in _QUIET_ROOTS:
+        frame.meter.outside(arguments, atom.name, place)
+    if root in lib.LONG_WORK and "(" not in atom.name.removesuffix("()"):
+        frame.emit(Kind.WORK, place, subject=root)
+    if root not in _QUIET_ROOTS:
+        rows_escape(frame, arguments, place, f"given to {atom.name}")
+    if last not in lib.DEFERS:
+        with_callbacks(frame, arguments, place)
+    depends = mask | arguments.mask
+    return _result(frame, atom.name), depends or frame.current_bits()
