@@ -108,7 +108,9 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     made = Stages()
     stand_ins: dict[str, dict[str, object]] = {
         "infer": {
-            "infer": lambda project, former: SimpleNamespace(function_count=project.function_count, model_count=0)
+            "infer": lambda project, former: SimpleNamespace(
+                function_count=project.function_count, model_count=0, bearing=None
+            )
         },
         "rules": {
             "NAMES": NAMES,
@@ -391,8 +393,8 @@ def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Pat
             "discover",
             "recall",
             "index",
-            "link",
             "recall",
+            "link",
             "infer",
             "rules",
             "keep",
