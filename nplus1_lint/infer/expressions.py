@@ -385,15 +385,19 @@ def _starred(frame: Frame, expr: f.Starred) -> Val:
 def _opaque(frame: Frame, expr: f.Opaque) -> Val:
     mask = 0
     for part in expr.parts:
-        val = frame.eval(part)
-        mask |= val[1]
-        _printed(frame, val, part)
+        if type(part) is not f.Const:
+            val = frame.eval(part)
+            mask |= val[1]
+            _printed(frame, val, part)
     return SCALAR, mask
 
 
 def _printed(frame: Frame, val: Val, part: f.Expr) -> None:
     """A row in an f-string runs its ``__str__`` or ``__repr__``."""
-    if val[0].first(Row) is None and val[0].first(Instance) is None:
+    for atom in val[0].atoms:  # a plain loop: every part of every text asks
+        if type(atom) is Row or type(atom) is Instance:
+            break
+    else:
         return
     anchor = sql.anchor(part)
     if anchor is None:

@@ -395,7 +395,7 @@ class Frame(abc.ABC):
         """Return what callers need of this run."""
         merged: dict[tuple[object, ...], Effect] = {}
         for index, emission in enumerate(self.emissions):
-            if index in self.raising or any(self.outlives(memo) for memo in emission.memos):
+            if index in self.raising or (emission.memos and any(map(self.outlives, emission.memos))):
                 continue
             effect = emission.effect
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)

@@ -26,6 +26,9 @@ from nplus1_lint.infer.values import (
 if TYPE_CHECKING:
     from nplus1_lint.infer.values import Atom, Loads
 
+_LITERALS = frozenset({Const, Many, Mapping})
+"""Atoms that may settle a condition by what they are."""
+
 
 def join(left: Value, right: Value) -> Value:
     """Return the union, bounded to `MAX_ATOMS`; unknown gives way to what is known.
@@ -38,7 +41,9 @@ def join(left: Value, right: Value) -> Value:
         return left
     if not right.atoms or not left.atoms:
         known = left if left.atoms or (left.reason != UNKNOWN.reason and not right.atoms) else right
-        if known.atoms and all(type(atom) is Const for atom in known.atoms):
+        if not known.atoms or _LITERALS.isdisjoint(map(type, known.atoms)):
+            return known
+        if all(type(atom) is Const for atom in known.atoms):
             return Value((*known.atoms, Scalar("scalar")))
         if any(type(atom) in (Many, Mapping) and atom.size is not None for atom in known.atoms):
             return Value(tuple(a._replace(size=None) if type(a) in (Many, Mapping) else a for a in known.atoms))

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from nplus1_lint.findings import NodeKind
+    from nplus1_lint.infer.binding import Bound
     from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Frame, Place, Val
@@ -155,15 +156,8 @@ class Engine(Globals):
         self.last_fields, self.last_loaded = summary.fields, summary.loaded
         mark = frame.mark()
         if not self.free_of_cost(definition):
-            passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
-            for effect in summary.effects:
-                frame.callback += passed_on and effect.callback
-                frame.record(instantiate(effect, bound, captured, frame.site(place), frame.current_bits()), place)
-                frame.callback -= passed_on and effect.callback
-                if effect.callback and not passed_on:
-                    frame.repeat_at(place, definition.facts.name)
-            if any(e.kind is Kind.COMMIT and passed_session(e, bound) for e in summary.effects):
-                expiry.expire(frame)
+            if summary.effects:
+                self._take_over(frame, definition, summary, bound, captured, arguments, place)
             if frame.meter is not None:
                 manages = any("contextmanager" in name for name in decorator_names(definition.facts))
                 frame.meter.call(summary.cost, definition, function, arguments, place, mark, manages)
@@ -173,6 +167,27 @@ class Engine(Globals):
             frame.meter.free(definition, place, self.free_of_cost(definition), summary.cost)
         returned = translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
+
+    @staticmethod
+    def _take_over(
+        frame: Frame,
+        definition: Definition,
+        summary: Summary,
+        bound: Bound,
+        captured: int,
+        arguments: Arguments,
+        place: Place,
+    ) -> None:
+        """Record what a called function runs as effects of the call."""
+        passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
+        for effect in summary.effects:
+            frame.callback += passed_on and effect.callback
+            frame.record(instantiate(effect, bound, captured, frame.site(place), frame.current_bits()), place)
+            frame.callback -= passed_on and effect.callback
+            if effect.callback and not passed_on:
+                frame.repeat_at(place, definition.facts.name)
+        if any(e.kind is Kind.COMMIT and passed_session(e, bound) for e in summary.effects):
+            expiry.expire(frame)
 
     @staticmethod
     def _captured_mask(frame: Frame, function: Function) -> int:

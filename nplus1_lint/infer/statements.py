@@ -174,7 +174,7 @@ def _if(frame: Run, statement: f.If) -> None:
         _guarded(frame, statement.body if test.truth else statement.orelse, memo if test.truth else None)
         return
     before = frame.state.copy()
-    entry = dict(before.env)
+    entry = dict(before.env) if test.mask else {}
     assume(frame, statement.test, True)
     _guarded(frame, statement.body, memo)
     taken, frame.state = frame.state, before
