@@ -281,11 +281,8 @@ class Cells:
             if key in seen:
                 continue
             seen.add(key)
-            cell = self.done.get(key)
-            if cell is None:
-                cell, inside = parts[key], parts
-            else:
-                inside = {**parts, **dict(cell.parts)} if cell.parts else parts
+            cell = self.done.get(key) or parts[key]
+            inside = {**parts, **dict(cell.parts)} if cell.parts else parts
             self._reach(cell.uses, inside, seen, found)
             found[key] = cell
 
