@@ -377,6 +377,10 @@ def _timings(outcome: Outcome, settings: Settings, store: Store | None) -> list[
     lines = [f"configuration: {settings.workspace.pyproject or 'none, the defaults apply'}"]
     lines.append(f"project root: {settings.workspace.root}")
     lines += [f"{stage:<10} {seconds:8.3f} s" for stage, seconds in (*timings.items(), ("all", sum(timings.values())))]
+    if outcome.aside[0]:
+        lines.append(
+            f"sieve: {outcome.aside[0]} of {outcome.aside[1]} files cannot matter to a finding and were not parsed"
+        )
     lines += [f"templates: {note}" for note in outcome.notes]
     if store is not None and store.failure:
         lines.append(f"cache: not written: {store.failure}")

@@ -1,4 +1,4 @@
-"""What every command does first: discover, index and link. Inference and what is asked of it are the command's own."""
+"""What every command does first: discover, sieve, index and link. Inference is the command's own."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nplus1_lint.findings import ScanError
     from nplus1_lint.index import Index
     from nplus1_lint.index.cache import FactsCache
+    from nplus1_lint.index.facts import ParseError
     from nplus1_lint.index.sources import Sources
     from nplus1_lint.link import Project
 
@@ -37,6 +38,7 @@ class Read:
         templates: the files that may be templates.
         names: between project paths and those of the working directory.
         known: the facts of files of this run and of former ones, where they are kept.
+        aside: project paths of the files that cannot matter and were not parsed.
     """
 
     found: Discovery
@@ -45,6 +47,7 @@ class Read:
     templates: tuple[TemplateFile, ...]
     names: Names
     known: FactsCache | None
+    aside: tuple[str, ...]
 
     def errors(self, *, everywhere: bool = False) -> tuple[ScanError, ...]:
         """Return what could not be read or parsed, named from the working directory and sorted.
@@ -65,7 +68,8 @@ class Read:
 
         with clock("link"):
             project = link(self.index.modules, self.templates, self.index.migrations)
-        return Front(self.found, self.reported, self.index, self.templates, self.names, self.known, project)
+        files = (self.found, self.reported, self.index, self.templates, self.names)
+        return Front(*files, self.known, self.aside, project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ def read(
     clock: Clock,
     contents: Sources | None = None,
     store: Store | None = None,
+    sieve: bool = False,
 ) -> Read:
     """Read the files of a run.
 
@@ -160,6 +165,7 @@ def read(
         clock: times the stages.
         contents: reads the files; those on disk by default.
         store: what former runs have kept.
+        sieve: leave out the files that cannot matter to a finding.
 
     Returns:
         The project; neither the number of processes nor the store changes anything in it.
@@ -168,14 +174,36 @@ def read(
     from nplus1_lint.index.cache import FactsCache
     from nplus1_lint.index.sources import Sources
 
+    contents = contents or Sources()
+    files, aside = found.files, tuple[str, ...]()
+    if sieve:
+        from nplus1_lint.sieve import sift
+
+        with clock("sieve"):
+            aside = sift(found, contents, store)
+            left_out = frozenset(aside)
+            files = tuple(file for file in found.files if file.path not in left_out)
     with clock("index"):
         jobs = config.jobs or _processors()
         cache = FactsCache(store) if store is not None else None
-        contents = contents or Sources()
-        index = index_files(found.files, found.context, jobs, clock.progress, contents, cache)
+        index = index_files(files, found.context, jobs, clock.progress, contents, cache)
         templates = _templates(index, found, workspace)
     reported = frozenset(file.path for file in found.files if file.reported)
-    return Read(found, reported, index, templates, Names(workspace.root, cwd), cache)
+    return Read(found, reported, index, templates, Names(workspace.root, cwd), cache, aside)
+
+
+def unparsed_aside(found: Discovery, aside: Iterable[str], contents: Sources) -> tuple[tuple[str, ParseError], ...]:
+    """Return what is wrong with files that cannot matter but were passed by name: somebody asks about just these.
+
+    Args:
+        found: the files.
+        aside: project paths of those that were not parsed.
+        contents: reads them.
+    """
+    from nplus1_lint.index import parse_errors
+
+    named = found.named.intersection(aside)
+    return tuple(parse_errors((file for file in found.files if file.path in named), contents))
 
 
 def _templates(index: Index, found: Discovery, workspace: Workspace) -> tuple[TemplateFile, ...]:

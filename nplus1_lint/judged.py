@@ -69,6 +69,7 @@ class Judged:
         unparsed: files that could not be read or parsed, by project path.
         notes: sentences on templates.
         templates: those it holds for; filled when it is kept.
+        aside: project paths of the files that cannot matter and were not parsed.
         bearing: what the analysis has looked at; None where none was made in this run.
     """
 
@@ -79,6 +80,7 @@ class Judged:
     unparsed: tuple[tuple[str, ParseError], ...]
     notes: tuple[str, ...]
     templates: Templates
+    aside: tuple[str, ...] = ()
     bearing: Bearing | None = None
 
 
@@ -92,6 +94,7 @@ class _Stored(msgspec.Struct, array_like=True):
     unparsed: tuple[tuple[str, ParseError], ...]
     notes: tuple[str, ...]
     templates: Templates
+    aside: tuple[str, ...]
 
 
 class _Grounds(msgspec.Struct, array_like=True):
@@ -153,7 +156,8 @@ class Memory:
         """
         parts = [_digest(module) for module in (*read.index.modules, *read.index.migrations)]
         bound = len(read.index.modules).to_bytes(8, "little")
-        self._facts = digest(bound, *parts, *map(os.fsencode, self._folders))
+        aside = digest(*map(os.fsencode, read.aside))
+        self._facts = digest(bound, *parts, aside, *map(os.fsencode, self._folders))
         judged = self._recalled(f"{_PREFIX}{self._facts.hex()}")
         if judged is not None:
             self._note_state()
@@ -181,7 +185,8 @@ class Memory:
         more = sum(now[path].function_count - was.function_count for path, was in before.items())
         suppressions = _suppressions(now.values())
         count = judged.function_count + more
-        return replace(judged, suspects=suspects, function_count=count, suppressions=suppressions)
+        judged = replace(judged, suspects=suspects, function_count=count, suppressions=suppressions)
+        return replace(judged, aside=read.aside)
 
     def _grounds(self) -> _Grounds | None:
         body = self._store.read(_GROUNDS + self._set)
@@ -299,6 +304,7 @@ def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...], bear
         unparsed=tuple((module.path, module.parse_error) for module in modules if module.parse_error),
         notes=front.project.templates.notes(),
         templates=Templates(),
+        aside=front.aside,
         bearing=bearing,
     )
 

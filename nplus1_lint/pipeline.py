@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.config import UNUSED, Config, Workspace, selected_codes
 from nplus1_lint.findings import Applicability, Confidence, Report, Summary
-from nplus1_lint.front import Clock, Names, find, no_collection, read
+from nplus1_lint.front import Clock, Names, find, no_collection, read, unparsed_aside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,6 +35,7 @@ class Outcome:
         hidden_low: how many findings are left out for their low confidence.
         warnings: sentences about paths that hold nothing to check.
         notes: sentences about templates, for the verbose.
+        aside: how many files cannot matter and were not parsed, and of how many.
         inputs: what the outcome depends on, if it may be told again without a scan.
     """
 
@@ -42,6 +43,7 @@ class Outcome:
     hidden_low: int
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    aside: tuple[int, int] = (0, 0)
     inputs: Inputs | None = None
 
 
@@ -97,7 +99,7 @@ def check(
                 memory = Memory(store, found, workspace.root, contents)
                 judged = memory.recall()
         if judged is None:
-            project = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store)
+            project = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store, sieve=True)
             if memory is not None:
                 with clock("recall facts"):
                     judged = memory.recall_alike(project)
@@ -228,17 +230,19 @@ class Scan:
         """Report it."""
         judged, names = self._judged, self._names
         shown, silenced, hidden_low = self._flagged
-        unparsed = (error.scan_error(path) for path, error in judged.unparsed if path in self._reported)
+        unparsed = [one for one in judged.unparsed if one[0] in self._reported]
+        unparsed += unparsed_aside(self._found, judged.aside, self._contents)
         counts = len(self._reported), judged.function_count, judged.model_count, len(shown), len(silenced)
         report = Report(
             findings=_seen(shown, names),
             suppressed=_seen(silenced, names),
-            errors=names.errors((*self._found.errors, *unparsed)),
+            errors=names.errors((*self._found.errors, *(error.scan_error(path) for path, error in unparsed))),
             summary=Summary(*counts),
             sources={names.shown(path): self.text(path) for path in sorted({f.path for f in shown})},
             timings=self._clock.timings,
         )
-        return Outcome(report, hidden_low, self._found.warnings, judged.notes)
+        aside = len(judged.aside), len(self._found.files)
+        return Outcome(report, hidden_low, self._found.warnings, judged.notes, aside)
 
 
 class _FixableScan(Scan):
@@ -321,9 +325,9 @@ def fix(
         if not any(file.reported for file in found.files):
             nothing = _nothing(found.errors, found.warnings, clock.timings, Names(workspace.root, cwd))
             return FixOutcome(nothing, b"", 0, (), (), False)
-        front = read(found, config, workspace, cwd=cwd, clock=clock, contents=Sources(keep=True), store=store).linked(
-            clock
-        )
+        contents = Sources(keep=True)
+        project = read(found, config, workspace, cwd=cwd, clock=clock, contents=contents, store=store, sieve=True)
+        front = project.linked(clock)
         first = _FixableScan(front, config, clock)
         last, settled = stage.settle(first, wanted, first.front.reported)
         shown = first.front.names.shown

@@ -378,7 +378,7 @@ def test_the_folder_is_ignored_by_git_and_by_backups(project: Path) -> None:
     assert (project / FOLDER / ".gitignore").read_text() == "*\n"
     assert (project / FOLDER / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
     names = [file.name.partition("-")[0] for file in kept(project)]
-    assert names == ["facts", "flagged", "grounds", "inferred", "judged", "read", "state", "told"]
+    assert names == ["facts", "flagged", "grounds", "inferred", "judged", "looks", "read", "state", "told"]
     assert not list(project.rglob("*.tmp"))
 
 

@@ -185,7 +185,7 @@ def test_paths_are_named_from_the_working_directory(
     stages: Stages, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages.suspect("app/a.py")
-    (project / "app" / "broken.py").write_text("def f(:\n")
+    (project / "app" / "broken.py").write_text("import sqlalchemy; def f(:\n")
     expected = {".": "app/a.py", "app": "a.py", "lib": "../app/a.py", "..": f"{project.name}/app/a.py"}
     for cwd, name in expected.items():
         monkeypatch.chdir(project / cwd)
@@ -285,8 +285,8 @@ def test_a_report_can_go_to_a_file(stages: Stages, project: Path) -> None:
 
 @pytest.mark.parametrize("format_name", ["text", "concise", "json"])
 def test_bad_files_do_not_hide_the_findings_of_the_others(stages: Stages, project: Path, format_name: str) -> None:
-    (project / "app" / "syntax.py").write_text("def f(:\n")
-    (project / "app" / "undecodable.py").write_bytes(b"x = '\xff'\n")
+    (project / "app" / "syntax.py").write_text("import sqlalchemy; def f(:\n")
+    (project / "app" / "undecodable.py").write_bytes(b"import sqlalchemy; x = '\xff'\n")
     stages.suspect("app/a.py")
     result = run("app", "missing.py", "--format", format_name)
     assert result.exit_code == 2
@@ -392,6 +392,7 @@ def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Pat
             "project",
             "discover",
             "recall",
+            "sieve",
             "index",
             "recall",
             "link",
@@ -400,6 +401,7 @@ def test_verbose_times_each_stage_on_standard_error(stages: Stages, project: Pat
             "keep",
             "flag",
             "all",
+            "sieve:",
         ),
     ]
     assert "discover" not in result.stdout
@@ -460,7 +462,7 @@ def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
 
 def test_the_program_finds_what_it_is_for(tmp_path: Path) -> None:
     (tmp_path / "heroes.py").write_text(LOOP)
-    (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "broken.py").write_text("import sqlalchemy; def f(:\n")
     result = program(".", "--format", "concise", "--select", "NP1", cwd=tmp_path)
     lines = result.stdout.decode().splitlines()
     assert [line.split(" ")[:2] for line in lines] == [["broken.py:1:1:", "NP902"], ["heroes.py:17:22:", "NP101"]]

@@ -131,7 +131,7 @@ def test_a_file_in_a_folder_that_is_no_project_is_not_judged(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_read_leaves_it_open(tmp_path: Path) -> None:
     folder = project(tmp_path, f"{HEAD}{PLAIN}  # noqa: NP101\n")
     assert len(found(folder)) == 1
-    (folder / "broken.py").write_text("def (\n", encoding="utf-8")
+    (folder / "broken.py").write_text("import models; def (\n", encoding="utf-8")
     assert found(folder) == []
 
 

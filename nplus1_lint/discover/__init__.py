@@ -47,6 +47,7 @@ class Discovery:
         template_folders: absolute folders named ``templates``.
         listed: the folders whose listing was read, in the state that they had then.
         ignore_files: the ignore files that were read.
+        named: project paths of the reported files that were passed by name.
         whole: *files* are all of the project, what is excluded aside, as far as it is known where that ends.
     """
 
@@ -57,6 +58,7 @@ class Discovery:
     template_folders: tuple[str, ...] = ()
     listed: tuple[Seen, ...] = ()
     ignore_files: tuple[Seen, ...] = ()
+    named: frozenset[str] = frozenset()
     whole: bool = False
 
 
@@ -109,6 +111,7 @@ def discover(paths: Sequence[str], config: Config, workspace: Workspace, *, cwd:
         template_folders=tuple(sorted(walk.template_folders)),
         listed=tuple(walk.listed[folder] for folder in sorted(walk.listed)),
         ignore_files=tuple(walk.ignore_files[file] for file in sorted(walk.ignore_files)),
+        named=frozenset(relative(file, workspace.root) for file in reported.intersection(singles)),
         whole=(
             (workspace.marked or not singles) and not walk.errors and all(exclusions.match(file) for file in context)
         ),

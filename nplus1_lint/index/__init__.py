@@ -121,6 +121,22 @@ def index_files(
     return Index(tuple(modules[p] for p in sorted(modules)), located, contents, migrations)
 
 
+def parse_errors(files: Iterable[SourceFile], contents: Sources) -> Iterator[tuple[str, ParseError]]:
+    """Yield why files cannot be read or parsed, by project path, for those of which that is so.
+
+    Args:
+        files: any files.
+        contents: reads them.
+    """
+    for file in files:
+        try:
+            error = _extract(file.path, contents.read(file.absolute)).parse_error
+        except OSError as failure:
+            error = _unread(file.path, failure).parse_error
+        if error is not None:
+            yield file.path, error
+
+
 def _is_migration(file: SourceFile, contents: Sources) -> bool:
     """True for a script of Alembic, by what it defines: the folder is the project's choice."""
     try:
