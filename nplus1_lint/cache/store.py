@@ -47,7 +47,7 @@ def edition() -> str:
     while pending:
         with os.scandir(pending.pop()) as listing:
             for entry in listing:
-                if entry.name.endswith(".py"):
+                if entry.name.endswith((".py", ".so", ".pyd")):
                     seen = entry.stat()
                     parts.append(f"{entry.path}:{seen.st_size}:{seen.st_mtime_ns}")
                 elif entry.name != "__pycache__" and entry.is_dir():

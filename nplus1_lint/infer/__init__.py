@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.analysis import Analysis
+from nplus1_lint.infer.deep_stack import on_deep_stack
 from nplus1_lint.infer.entries import run_alone, run_uncalled
 from nplus1_lint.infer.handlers import is_handler
 from nplus1_lint.infer.reach import uses_sqlalchemy
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.link import Project
     from nplus1_lint.link.hierarchy import Function as Definition
-
-_RECURSION_LIMIT = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
 
 
 def infer(
@@ -35,27 +33,26 @@ def infer(
     Returns:
         The analysis; it depends on the project alone.
     """
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
-    try:
-        engine = Engine(project, recorder, counts=counts)
-        if recorder is not None:
-            recorder.engine = engine
-        if not uses_sqlalchemy(project):
-            return Analysis(engine, ())
-        if former is not None:
-            engine.cells.done.update(former.holding(engine))
+    return on_deep_stack(lambda: _infer(project, recorder, counts, former))
+
+
+def _infer(project: Project, recorder: Recorder | None, counts: bool, former: Former | None) -> Analysis:
+    engine = Engine(project, recorder, counts=counts)
+    if recorder is not None:
+        recorder.engine = engine
+    if not uses_sqlalchemy(project):
+        return Analysis(engine, ())
+    if former is not None:
+        engine.cells.done.update(former.holding(engine))
+    entries, idle = _run_all(engine)
+    sound = former is not None and former.is_sound(engine)
+    if former is not None and former.fits and not sound:
+        engine = Engine(project)
         entries, idle = _run_all(engine)
-        sound = former is not None and former.is_sound(engine)
-        if former is not None and former.fits and not sound:
-            engine = Engine(project)
-            entries, idle = _run_all(engine)
-        engine.finish()
-        if former is not None and sound:
-            former.take(engine)
-        return Analysis(engine, entries, idle)
-    finally:
-        sys.setrecursionlimit(limit)
+    engine.finish()
+    if former is not None and sound:
+        former.take(engine)
+    return Analysis(engine, entries, idle)
 
 
 def _run_all(engine: Engine) -> tuple[list[tuple[Definition, Key, bool]], list[Definition]]:

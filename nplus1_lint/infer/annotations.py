@@ -218,12 +218,10 @@ class Annotations:
         parts = annotation.index.items if isinstance(annotation.index, f.Display) else (annotation.index,)
         bound = {p: self._value(path, part, cls, depth - 1) for p, part in zip(params, parts, strict=False)}
         fields = []
-        for name, (owner, expr) in self._engine.classes.annotated_fields(atom.cls).items():
+        for name, (_, expr) in self._engine.classes.annotated_fields(atom.cls).items():
             inner = substitute(expr, bound)
             if inner is not None:
                 fields.append((name, inner))
-            elif owner is None:
-                continue
         return atom._replace(fields=tuple(sorted(fields)))
 
 

@@ -134,7 +134,7 @@ def _provided(engine: Engine, definition: Definition, param: f.Param) -> Value:
         if type(atom) is Function:
             engine.provide(atom.id)
             target = engine.definition(atom.id)
-            provided = engine.run_method(target, atom.receiver or UNKNOWN, {}).returns if atom.receiver else (
+            provided = engine.run_method(target, atom.receiver, {}).returns if atom.receiver else (
                 engine.summary(target, entry_arguments(engine, target, None), (), 1, None).returns)  # fmt: skip
         elif type(atom) is ClassRef:
             provided = engine.annotations.instance(atom.id)

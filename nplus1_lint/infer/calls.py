@@ -249,14 +249,14 @@ def call(frame: Frame, callee: Val, arguments: Arguments, place: Place) -> Val:
     value, mask = callee
     if not value.atoms:
         return unknown_call(frame, arguments, mask, place, value.reason or "the callee is unknown")
-    frame.engine.last_loaded = ()
+    frame.engine.forget_loaded()
     if len(value.atoms) == 1:
         found, found_mask = _call_atom(frame, value.atoms[0], mask, arguments, place)
     else:
         found, found_mask = _call_each(frame, value, mask, arguments, place)
     if frame.engine.last_loaded:
         if len(value.atoms) > 1:
-            frame.engine.last_loaded = ()
+            frame.engine.forget_loaded()
         elif type(value.atoms[0]) is Function:
             rereads.passed(frame, arguments, len(value.atoms[0].bound) + (value.atoms[0].receiver is not None))
     return found, found_mask

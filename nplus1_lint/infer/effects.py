@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from nplus1_lint.findings import NodeKind  # noqa: TC001 (compiled, a named tuple looks at the types of its fields)
+
 if TYPE_CHECKING:
-    from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.equalities import Equality
     from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.spent import FunctionCost

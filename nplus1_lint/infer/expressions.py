@@ -79,7 +79,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
             return known
     base = frame.eval(expr.value)
     mark = len(frame.emissions)
-    frame.engine.last_loaded = ()
+    frame.engine.forget_loaded()
     found = attribute(frame, base, expr.name, expr.pos)
     frame.note_node(expr, mark)
     if len(frame.emissions) > mark:

@@ -107,7 +107,7 @@ NEUTRAL_OPTIONS: Final = frozenset(
     {"defaultload", "Load", "selectin_polymorphic", "with_loader_criteria", "with_expression"}
 )
 COLUMN_OPTIONS: Final = frozenset({"load_only", "defer", "undefer", "undefer_group"})
-OPTIONS: Final = EAGER_OPTIONS | OFF_OPTIONS.keys() | NEUTRAL_OPTIONS | COLUMN_OPTIONS
+OPTIONS: Final = EAGER_OPTIONS | frozenset(OFF_OPTIONS) | NEUTRAL_OPTIONS | COLUMN_OPTIONS
 
 # -- other libraries -------------------------------------------------------------------------------------------------
 

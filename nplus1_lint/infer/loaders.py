@@ -46,7 +46,7 @@ def made(
         position: which of them.
         before: the loaders so far.
     """
-    if strategy not in lib.EAGER_OPTIONS | lib.OFF_OPTIONS.keys():
+    if strategy not in lib.EAGER_OPTIONS and strategy not in lib.OFF_OPTIONS:
         return before
     written = arguments.exprs[position] if position < len(arguments.exprs) else None
     place = getattr(written, "pos", None) or frame.scopes[-1]

@@ -27,7 +27,6 @@ from nplus1_lint.infer.values import (
 
 if TYPE_CHECKING:
     from nplus1_lint.index import facts as f
-    from nplus1_lint.infer.effects import Loaded
     from nplus1_lint.infer.frame import Frame, Place, Val
 
 _CALLABLES = (Function, BoundMethod, ClassRef, External, Instance)
@@ -87,10 +86,9 @@ def keyed(frame: Frame, last: str, arguments: Arguments, place: Place) -> Argume
     first = arguments.positional[0]
     items = [iterate_argument(frame, arguments, 0, first, place)]
     bounded = _bounded(frame, arguments, 0)
-    frame.engine.last_loaded = ()
+    frame.engine.forget_loaded()
     looped(frame, arguments.keywords["key"], items, first[0], place, last, bounded, written=_written(arguments, 0))
-    learnt: tuple[Loaded, ...] = frame.engine.last_loaded
-    loaded = {one.model: one.marks for one in learnt if one.position == 0}
+    loaded = {one.model: one.marks for one in frame.engine.last_loaded if one.position == 0}
     if loaded:
         for expr in arguments.exprs[:1]:
             rereads.learn(frame, expr, loaded.items())

@@ -252,7 +252,7 @@ def _uniform_writes(frame: Frame, statement: f.For) -> Writes:
     row = statement.target.id
     found: list[tuple[f.Attr | f.Call, str]] = []
     for part in statement.body:
-        if isinstance(part, f.Assign) and len(part.targets) == 1 and row not in names(part.value):
+        if isinstance(part, f.Assign) and len(part.targets) == 1 and row not in set(names(part.value)):
             target = part.targets[0]
             if isinstance(target, f.Attr) and dotted(target.value) == row:
                 found.append((target, "assign"))

@@ -43,7 +43,7 @@ def quiet_result(frame: Frame, name: str, method: str) -> Value | None:
 def quiet_call(frame: Frame, base: Val, method: str, arguments: Arguments, place: Place) -> int:
     """Call such a method and return what its result depends on; nothing can run but functions among its arguments."""
     frame.tracker.attribute(base[0], method)
-    frame.engine.last_loaded = ()
+    frame.engine.forget_loaded()
     if method not in lib.DEFERS:
         with_callbacks(frame, arguments, place)
     return base[1] | arguments.mask or frame.current_bits()
@@ -74,7 +74,7 @@ def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, pla
     if last in ("connect", "begin") and "ngine" in atom.name:
         is_async = "async" in atom.name.lower()
         return of(Session("session", "connection", is_async, False)), 0
-    if "SQLAlchemy()." in atom.name and last in lib.SESSION_GETS | lib.SESSION_EXECUTES.keys():
+    if "SQLAlchemy()." in atom.name and (last in lib.SESSION_GETS or last in lib.SESSION_EXECUTES):
         own = Session("session", "session", False, True)  # the extension's own, for this request
         return sessions.session_method(frame, own, 0, last, arguments, place)
     if last == "paginate" and arguments.positional:

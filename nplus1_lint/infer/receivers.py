@@ -235,7 +235,7 @@ def looks_of(facts: f.FunctionFacts) -> dict[str, Looks]:
                 supers -= 1
                 above[expr.func.name] = None
         elif type(expr) is f.Lambda:
-            for name in _mentioned(expr.function) & bare.keys():
+            for name in _mentioned(expr.function).intersection(bare):
                 bare[name] += 1
     inside = _inside(facts) if facts.nests else set()
     found: dict[str, Looks] = {}

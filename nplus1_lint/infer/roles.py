@@ -240,7 +240,7 @@ class Follower:
             self._use(How.ROWS, node)
             return
         counted = alone and all(
-            isinstance(one, f.AugAssign) and subject.row not in names(one.value) for one in first.body
+            isinstance(one, f.AugAssign) and subject.row not in set(names(one.value)) for one in first.body
         )
         if counted or subject.narrows(first.test, alone):
             self._use(How.AGGREGATE if counted else How.FILTER, node)

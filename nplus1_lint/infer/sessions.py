@@ -125,7 +125,7 @@ def _is_left_alone(facts: f.FunctionFacts, receiver: Place) -> bool:
             name = expr.id
     if not name or any(param.name == name for param in facts.params):
         return False
-    made = sum(name in names(target) for statement in statements(facts.body) for target in targets(statement))
+    made = sum(name in set(names(target)) for statement in statements(facts.body) for target in targets(statement))
     used = 0
     for expr in inside:
         used += type(expr) is f.Name and expr.id == name

@@ -297,6 +297,10 @@ class Engine(Globals):
         yield
         self.last_fields, self.last_loaded = left
 
+    def forget_loaded(self) -> None:
+        """What was called last has loaded nothing."""
+        self.last_loaded = ()
+
     def _flags_of(self, definition: Definition) -> tuple[int, ...]:
         if definition.id not in self._flags:
             self._flags[definition.id] = flags.flags_of(definition) if self.reaches(definition.facts) else ()

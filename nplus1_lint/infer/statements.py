@@ -28,10 +28,17 @@ class Run(Frame):
         found: Val = expressions.EVALUATORS[type(expr)](self, expr)
         return found
 
-    # The functions themselves: a method that passes its arguments on would be a quarter of a million calls more.
-    attribute = expressions.attribute
-    call = calls.call
-    iterate = calls.iterate
+    def attribute(self, val: Val, name: str, place: Place) -> Val:
+        """Return an attribute of a value; properties and lazy loads run."""
+        return expressions.attribute(self, val, name, place)
+
+    def call(self, callee: Val, arguments: Arguments, place: Place) -> Val:
+        """Call a value."""
+        return calls.call(self, callee, arguments, place)
+
+    def iterate(self, val: Val, place: Place) -> Val:
+        """Return what iterating a value yields; an unexecuted query is executed."""
+        return calls.iterate(self, val, place)
 
     def iterate_expr(self, expr: f.Expr, val: Val) -> Val:
         """Iterate the value of an expression; a query that it executes stands on that expression."""

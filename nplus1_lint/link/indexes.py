@@ -7,6 +7,7 @@ index on SQLite and PostgreSQL.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping  # noqa: TC003 (compiled, a dataclass looks at the types of its fields)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ from nplus1_lint.link.migrations import is_migration, migrated, sql_text
 from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nplus1_lint.link.declarations import Column
     from nplus1_lint.link.hierarchy import Class, Hierarchy

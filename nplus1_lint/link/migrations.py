@@ -113,7 +113,8 @@ def _in_order(migrations: list[f.ModuleFacts]) -> list[f.ModuleFacts]:
 
 
 def _revisions(module: f.ModuleFacts) -> tuple[str, tuple[str, ...]]:
-    own, below = "", ()
+    own = ""
+    below: tuple[str, ...] = ()
     for statement in module.body.body:
         target = statement.targets[0] if isinstance(statement, f.Assign) else getattr(statement, "target", None)
         if isinstance(statement, (f.Assign, f.AnnAssign)) and isinstance(target, f.Name):
@@ -122,7 +123,7 @@ def _revisions(module: f.ModuleFacts) -> tuple[str, tuple[str, ...]]:
             elif target.id == "down_revision":
                 value = statement.value
                 parts = value.items if isinstance(value, f.Display) else (value,)
-                below = tuple(name for name in map(text, parts) if name)  # type: ignore[assignment]
+                below = tuple(name for name in map(text, parts) if name)
     return own, below
 
 

@@ -50,6 +50,7 @@ _BASE_SUFFIXES = (
     "metaclass:sqlalchemy.orm.decl_api.DeclarativeMeta",
 )
 _DECLARATIVE_ROOTS = ("DeclarativeBase", "DeclarativeBaseNoMeta", "declarative_base()", "generate_base()")
+_DECLARING = COLUMN_CALLS | {"Field"}
 _EAGER = frozenset({"selectin", "joined", "subquery", "immediate"})
 
 
@@ -229,7 +230,7 @@ class _Reader:
                 return None
             if plain and self._target(cls, annotation) is not None:
                 return None
-        declared = [c for c in made if call_name(c) in (*COLUMN_CALLS, "Field")]
+        declared = [c for c in made if call_name(c) in _DECLARING]
         typed = annotation is not None and (outer(annotation) == "Mapped" or is_sqlmodel(self._hierarchy, cls))
         by_type = typed and all(call_name(c) != "Column" for c in declared)
         return column_from(name, declared, place, annotation if by_type else None)
