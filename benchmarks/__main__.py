@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -27,6 +28,13 @@ for path in open(sys.argv[1]).read().split("\\0"):
         ast.parse(open(path, "rb").read())
     except (SyntaxError, ValueError):
         pass
+"""
+_MEASURED = """
+from importlib.machinery import EXTENSION_SUFFIXES
+import nplus1_lint
+from nplus1_lint.infer import solve
+kind = "compiled" if solve.__file__.endswith(tuple(EXTENSION_SUFFIXES)) else "pure Python"
+print(nplus1_lint.__version__, f"({kind},", f"{solve.__file__})")
 """
 # linters that read every file by themselves, if they are installed: module -> arguments
 _LINTERS = {
@@ -79,6 +87,7 @@ def main() -> None:
     """Measure, and print one table per tree."""
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
+        print(f"Measured: nplus1-lint {measured(Path(scratch))}", flush=True)
         trees = [*_generated(options.sizes, Path(scratch)), *_copied(options.trees, Path(scratch))]
         results = {}
         for tree in trees:
@@ -91,6 +100,18 @@ def main() -> None:
             results[tree.name] = {one.name: middling(one.costs) for one in contestants}
             print(table(tree, results[tree.name]), flush=True)
         _print_growth(options.sizes, results)
+
+
+def measured(elsewhere: Path) -> str:
+    """Return the version of nplus1-lint that is installed here, whether it is compiled, and where it is.
+
+    The commands run in folders that hold no package of that name: what they import is what this Python has installed.
+
+    Args:
+        elsewhere: any such folder.
+    """
+    command = (sys.executable, "-c", _MEASURED)
+    return subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _options() -> argparse.Namespace:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
-from benchmarks.__main__ import Tree, table
+import nplus1_lint
+from benchmarks.__main__ import Tree, measured, table
 from benchmarks.generated import middle, write_project
 from benchmarks.measure import Cost, middling, run
 from nplus1_lint import check
@@ -38,6 +40,13 @@ def test_a_command_is_measured_over_its_processes(tmp_path: Path) -> None:
     assert cost.cpu > 0
     assert cost.wall > 0
     assert middling([Cost(1, 5, 7), Cost(3, 6, 9), Cost(2, 1, 8)]) == Cost(2, 5, 9)
+
+
+def test_what_is_measured_is_what_is_installed(tmp_path: Path) -> None:
+    version, kind, place = re.fullmatch(r"(\S+) \((compiled|pure Python), (.+)\)", measured(tmp_path)).groups()  # type: ignore[union-attr]
+    assert version == nplus1_lint.__version__
+    assert kind == ("pure Python" if place.endswith(".py") else "compiled")
+    assert Path(place).stem.partition(".")[0] == "solve"
 
 
 def test_the_table_shows_ratios_to_what_ran_beside_it(tmp_path: Path) -> None:
