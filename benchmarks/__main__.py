@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -142,7 +143,7 @@ def _copied(trees: Sequence[str], scratch: Path) -> Iterator[Tree]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
         (root / "pyproject.toml").write_text("[tool.nplus1-lint]\n", encoding="utf-8")
-        yield Tree(source.name, root, source.name, _imported_by_some(root / source.name))
+        yield Tree(source.name, root, source.name, _between(root / source.name))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -152,17 +153,17 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _imported_by_some(folder: Path) -> Path:
-    """The file in the middle between those that most others import and those that nobody does."""
-    names: dict[str, int] = {}
-    files = sorted(folder.rglob("*.py"))
-    for file in files:
+def _between(folder: Path) -> Path:
+    """The file most in the middle: many others import it, and it imports many others."""
+    files = {file.stem: file for file in sorted(folder.rglob("*.py")) if file.stem != "__init__"}
+    imports: dict[str, set[str]] = {}
+    for stem, file in files.items():
         text = file.read_bytes().decode("utf-8", "replace")
         lines = [line for line in text.splitlines() if re.match(r"\s*(from|import)\s", line)]
-        for name in {word for line in lines for word in re.findall(r"\w+", line)}:
-            names[name] = names.get(name, 0) + 1
-    imported = sorted((names[file.stem], str(file)) for file in files if file.stem in names)
-    return Path(imported[len(imported) // 2][1]) if imported else files[0]
+        imports[stem] = {word for line in lines for word in re.findall(r"\w+", line) if word in files} - {stem}
+    importers = Counter(name for names in imports.values() for name in names)
+    stem = max(sorted(files), key=lambda name: min(len(imports[name]), importers[name]))
+    return files[stem]
 
 
 def _contestants(tree: Tree, scratch: Path, *, slow: bool) -> Iterator[Contestant]:
@@ -180,11 +181,10 @@ def _contestants(tree: Tree, scratch: Path, *, slow: bool) -> Iterator[Contestan
     def warm() -> None:
         run(check, tree.root)
 
-    def changed() -> None:
+    def changed(body: str) -> None:
         tree.edited.write_bytes(original)
         warm()
-        number = next(edits)
-        tree.edited.write_bytes(original + f"\n\ndef edited_{number}(x):\n    return [x, {number}]\n".encode())
+        tree.edited.write_bytes(original + f"\n\ndef edited_{next(edits)}(x):\n    return {body}\n".encode())
 
     own = (python, "-m", "nplus1_lint", "check", tree.scanned, "--format", "json")
     check = (*own, "--cache-dir", str(cache))
@@ -196,7 +196,8 @@ def _contestants(tree: Tree, scratch: Path, *, slow: bool) -> Iterator[Contestan
     yield Contestant("nplus1-lint, no cache, one worker", (*own, "--no-cache", "-j1"))
     yield Contestant("nplus1-lint, cold, two workers", (*check, "-j2"), cold)
     yield Contestant("nplus1-lint, nothing changed", check, warm)
-    yield Contestant("nplus1-lint, one file changed", check, changed)
+    yield Contestant("nplus1-lint, one file changed", check, lambda: changed("[x, len(x)]"))
+    yield Contestant("nplus1-lint, a query added in it", check, lambda: changed("x.execute('SELECT 1').all()"))
     yield Contestant("nplus1-lint, one file asked for", (*check[:3], "check", str(tree.edited), *check[5:]), warm)
 
 

@@ -35,13 +35,16 @@ class Cost:
 def run(command: Sequence[str], cwd: Path) -> Cost:
     """Run a command whose exit code says nothing, for linters find something.
 
+    It may keep bytecode, as an installed program does, whatever the environment says.
+
     Raises:
         RuntimeError: It failed: it ended by a signal or with a traceback.
     """
     before = os.times()
     start = time.perf_counter()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process, peak))
