@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from nplus1_lint.cache.store import Store
     from nplus1_lint.config import Config, Settings
     from nplus1_lint.findings import Report
-    from nplus1_lint.pipeline import FixOutcome, Outcome
+    from nplus1_lint.fixing import FixOutcome
+    from nplus1_lint.pipeline import Outcome
     from nplus1_lint.replay import Run, Told
     from nplus1_lint.rules.base import Example
 
@@ -153,7 +154,9 @@ def check(
     try:
         store = None if no_cache else _store(settings, cache_dir)
         if fix or diff:
-            fixed = pipeline.fix(
+            from nplus1_lint import fixing
+
+            fixed = fixing.fix(
                 paths,
                 config,
                 settings.workspace,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from sqlalchemy import inspect
 
-from nplus1_lint import config, pipeline
+from nplus1_lint import config, fixing, pipeline
 from nplus1_lint.findings import Applicability
 from nplus1_lint.rules import RULES
 from nplus1_lint.rules.base import Example, Proof, Rule, fix_safety
@@ -18,7 +18,8 @@ from tests.executed import LARGE, SMALL, files_of, materialise, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nplus1_lint.pipeline import FixOutcome, Outcome
+    from nplus1_lint.fixing import FixOutcome
+    from nplus1_lint.pipeline import Outcome
 
 
 class Bad(NamedTuple):
@@ -43,7 +44,7 @@ def fixed(bad: Bad, folder: Path) -> tuple[Outcome, FixOutcome]:
     (folder / "pyproject.toml").write_text("[tool.nplus1-lint]\nexclude = []\n", encoding="utf-8")
     found = config.load(["."], cwd=str(folder), codes=pipeline.rule_codes())
     told = pipeline.check(["."], found.config, found.workspace, cwd=str(folder))
-    return told, pipeline.fix(["."], found.config, found.workspace, cwd=str(folder), unsafe=True, dry=False)
+    return told, fixing.fix(["."], found.config, found.workspace, cwd=str(folder), unsafe=True, dry=False)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +93,7 @@ def test_fixed_example_gives_the_same(bad: Bad, home: Path, tmp_path: Path) -> N
 
 def pipeline_is_settled(folder: Path) -> bool:
     found = config.load(["."], cwd=str(folder), codes=pipeline.rule_codes())
-    again = pipeline.fix(["."], found.config, found.workspace, cwd=str(folder), unsafe=True, dry=False)
+    again = fixing.fix(["."], found.config, found.workspace, cwd=str(folder), unsafe=True, dry=False)
     return (again.fixed, again.diff, again.files) == (0, b"", ())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, event, example, given, settings
 
-from nplus1_lint import config, pipeline
+from nplus1_lint import config, fixing, pipeline
 from tests.executed import materialise, run
 from tests.loop_programs import MODELS, Program, program, programs
 
@@ -59,7 +59,7 @@ def test_a_fixed_program_gives_the_same(drawn: Program) -> None:
     with tempfile.TemporaryDirectory() as folder:
         before, after = (materialise(files, Path(folder).resolve() / name) for name in ("before", "after"))
         found = config.load(["."], cwd=str(after), codes=pipeline.rule_codes())
-        done = pipeline.fix(["."], found.config, found.workspace, cwd=str(after), unsafe=True, dry=False)
+        done = fixing.fix(["."], found.config, found.workspace, cwd=str(after), unsafe=True, dry=False)
         event(f"{done.fixed} fixed")
         if not done.fixed:
             return
@@ -72,5 +72,5 @@ def test_a_fixed_program_gives_the_same(drawn: Program) -> None:
         left = [finding.code for finding in done.outcome.report.findings if finding.code.startswith("NP1")]
         if not left and "break" not in drawn.text and "session.add" not in drawn.text:
             assert len(then[0].statements) == len(then[1].statements), told
-        again = pipeline.fix(["."], found.config, found.workspace, cwd=str(after), unsafe=True, dry=False)
+        again = fixing.fix(["."], found.config, found.workspace, cwd=str(after), unsafe=True, dry=False)
         assert (again.fixed, again.diff) == (0, b"")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from nplus1_lint import config, pipeline
+from nplus1_lint import config, fixing, pipeline
 from nplus1_lint.cli import main
 from nplus1_lint.findings import Severity
 from tests.executed import materialise, shared_models
@@ -172,8 +172,8 @@ def test_the_fix_takes_away_what_silences_nothing(tmp_path: Path, before: str, a
     (folder / "app.py").write_bytes((HEAD + before).encode())
     made = config.load(["."], cwd=str(folder), codes=pipeline.rule_codes())
 
-    done = pipeline.fix(["."], made.config, made.workspace, cwd=str(folder), unsafe=False, dry=False)
+    done = fixing.fix(["."], made.config, made.workspace, cwd=str(folder), unsafe=False, dry=False)
     assert (folder / "app.py").read_bytes().decode() == HEAD + after
     assert (done.fixed, done.refused) == (int(before != after), ())
-    again = pipeline.fix(["."], made.config, made.workspace, cwd=str(folder), unsafe=False, dry=False)
+    again = fixing.fix(["."], made.config, made.workspace, cwd=str(folder), unsafe=False, dry=False)
     assert (again.fixed, again.diff) == (0, b"")
