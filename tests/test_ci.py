@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,30 @@ def test_the_lower_bounds_are_versions() -> None:
     printed = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
     assert "click==8.1.7" in printed.splitlines()
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in printed.splitlines())
+
+
+def test_what_it_runs_with_the_compiled_wheel_exists() -> None:
+    script = ROOT.joinpath(".ci/run").read_text(encoding="utf-8")
+    listed = re.search(r"^inferring=\((.+?)\)$", script, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    named = listed[1].split()
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_what_is_to_be_compiled_exists() -> None:
+    text = ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8")
+    hook = text.partition("[tool.hatch.build.targets.wheel.hooks.mypyc]")[2].partition("mypy-args")[0]
+    named = re.findall(r'"(nplus1_lint/[^"]+)"', hook)
+    assert "nplus1_lint/infer" in named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_it_says_why_nothing_can_be_compiled(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / ".ci" / "compiled.py"), "missing"]
+    environment = {**os.environ, "CC": "no-such-compiler -pipe"}
+    printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed == "there is no C compiler no-such-compiler here\n"
 
 
 def test_nox_has_a_session_for_each_sqlalchemy_and_each_command() -> None:
