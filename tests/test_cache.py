@@ -7,12 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 import nplus1_lint.index
 from nplus1_lint import replay
@@ -20,16 +18,14 @@ from nplus1_lint.cache import stamps
 from nplus1_lint.cache.codec import flatten, restore
 from nplus1_lint.cache.states import States
 from nplus1_lint.cache.store import FOLDER, Store
-from nplus1_lint.cli import main
 from nplus1_lint.findings import Finding, Pos
 from nplus1_lint.index.sources import Sources
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.testing import Result
-
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
 
 @pytest.fixture
@@ -47,7 +43,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner(**_APART).invoke(main, ["check", *arguments])
+    return invoke("check", *arguments)
 
 
 def check(*arguments: str) -> bytes:

@@ -12,17 +12,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 import nplus1_lint
 from nplus1_lint.cache.store import Store
-from nplus1_lint.cli import main
 from nplus1_lint.findings import (
     Confidence,
     Finding,
@@ -37,6 +34,7 @@ from nplus1_lint.findings import (
     Suspect,
 )
 from nplus1_lint.rules.base import Example
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,12 +136,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-# Before 8.2 click mixes the two streams unless told not to.
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-
-
 def run(*arguments: str) -> Result:
-    return CliRunner(**_APART).invoke(main, arguments)
+    return invoke(*arguments)
 
 
 def codes(result: Result) -> list[str]:

@@ -7,14 +7,11 @@ import os
 import re
 import stat
 import subprocess
-from inspect import signature
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pytest
-from click.testing import CliRunner
 
 from nplus1_lint import fix
-from nplus1_lint.cli import main
 from nplus1_lint.findings import (
     Applicability,
     Confidence,
@@ -31,6 +28,7 @@ from nplus1_lint.findings import (
 from nplus1_lint.fix.write import replace_content
 from nplus1_lint.flag.source import SourceFiles
 from nplus1_lint.rules.example_models import SOURCE
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -270,11 +268,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-
-
 def run(*arguments: str) -> Result:
-    return CliRunner(**_APART).invoke(main, ["check", *arguments, "--select", "NP101,NP104"])
+    return invoke("check", *arguments, "--select", "NP101,NP104")
 
 
 def test_diff_changes_nothing_and_git_applies_it(project: Path) -> None:

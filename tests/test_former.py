@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
 from nplus1_lint.cache.table import Table, rows_of
-from nplus1_lint.cli import main
 from nplus1_lint.edits.compare import compare
 from nplus1_lint.index.extract import extract
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.solve import Engine
 from nplus1_lint.infer.values import Site, Value, many, of, row
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
     from nplus1_lint.edits.compare import Edit
     from nplus1_lint.link.hierarchy import Function
-
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
 BEFORE = '''\
 """Repositories."""
@@ -203,7 +199,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def check(*arguments: str) -> bytes:
-    found = CliRunner(**_APART).invoke(main, ["check", ".", "--format", "json", "--show", "low", *arguments])
+    found = invoke("check", ".", "--format", "json", "--show", "low", *arguments)
     assert found.exit_code in (0, 1, 2), found.output
     assert found.exception is None or isinstance(found.exception, SystemExit), found.output
     return found.stdout.encode()

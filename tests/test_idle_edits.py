@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 import nplus1_lint.infer
-from nplus1_lint.cli import main
 from nplus1_lint.edits.carried import carried
 from nplus1_lint.edits.moves import Moved, Moves
 from nplus1_lint.findings import Confidence, NodeKind, Pos, Severity, Step, StrategyPlan, Suspect
 from nplus1_lint.index.extract import extract
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
 MODELS = """\
 from sqlalchemy import ForeignKey
@@ -118,7 +114,7 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def check(*arguments: str) -> str:
-    found = CliRunner(**_APART).invoke(main, ["check", ".", "--format", "json", "--show", "low", *arguments])
+    found = invoke("check", ".", "--format", "json", "--show", "low", *arguments)
     assert found.exit_code in (0, 1), found.output
     return str(found.stdout)
 

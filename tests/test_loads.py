@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 import nplus1_lint
-from nplus1_lint.cli import main
 from nplus1_lint.findings import Confidence
 from nplus1_lint.loads.names import short_names
+from tests.command import invoke
 from tests.executed import counting, importable, materialise
 
 if TYPE_CHECKING:
     from click.testing import Result
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "skillmeat_mini"
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-
 MODELS = """\
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -69,7 +65,7 @@ def run(session: Session):
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner(**_APART).invoke(main, ["loads", *arguments])
+    return invoke("loads", *arguments)
 
 
 def told(*arguments: str) -> dict[str, Any]:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 import nplus1_lint.report
-from nplus1_lint.cli import main
 from nplus1_lint.infer.solve import MAX_CONTEXTS
 from nplus1_lint.rules import PRIMARY
+from tests.command import invoke
 
 if TYPE_CHECKING:
     from click.testing import Result
 
 ROOT = Path(__file__).parent.parent
 FIXTURE = ROOT / "fixtures" / "skillmeat_mini"
-_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-
 MODELS = """\
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, deferred, mapped_column, relationship
@@ -78,7 +74,7 @@ FIRST = len(HEAD.splitlines()) + 1  # the line on which a program begins below H
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner(**_APART).invoke(main, ["trace", *arguments])
+    return invoke("trace", *arguments)
 
 
 @pytest.fixture
