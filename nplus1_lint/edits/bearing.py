@@ -9,7 +9,7 @@ import msgspec
 from nplus1_lint.edits.compare import compare
 from nplus1_lint.edits.moves import Moved, Moves
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import names, statements
+from nplus1_lint.index.walk import names, names_in, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ class Bearing(msgspec.Struct, frozen=True, array_like=True):
         abstract: names of the methods that protocols declare.
         decorators: names by which functions are decorated.
         migrations: paths of migrations.
+        words: names that templates mention.
     """
 
     names: frozenset[str]
@@ -36,6 +37,7 @@ class Bearing(msgspec.Struct, frozen=True, array_like=True):
     abstract: frozenset[str]
     decorators: frozenset[str]
     migrations: frozenset[str]
+    words: frozenset[str]
 
 
 def idle_moves(
@@ -68,9 +70,11 @@ def idle_moves(
 def _is_idle(edit: Edit, before: f.ModuleFacts, after: f.ModuleFacts, bearing: Bearing) -> bool:
     """True if nothing that was rewritten was looked into, nor would be now."""
     path = edit.path
-    if path in bearing.migrations or _imported(before) != _imported(after):
+    if path in bearing.migrations or before.ddl or after.ddl or _imported(before) != _imported(after):
         return False
-    if not bearing.names.isdisjoint(before.words ^ after.words):
+    if not bearing.names.isdisjoint((before.words ^ after.words) | (before.body.mentions ^ after.body.mentions)):
+        return False
+    if not bearing.words.isdisjoint(edit.names):
         return False
     run, mapped = bearing.run.get(path, frozenset()), bearing.mapped.get(path, frozenset())
     if not edit.rewritten.isdisjoint(run) or any(owner in mapped for owner, _ in edit.members):
@@ -90,7 +94,8 @@ def _may_matter(function: f.FunctionFacts, bearing: Bearing) -> bool:
     declared += [function.returns] if function.returns is not None else []
     if any(not bearing.names.isdisjoint(names(annotation)) for annotation in declared):
         return True
-    return any(isinstance(one, f.Scope) for one in statements(function.body))
+    # A class in a function is one of the project; what a function in a function does is said nowhere else.
+    return function.nests or any(isinstance(one, f.Scope) for one in statements(function.body))
 
 
 def _functions(body: Iterable[f.Stmt], wanted: frozenset[str]) -> Iterable[f.FunctionFacts]:
@@ -103,13 +108,10 @@ def _functions(body: Iterable[f.Stmt], wanted: frozenset[str]) -> Iterable[f.Fun
 
 
 def _is_named(edit: Edit, after: Mapping[str, f.ModuleFacts]) -> bool:
-    """True if anything mentions a name by which an edit may be noticed."""
-    for name in edit.names:
-        spelt = name.encode()
-        for module in after.values():  # bytes first: most mentions wait undecoded
-            if name in module.words or (spelt in module.body.suite.encoded and name in module.body.mentions):
-                return True
-    return False
+    """True if anything mentions, imports or spells a name by which an edit may be noticed."""
+    if not edit.names:
+        return False
+    return any(not edit.names.isdisjoint(named) for module in after.values() for named in names_in(module))
 
 
 def _imported(module: f.ModuleFacts) -> list[tuple[object, ...]]:

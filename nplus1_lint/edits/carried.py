@@ -48,7 +48,7 @@ class _Carrier:
     def __init__(self, moves: Mapping[str, Moves]) -> None:
         self._moves = moves
         self._ids = tuple(f"{module_name(path)}:" for path in moves)
-        self._named = re.compile(rf"({'|'.join(re.escape(path) for path in sorted(moves))}):(\d+)\b")
+        self._named = re.compile(rf"(?<![\w./-])({'|'.join(re.escape(path) for path in sorted(moves))}):(\d+)\b")
 
     def object(self, value: Any, path: str) -> Any:
         """Return an object of `nplus1_lint.findings` with other places; the nearest path around one is its file."""
@@ -89,4 +89,10 @@ class _Carrier:
             return text
         if _IN_ID.search(text) and any(one in text for one in self._ids):
             raise Moved
-        return self._named.sub(lambda found: f"{found[1]}:{self._moves[found[1]].line(int(found[2]))}", text)
+        return self._named.sub(lambda found: self._place(found, text), text)
+
+    def _place(self, found: re.Match[str], text: str) -> str:
+        """Return a path and a line in a text, with the line of now."""
+        if text.startswith("loop: ") or text.count("`", 0, found.start()) % 2:
+            raise Moved  # it is code that is quoted
+        return f"{found[1]}:{self._moves[found[1]].line(int(found[2]))}"

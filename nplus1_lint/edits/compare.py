@@ -13,7 +13,7 @@ import msgspec
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.names import MAPPERS
-from nplus1_lint.index.walk import blocks, call_name, calls
+from nplus1_lint.index.walk import blocks, call_name, calls, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,10 +136,13 @@ def _collect(body: Iterable[f.Stmt], owner: str, found: _Outline, rest: list[Any
                 local = alias.asname or (alias.name if statement.module is not None else alias.name.partition(".")[0])
                 source = (statement.module, statement.level, alias.name, alias.asname)
                 found.imports[local] = (*found.imports.get(local, ()), source)
-        elif isinstance(statement, (f.If, f.Try)):
-            rest.append((type(statement).__name__, _plain(statement.test) if isinstance(statement, f.If) else None))
+        elif isinstance(statement, (f.If, f.Try, f.For, f.While, f.With)):
+            caught = [(one.type, one.name) for one in statement.handlers] if isinstance(statement, f.Try) else []
+            rest.append((type(statement).__name__, _plain((*parts(statement), *caught))))
             for block in blocks(statement):
+                rest.append(tuple(one.function.qualname for one in block if isinstance(one, f.Def)))
                 _collect(block, owner, found, rest)
+            rest.append("its end")
         else:
             rest.append(_plain(statement))
 

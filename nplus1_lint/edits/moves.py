@@ -41,6 +41,8 @@ class Moves:
             if new[:2] < last or self._lines.setdefault(old[0], new[0]) != new[0]:
                 raise Moved
             last = new[:2]
+        if len({*self._lines.values()}) < len(self._lines):  # rules count what stands in one line once
+            raise Moved
         self.moves_any = any(old != new for old, new in self._places.items())
 
     def place(self, old: Place) -> Place:

@@ -53,6 +53,7 @@ class _Rest(msgspec.Struct, array_like=True, gc=False):
     function_count: int
     imports: tuple[Import, ...]
     words: frozenset[str]
+    other_words: frozenset[str]
     mentions: frozenset[str]
     loop_mentions: frozenset[str]
 
@@ -72,7 +73,7 @@ class Codec:
         self._found = []
         body = facts.body
         outline = self._encode(_Outline(facts.path, facts.is_package, body.body, facts.parse_error, facts.ddl))
-        counted = facts.suppressions, facts.function_count, facts.imports, facts.words
+        counted = facts.suppressions, facts.function_count, facts.imports, facts.words, facts.other_words
         rest = self._encode(_Rest(*counted, body.mentions, body.loop_mentions))
         return Encoded(digest(outline, rest, *self._found), digest(outline), outline, rest, tuple(self._found))
 
@@ -95,6 +96,7 @@ class Codec:
             outline.ddl,
             rest.imports,
             rest.words,
+            rest.other_words,
             encoded.digest,
             encoded.outline_digest,
         )

@@ -17,7 +17,6 @@ from nplus1_lint.index.lowering import (
     exprs,
     function,
     maybe,
-    pass_over,
     place,
 )
 from nplus1_lint.index.sql_text import speaks_of_indexes
@@ -52,7 +51,7 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
         return f.ModuleFacts(path, is_package, f.EMPTY_BODY, (), 0, _parse_error(error))
     imports, words = tuple(lowering.imports), lowering.words()
     ddl = speaks_of_indexes(lower)
-    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, None, ddl, imports, words)
+    return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, None, ddl, imports, *words)
 
 
 @contextmanager
@@ -153,7 +152,7 @@ def _try(m: Lowering, node: ast.Try) -> f.Stmt:
     # What a handler catches is no expression of a statement: see `Lowering.string`.
     string, handlers = m.string, []
     for handler in node.handlers:
-        m.string = pass_over
+        m.string = m.others.add
         kind = maybe(m, handler.type)
         m.string = string
         handlers.append(f.Handler(kind, handler.name, block(m, handler.body)))
@@ -187,7 +186,7 @@ def _captured(pattern: ast.pattern) -> Iterator[str]:
 def _def(m: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef) -> f.Stmt:
     m.functions += 1
     scope, string = m.scope, m.string
-    m.string = pass_over
+    m.string = m.others.add
     decorators = exprs(m, node.decorator_list)
     # The body of a nested function is not in the loop that encloses its definition until it is called.
     depth = scope.loop_depth
@@ -207,7 +206,7 @@ def _def(m: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef) -> f.Stmt:
 def _class(m: Lowering, node: ast.ClassDef) -> f.Stmt:
     scope, string = m.scope, m.string
     qualname = f"{scope.prefix}{node.name}"
-    m.string = pass_over
+    m.string = m.others.add
     bases, decorators = exprs(m, node.bases), exprs(m, node.decorator_list)
     named = tuple([(keyword.arg, EXPR[type(keyword.value)](m, keyword.value)) for keyword in node.keywords])
     prefix, scope.prefix = scope.prefix, f"{qualname}."

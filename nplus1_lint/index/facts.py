@@ -449,6 +449,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, gc=False):
         imports: every import, those inside functions included, in source order.
         words: the names, dotted ones in parts, that are spelt by strings in statements of functions and of the top
             level; decorators, parameters, lambdas and class bodies aside.
+        other_words: those that are spelt there.
         digest: 16 bytes that stand for all of this; empty where nothing is kept between runs.
         outline_digest: the same for all but the bodies of functions: signatures, classes, statements of the top level
             (with lambdas in them) and where all this stands.
@@ -463,6 +464,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, gc=False):
     ddl: bool = False
     imports: tuple[Import, ...] = ()
     words: frozenset[str] = frozenset()
+    other_words: frozenset[str] = frozenset()
     digest: bytes = b""
     outline_digest: bytes = b""
 

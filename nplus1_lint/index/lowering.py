@@ -58,8 +58,9 @@ class Lowering:
         stores: attribute to methods of the class being lowered that assign it on their first parameter.
         scope: the function being lowered; see `enter`.
         mention: notes a name in it.
-        string: notes a string; in vain where no statement of a function or of the top level holds it.
+        string: notes a string, among the others where no statement of a function or of the top level holds it.
         strings: those so far.
+        others: the others so far.
     """
 
     def __init__(self, no_query: set[int]) -> None:
@@ -68,6 +69,7 @@ class Lowering:
         self.no_query = no_query
         self.stores: dict[str, list[str]] = {}
         self.strings: set[str] = set()
+        self.others: set[str] = set()
         self.string: Callable[[str], None] = self.strings.add
         self.enter(Scope(""))
 
@@ -82,10 +84,14 @@ class Lowering:
         scope.loop_depth += deeper
         self.mention = scope.loop_mentions.add if scope.loop_depth else scope.mentions.add
 
-    def words(self) -> frozenset[str]:
-        """Return the names, dotted ones in parts, that the strings spell."""
-        parts = [part for text in self.strings if len(text) < _LONGEST_NAME for part in text.split(".")]
-        return frozenset([part for part in parts if part.isidentifier()])
+    def words(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the names, dotted ones in parts, that the strings spell, and those that the others do."""
+        return _words(self.strings), _words(self.others)
+
+
+def _words(strings: set[str]) -> frozenset[str]:
+    parts = [part for text in strings if len(text) < _LONGEST_NAME for part in text.split(".")]
+    return frozenset([part for part in parts if part.isidentifier()])
 
 
 def _unknown(m: Lowering, node: ast.AST) -> f.Expr:
@@ -212,7 +218,7 @@ def _lambda(m: Lowering, node: ast.Lambda) -> f.Expr:
 
     # A lambda usually runs once per element of something: its names count as named in a loop.
     m.loop(1)
-    string, m.string = m.string, pass_over
+    string, m.string = m.string, m.others.add
     lowered = function(m, node, "<lambda>", (), body)
     m.string = string
     m.loop(-1)
@@ -271,10 +277,6 @@ EXPR.update(
 
 
 # -- heads of functions -----------------------------------------------------------------------------------------------
-
-
-def pass_over(_: str) -> None:
-    """Take no note of a string."""
 
 
 def function(

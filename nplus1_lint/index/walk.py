@@ -130,6 +130,18 @@ def calls(body: tuple[f.Stmt, ...]) -> Iterator[f.Call]:
             yield from calls(statement.cls.body)
 
 
+def names_in(module: f.ModuleFacts) -> Iterator[frozenset[str]]:
+    """Yield the names by which a module may mean something: those it mentions, spells in strings and imports."""
+    yield module.body.mentions
+    yield module.words
+    yield module.other_words
+    for statement in module.imports:
+        for alias in statement.names:
+            yield frozenset(alias.name.split("."))
+        if statement.module is not None:
+            yield frozenset(statement.module.split("."))
+
+
 # Where statements hold expressions, or tuples of them, or tuples of these.
 _FIELDS: dict[type, tuple[str, ...]] = {
     f.Assign: ("targets", "value"),

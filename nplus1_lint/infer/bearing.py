@@ -45,6 +45,7 @@ def bearing_of(engine: Engine) -> Bearing:
             name.rpartition(".")[2] for one in hierarchy.functions.values() for name in decorator_names(one.facts)
         ),
         migrations=frozenset(path for path, one in modules.items() if is_migration(one.facts)),
+        words=project.templates.words(),
     )
 
 

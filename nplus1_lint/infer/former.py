@@ -15,6 +15,7 @@ from nplus1_lint.infer import cells, effects, equalities, loaders, trails, value
 from nplus1_lint.infer.cells import Cell, height
 from nplus1_lint.infer.solve import MAX_DEPTH
 from nplus1_lint.infer.templates import TEMPLATES
+from nplus1_lint.infer.told import BY_STRING, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -153,22 +154,18 @@ class Former:
                 return None
         functions = {f"{modules[e.path].name}:{qualname}" for e in edits for qualname in e.functions}
         functions |= {f"{modules[path].name}:<module>" for path in paths}
-        names |= {
-            alias.asname
-            for module in modules.values()
-            for statement in (module.facts.imports if names else ())
-            for alias in statement.names
-            if alias.asname is not None and alias.name in names
-        }
+        told = Told(engine.project, edits, names)
         for path, module in modules.items():
-            told = names | _told(path, module.facts, edits)
-            if told and not module.facts.body.mentions.isdisjoint(told):
+            meant = told.names_in(path)
+            if meant and not meant.isdisjoint(module.facts.body.mentions):
                 paths.add(path)
-        for definition in engine.project.hierarchy.functions.values():
-            if definition.path in paths and definition.id not in functions:
-                told = names | _told(definition.path, modules[definition.path].facts, edits)
-                if not definition.facts.mentions.isdisjoint(told):
-                    functions.add(definition.id)
+            if not meant.isdisjoint(module.facts.other_words):
+                return None  # a class body may name a method for anybody who makes such an object
+            if not meant.isdisjoint(module.facts.words):
+                paths.add(path)
+                meant |= BY_STRING
+            if path in paths:
+                functions |= told.functions_in(path, meant)
         return frozenset(functions), frozenset({*paths, TEMPLATES})
 
     # -- what is left for the next run ----------------------------------------------------------------------------
@@ -249,21 +246,3 @@ def _is_far_reaching(engine: Engine, edit: Edit) -> bool:
         one for one in hierarchy.classes.values() if any(b.rpartition(".")[2] == "Protocol" for b in one.external)
     )
     return any(not named.isdisjoint(one.methods) for one in protocols)
-
-
-def _told(path: str, facts: ModuleFacts, edits: Iterable[Edit]) -> set[str]:
-    """The names that mean something else in a file since the edits."""
-    told: set[str] = set()
-    for edit in edits:
-        if edit.path == path:
-            told |= edit.bound
-        elif edit.bound:
-            stem = edit.path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
-            for statement in facts.imports:
-                source = (statement.module or "").rpartition(".")[2]
-                for alias in statement.names:
-                    if source == stem and alias.name in edit.bound:
-                        told |= {alias.asname or alias.name}
-                    elif (source == stem and alias.name == "*") or alias.name.rpartition(".")[2] == stem:
-                        told |= edit.bound
-    return told
