@@ -128,6 +128,8 @@ def test_a_schema_that_names_the_relationship_may_read_kept_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = """
+    import schema
+
     def keep(holder, session: Session):
         for team in session.scalars(select(Team).options(selectinload(Team.heroes))):
             holder.team = team
