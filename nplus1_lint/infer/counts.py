@@ -11,6 +11,7 @@ from nplus1_lint.infer.lookups import COUNTS, counted_class
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from nplus1_lint.infer.effects import Change
     from nplus1_lint.infer.equalities import Equality
     from nplus1_lint.infer.frame import Frame, Place
     from nplus1_lint.infer.solve import Engine
@@ -144,13 +145,16 @@ def repeated(engine: Engine, looped: frozenset[Site]) -> Iterator[Repeated]:
         for site, call in facts.asked_by:
             if site in forms:
                 callers.setdefault(site, set()).add(call)
+    updates: dict[str, list[Change]] = {}
+    for facts in engine.facts.values():
+        updates.setdefault(facts.function, []).extend(change for change in facts.changes if change.how == "update")
     groups: dict[tuple[str, str, tuple[tuple[str, str], ...], bool], list[Ask]] = {}
     for asks in forms.values():
         ask = next(iter(asks))
         told = _told(engine.project.models, ask.equalities) if len({a.equalities for a in asks}) == 1 else None
         if told is not None and engine.templates.call(ask.site.function) is None:
             groups.setdefault((ask.model, *told, ask.counts), []).append(ask)
-    made = (_made(engine, key, asks, callers, looped) for key, asks in groups.items())
+    made = (_made(engine, key, asks, callers, looped, updates) for key, asks in groups.items())
     yield from sorted((one for one in made if one is not None), key=lambda one: _order(engine, one.places[0].site))
 
 
@@ -173,12 +177,13 @@ def _made(
     asks: list[Ask],
     callers: Mapping[Site, set[Site]],
     looped: frozenset[Site],
+    updates: Mapping[str, list[Change]],
 ) -> Repeated | None:
     model, column, constants, counts = key
     parent = referred(engine.project.models, model, column)
     if parent is None:
         return None
-    asks = [ask for ask in asks if not _stored(engine, ask, parent.id)]
+    asks = [ask for ask in asks if not _stored(updates, ask, parent.id)]
     asks.sort(key=lambda ask: _order(engine, ask.site))
     calls = sorted({call for ask in asks for call in callers.get(ask.site, ())}, key=lambda site: _order(engine, site))
     calls = [call for call in calls if engine.templates.call(call.function) is None]
@@ -193,12 +198,11 @@ def _made(
     return Repeated(model, column, constants, counts, parent.id, places, tuple(calls), in_loop)
 
 
-def _stored(engine: Engine, ask: Ask, parent: str) -> bool:
+def _stored(updates: Mapping[str, list[Change]], ask: Ask, parent: str) -> bool:
     """True if the answer is assigned to an attribute of the parent: it is a stored count that is kept right."""
     first, last = ask.scope[:2], ask.scope[2:]
-    runs = (facts for facts in engine.facts.values() if facts.function == ask.site.function)
-    updates = (c for facts in runs for c in facts.changes if c.how == "update" and c.model == parent)
-    return any(first <= change.place.place[:2] <= last for change in updates)
+    own = (change for change in updates.get(ask.site.function, ()) if change.model == parent)
+    return any(first <= change.place.place[:2] <= last for change in own)
 
 
 def referred(models: Mapping[str, Model], model: str, column: str) -> Model | None:

@@ -28,8 +28,8 @@ def why_free(engine: Engine, definition: Definition) -> str:
     caches = lib.CACHES & set(decorator_names(facts))
     if caches:
         return f"it is cached by {min(caches)}"
-    for interface in engine.classes_with_method(facts.name) if definition.cls is not None else ():
+    for interface in engine.marked.get(facts.name, ()) if definition.cls is not None else ():
         declared = interface.methods[facts.name].facts
-        if declared.no_query and engine.classes.implements(definition, interface):
+        if engine.classes.implements(definition, interface):
             return f"{declared.qualname}, which it implements, is marked `# nplus1: no-query`"
     return ""

@@ -103,9 +103,12 @@ class Engine(Globals):
         self._functions: dict[str, Held] = {}
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
+        self.marked: dict[str, list[Class]] = {}  # classes whose method of that name is marked as costing no query
         for cls in project.hierarchy.classes.values():
-            for name in cls.methods:
+            for name, method in cls.methods.items():
                 self._methods.setdefault(name, []).append(cls)
+                if method.facts.no_query:
+                    self.marked.setdefault(name, []).append(cls)
 
     # -- functions ----------------------------------------------------------------------------------------------
 
