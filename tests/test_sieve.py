@@ -12,12 +12,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nplus1_lint.cache import stamps
-from nplus1_lint.cli import main
 from nplus1_lint.discover import SourceFile
 from nplus1_lint.index import index_files
 from nplus1_lint.index.sources import Sources
@@ -25,10 +23,13 @@ from nplus1_lint.infer.library import SQL_ROOTS
 from nplus1_lint.link.symbols import ModuleSymbol, Symbols
 from nplus1_lint.sieve import sift
 from nplus1_lint.sieve.look import look
+from tests.command import invoke
 from tests.executed import materialise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from click.testing import Result
 
 ROOT = Path(__file__).parent.parent
 
@@ -323,7 +324,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+    return invoke(*arguments)
 
 
 def report(*arguments: str) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
 from nplus1_lint import config, fixing, pipeline
-from nplus1_lint.cli import main
 from nplus1_lint.findings import Severity
+from tests.command import invoke
 from tests.executed import materialise, shared_models
 
 if TYPE_CHECKING:
@@ -139,15 +138,15 @@ def test_kept_results_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """The first run fills the cache, the second is told again, the third judges anew what it remembers."""
     folder = project(tmp_path, f"{HEAD}{PLAIN}  # noqa: NP101\n")
     monkeypatch.chdir(folder)
-    fresh = CliRunner().invoke(main, ["check", ".", "--format", "json", "--no-cache"]).stdout
-    runs = [CliRunner().invoke(main, ["check", ".", "--format", "json"]).stdout for _ in range(2)]
+    fresh = invoke("check", ".", "--format", "json", "--no-cache").stdout
+    runs = [invoke("check", ".", "--format", "json").stdout for _ in range(2)]
     assert "NP901" in fresh
     assert runs == [fresh, fresh]
-    single = [CliRunner().invoke(main, ["check", "app.py", "--format", "concise"]).stdout for _ in range(2)]
+    single = [invoke("check", "app.py", "--format", "concise").stdout for _ in range(2)]
     assert single[0] == single[1]
     assert "NP901" in single[0]
     (folder / "app.py").write_text(f"{HEAD}{COUNT}  # noqa: NP101\n", encoding="utf-8")
-    assert "NP901" not in CliRunner().invoke(main, ["check", ".", "--format", "json"]).stdout
+    assert "NP901" not in invoke("check", ".", "--format", "json").stdout
 
 
 @pytest.mark.parametrize(
