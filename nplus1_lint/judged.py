@@ -183,10 +183,13 @@ class Memory:
         except Moved:
             return None
         more = sum(now[path].function_count - was.function_count for path, was in before.items())
-        suppressions = _suppressions(now.values())
-        count = judged.function_count + more
-        judged = replace(judged, suspects=suspects, function_count=count, suppressions=suppressions)
-        return replace(judged, aside=read.aside)
+        return replace(
+            judged,
+            suspects=suspects,
+            function_count=judged.function_count + more,
+            suppressions=_suppressions(now.values()),
+            aside=read.aside,
+        )
 
     def _grounds(self) -> _Grounds | None:
         body = self._store.read(_GROUNDS + self._set)
@@ -219,9 +222,12 @@ class Memory:
 
         if read.known is None:
             return None
+        return Former(self._store.read(_INFERRED + self._set), read.known.get, self._digests())
+
+    def _digests(self) -> dict[str, bytes]:
+        """What stands for the content of each file, by path."""
         files = (*self._found.files, *self._found.context)
-        contents = {file.path: self._contents.digest(file.absolute) for file in files}
-        return Former(self._store.read(_INFERRED + self._set), read.known.get, contents)
+        return {file.path: self._contents.digest(file.absolute) for file in files}
 
     def keep(self, judged: Judged, read: Read, former: Former | None) -> None:
         """Keep what is said of the facts for which it was sought in vain.
@@ -235,8 +241,8 @@ class Memory:
         if left is not None:
             self._keep(_INFERRED, self._set, left, _SETS)
         if judged.bearing is not None:
-            files = {file.path: file.absolute for file in (*self._found.files, *self._found.context)}
-            modules = [(m.path, _digest(m), self._contents.digest(files[m.path])) for m in read.index.modules]
+            contents = self._digests()
+            modules = [(module.path, _digest(module), contents[module.path]) for module in read.index.modules]
             others = tuple(map(_digest, read.index.migrations))
             grounds = _Grounds(self._facts.hex(), tuple(modules), others, judged.bearing)
             self._keep(_GROUNDS, self._set, msgspec.msgpack.encode(grounds), _SETS)

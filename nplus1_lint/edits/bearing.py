@@ -59,7 +59,7 @@ def idle_moves(
         return None
     if not all(_is_idle(edit, before[edit.path], after[edit.path], bearing) for edit in known):
         return None
-    if any(_is_named(edit, after) for edit in known):
+    if _are_named({name for edit in known for name in edit.names}, after.values()):
         return None
     try:
         return {edit.path: Moves(before[edit.path], after[edit.path], edit.rewritten) for edit in known}
@@ -107,11 +107,9 @@ def _functions(body: Iterable[f.Stmt], wanted: frozenset[str]) -> Iterable[f.Fun
             yield from _functions(statement.cls.body, wanted)
 
 
-def _is_named(edit: Edit, after: Mapping[str, f.ModuleFacts]) -> bool:
-    """True if anything mentions, imports or spells a name by which an edit may be noticed."""
-    if not edit.names:
-        return False
-    return any(not edit.names.isdisjoint(named) for module in after.values() for named in names_in(module))
+def _are_named(names: set[str], modules: Iterable[f.ModuleFacts]) -> bool:
+    """True if anything mentions, imports or spells one of some names."""
+    return bool(names) and any(not names.isdisjoint(named) for module in modules for named in names_in(module))
 
 
 def _imported(module: f.ModuleFacts) -> list[tuple[object, ...]]:

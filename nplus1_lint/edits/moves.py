@@ -90,17 +90,17 @@ class Moves:
                 raise Moved
             for one, other in zip(old, new, strict=True):
                 self._pair(one, other)
+        elif isinstance(old, f.Suite):
+            self._pair_places((old.pos,), (new.pos,))
+            self._pair(old.statements, new.statements)
         elif isinstance(old, msgspec.Struct):
             self._pair_nodes(old, new)
-        elif old != new and not isinstance(old, f.Suite):
+        elif old != new:
             raise Moved
 
     def _pair_nodes(self, old: Any, new: Any) -> None:
         if type(old) is not type(new):
             raise Moved
-        if isinstance(old, f.FunctionFacts):
-            self._pair_places((old.pos,), (new.pos,))
-            self._pair(old.body, new.body)
         for field in old.__struct_fields__:
             one, other = getattr(old, field), getattr(new, field)
             if field == "pos":
