@@ -318,6 +318,47 @@ async def run(session: AsyncSession):
         ),
         "select(Team).options(selectinload(Team.heroes))",
     ),
+    "one place reads relationships of several classes": Case(
+        program(
+            """\
+from models import Hero
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class GuildOut(Out):
+    name: str
+
+
+class TeamOut(Out):
+    slug: str
+    guild: GuildOut | None
+
+
+class PowerOut(Out):
+    name: str
+
+
+class HeroOut(Out):
+    name: str
+    team: TeamOut | None
+    powers: list[PowerOut]
+
+
+def run(session: Session):
+    return [HeroOut.model_validate(hero) for hero in session.scalars(select(Hero)).all()]
+""",
+            MORE_MODELS,
+        ),
+        "        joinedload(Hero.team).joinedload(Team.guild),\n        selectinload(Hero.powers),\n",
+        Applicability.SAFE,
+        "NP109",
+    ),
 }
 
 

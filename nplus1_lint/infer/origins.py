@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nplus1_lint.infer.loading import follow
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,6 +31,28 @@ class Load(NamedTuple):
     path: tuple[str, ...]
 
 
+class Behind:
+    """The queries behind the reads of some runs, traced as they are asked for: of most reads nobody asks.
+
+    Args:
+        origins: traces a read.
+        reads: by place and attribute.
+    """
+
+    def __init__(self, origins: Origins, reads: dict[tuple[Site, str], tuple[Read, ...]]) -> None:
+        self._origins = origins
+        self._reads = reads
+        self._found: dict[tuple[Site, str], tuple[Load, ...]] = {}
+
+    def of(self, place: Site, attribute: str) -> tuple[Load, ...]:
+        """Return the loads that the read of an attribute at a place may be; none where these runs do not read it."""
+        where = place, attribute
+        if where not in self._found:
+            reads = self._reads.get(where, ())
+            self._found[where] = tuple(dict.fromkeys(load for read in reads for load in self._origins.traced(read)))
+        return self._found[where]
+
+
 class Origins:
     """Where rows come from.
 
@@ -41,8 +65,12 @@ class Origins:
         self._models: dict[Site, dict[str, None]] = {}
         self._executions: dict[Site, dict[Execution, None]] = {}
         self._runs: dict[str, list[Key]] = {}
-        self._found: dict[str, dict[tuple[Site, str], tuple[Load, ...]]] = {}
+        self._found: dict[str, Behind] = {}
         self._reads: dict[Site, dict[Read, None]] = {}
+        self._traces: dict[tuple[Site, int], dict[str | None, tuple[Load, ...]]] = {}
+        self._mapped = engine.project.models
+        self._hierarchy = engine.project.hierarchy
+        self._holders: dict[str, frozenset[str]] = {}
         for key, facts in engine.facts.items():
             self._runs.setdefault(facts.function, []).append(key)
             for execution in facts.executions:
@@ -51,16 +79,16 @@ class Origins:
             for read in facts.reads:
                 self._reads.setdefault(read.place, {})[read] = None
 
-    def loads(self, keys: list[Key]) -> dict[tuple[Site, str], tuple[Load, ...]]:
+    def loads(self, keys: list[Key]) -> Behind:
         """Return the reads of these runs and of all that they call, each with the queries behind it."""
-        found: dict[tuple[Site, str], dict[Load, None]] = {}
-        for read in self._reached(keys):
-            for load in self._traced(read, _TRACED):
-                found.setdefault((read.place, read.path[-1]), {})[load] = None
-        return {where: tuple(loads) for where, loads in found.items()}
+        reads: dict[tuple[Site, str], dict[Read, None]] = {}
+        for facts in self._below(keys):
+            for read in facts.reads:
+                reads.setdefault((read.place, read.path[-1]), {})[read] = None
+        return Behind(self, {where: tuple(some) for where, some in reads.items()})
 
-    def behind(self, function: str) -> dict[tuple[Site, str], tuple[Load, ...]]:
-        """Return what a function and all that it calls read, each read (its place and attribute) with its queries."""
+    def behind(self, function: str) -> Behind:
+        """Return what a function and all that it calls read, each read with the queries behind it."""
         if function not in self._found:
             self._found[function] = self.loads(self._runs.get(function, []))
         return self._found[function]
@@ -77,7 +105,7 @@ class Origins:
                     (load.query, load.path) in wanted
                     for read in reads
                     if read.path[-1] in names
-                    for load in self._traced(read, _TRACED)
+                    for load in self.traced(read)
                 )
             )
         )
@@ -108,9 +136,6 @@ class Origins:
         loaders = (loader for execution in self.executions(query) for loader in execution.loaders)
         return tuple(one for one in loaders if not any(path[: len(one.path)] == one.path for path in read))
 
-    def _reached(self, keys: list[Key]) -> dict[Read, None]:
-        return {read: None for facts in self._below(keys) for read in facts.reads}
-
     def _below(self, keys: list[Key]) -> list[Facts]:
         """The facts of some runs and of all that they call, each once."""
         found: list[Facts] = []
@@ -125,10 +150,38 @@ class Origins:
                 stack += reversed(facts.calls)
         return found
 
-    def _traced(self, read: Read, depth: int) -> list[Load]:
-        """Rows that were loaded lazily come from the place of that read: what was read there goes before."""
-        before = self._reads.get(read.site, {}) if depth else {}
+    def traced(self, read: Read, depth: int = _TRACED) -> tuple[Load, ...]:
+        """Return the loads that a read may be: rows that were loaded lazily come from the place of that read.
+
+        Args:
+            read: a read of a relationship.
+            depth: how many lazy loads before it to follow.
+        """
+        before = self._before(read.site, depth) if depth else {}
         if not before:
-            return [Load(read.site, tuple(self._models.get(read.site, ())), read.path)]
-        traced = [load for one in before for load in self._traced(one, depth - 1)]
-        return [load._replace(path=(*load.path, *read.path)) for load in traced]
+            return (Load(read.site, tuple(self._models.get(read.site, ())), read.path),)
+        owners = self._owners(read.path[0])
+        fitting = (loads for target, loads in before.items() if target is None or target in owners)
+        return tuple([load._replace(path=(*load.path, *read.path)) for loads in fitting for load in loads])
+
+    def _before(self, place: Site, depth: int) -> dict[str | None, tuple[Load, ...]]:
+        """What may have been read at a place, by the class of the rows that it gives, where that is known."""
+        known = self._traces.get((place, depth))
+        if known is None:
+            reads = self._reads.get(place, ())
+            found: dict[str | None, dict[Load, None]] = {}
+            for load in (load for read in reads for load in self.traced(read, depth - 1)):
+                found.setdefault(self._target(load), {})[load] = None
+            known = self._traces[place, depth] = {target: tuple(loads) for target, loads in found.items()}
+        return known
+
+    def _target(self, load: Load) -> str | None:
+        ends = (follow(self._mapped, model, load.path) for model in load.models)
+        return next((end.target for end in ends if end is not None), None)
+
+    def _owners(self, relationship: str) -> frozenset[str]:
+        """Ids of the classes whose rows may have a relationship of that name, those of subclasses among them."""
+        if relationship not in self._holders:
+            having = (model.id for model in self._mapped.values() if relationship in model.relationships)
+            self._holders[relationship] = frozenset(cls.id for model in having for cls in self._hierarchy.mro(model))
+        return self._holders[relationship]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Repetition
     from nplus1_lint.infer.effects import Effect, Key
     from nplus1_lint.infer.frame import Place
-    from nplus1_lint.infer.origins import Load
+    from nplus1_lint.infer.origins import Behind
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.infer.values import Site
 
@@ -42,7 +42,7 @@ class Rendering:
     node: NodeKind
     templates: tuple[str, ...]
     repetitions: tuple[Repetition, ...]
-    loads: dict[tuple[Site, str], tuple[Load, ...]] = field(repr=False)
+    loads: Behind = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -186,7 +186,7 @@ def _foreign_key_plan(
         return None
     key = foreign_key(analysis.project, model, relationship)
     function = repetition.loop.site.function
-    loads = analysis.origins.behind(function).get((effect.site, effect.attribute), ())
+    loads = analysis.origins.behind(function).of(effect.site, effect.attribute)
     if key is None or not loads or any(_leaves_out(analysis, load, model, key.column) for load in loads):
         return None
     reads = analysis.origins.read_of(loads)

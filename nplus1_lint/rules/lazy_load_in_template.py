@@ -316,7 +316,7 @@ def evidence(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> I
     """The queries that made the rows, the call, then for each repeated effect its loop and the way to it."""
     read: dict[tuple[str, int], dict[str, None]] = {}
     for repeat in found:
-        for load in rendering.loads.get((repeat.effect.site, repeat.effect.attribute), ()):
+        for load in rendering.loads.of(repeat.effect.site, repeat.effect.attribute):
             where = (analysis.path_of(load.query), load.query.place[0])
             read.setdefault(where, {})[".".join(load.path)] = None
     for (path, line), names in read.items():
@@ -355,7 +355,7 @@ def plan(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> Optio
     """Return what the rewriter needs; nothing where the template does more than load lazily."""
     if any(repeat.effect.kind is not Kind.LAZY_LOAD for repeat in found):
         return None
-    behind = [rendering.loads.get((repeat.effect.site, repeat.effect.attribute), ()) for repeat in found]
+    behind = [rendering.loads.of(repeat.effect.site, repeat.effect.attribute) for repeat in found]
     return planned(analysis, rendering.caller, behind)
 
 
@@ -366,7 +366,7 @@ def advice(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> str
         effect = repeat.effect
         if effect.kind is not Kind.LAZY_LOAD:
             continue
-        loads = rendering.loads.get((effect.site, effect.attribute), ())
+        loads = rendering.loads.of(effect.site, effect.attribute)
         chains = [(where_of(analysis, load), chain) for load in loads if (chain := _chain(analysis, load))]
         for where, chain in chains or [("that made the rows", _option(analysis, effect.subject, effect.attribute))]:
             options.setdefault(where, {})[chain] = None

@@ -128,7 +128,7 @@ def options_plan(analysis: Analysis, function: str, reads: Iterable[LazyRead]) -
     behind = analysis.origins.behind(function)
     found: list[tuple[Load, ...]] = []
     for read in reads:
-        found.append(behind.get((read.site, read.attribute), ()) or _of_column(analysis, read))
+        found.append(behind.of(read.site, read.attribute) or _of_column(analysis, read))
     return planned(analysis, function, found)
 
 
