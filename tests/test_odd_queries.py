@@ -46,6 +46,7 @@ def run(s: Session, ids: list[int]):
         ("print(s.query(func.coalesce(func.sum(Hero.power), 0)).filter(Hero.team_id == i).scalar())", ["NP103"]),
         ("print(conv(s, Team(id=i), 0), conv(s, Team(id=i), 'none'), conv(s, Team(id=i), [1]))", []),
         ("print(conv(s, Team(id=i)))", ["NP105"]),
+        ("print(s.query(*map(func.count, [Hero.id])).filter(Hero.team_id == i).scalar())", ["NP103"]),
     ],
 )
 def test_each_is_reported_where_it_stands(

@@ -345,7 +345,7 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
         return (of(atom) if same else of(Condition("condition", ()))), mask | arguments.mask
     if kind is Option:
         if name in lib.OPTIONS:
-            return loader_options.option(frame, name, arguments, below=atom)
+            return loader_options.option(frame, name, arguments, place, below=atom)
         if name == "options":
             return loader_options.nested_options(atom, arguments), mask
         return of(atom), mask

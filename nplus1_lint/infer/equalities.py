@@ -113,7 +113,7 @@ def counted_column(arguments: Arguments) -> str:
         return "?"
     if not arguments.positional:
         return ""
-    value, written = arguments.positional[0][0], arguments.exprs[0]
+    value, written = arguments.positional[0][0], arguments.exprs[0] if arguments.exprs else None
     if isinstance(written, f.Const):
         return ""  # count("*"), count(1)
     column = value.atoms[0] if len(value.atoms) == 1 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import changes, counts, fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.effects import Execution, Filter, Kind, Query
+from nplus1_lint.infer.effects import Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
@@ -93,7 +93,7 @@ def execute(
     if rows and method not in ("count", "exists"):
         for name in dict.fromkeys(rows):
             loaders = for_entity(frame.engine.project.hierarchy, atom.loaders, name)
-            frame.executions.append(Execution(frame.site(place), (name,), for_model(atom.loads, name), loaders))
+            frame.executes(place, name, for_model(atom.loads, name), loaders)
             fetch = RowQuery(frame.site(place), name, loaders, atom.style, method, atom.flags, unique)
             frame.tracker.fetches[fetch] = None
             one = unique or "single" in atom.flags or method in lib.RESULT_ONES
@@ -332,7 +332,7 @@ def get(
     frame.emit(Kind.GET, place, subject=model, deps=deps, session=session, query=query)
     requeries.write_key(frame, place_of_key, key_expr)
     requeries.note_row(frame, place, entity, tuple(criterion for criterion, _ in criteria))
-    frame.executions.append(Execution(frame.site(place), (model,), loads, loaders))
+    frame.executes(place, model, loads, loaders)
     frame.tracker.fetches[RowQuery(frame.site(place), model, loaders, style, method, flags, True)] = None
     load_along(frame, place, model, loads, loaders, one=True)
     found = of(row(model, loads, Origin(frame.site(place), ()), is_async))

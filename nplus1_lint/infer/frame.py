@@ -41,13 +41,14 @@ from nplus1_lint.infer.state import Place as Place
 from nplus1_lint.infer.state import State as State
 from nplus1_lint.infer.state import Val as Val
 from nplus1_lint.infer.trails import Tracker
-from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, SCALAR, Origin, Site, Value
+from nplus1_lint.infer.values import PARAM_BITS, PARAMS_MASK, SCALAR, Loads, Origin, Site, Value
 from nplus1_lint.infer.values import Function as FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nplus1_lint.infer.effects import Key
+    from nplus1_lint.infer.loaders import Loaders
     from nplus1_lint.infer.rereads import Pass
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function
@@ -272,6 +273,21 @@ class Frame(abc.ABC):
         """Record that a relationship of a loaded row was read."""
         if origin is not None:
             self.reads.append(Read(origin.site, (*origin.path, attribute), self.site(place), by_delete))
+
+    def executes(
+        self, place: Place, model: str, loads: Loads, loaders: Loaders = (), *, takes_options: bool = True
+    ) -> None:
+        """Record that a query for whole rows is executed.
+
+        Args:
+            place: the executing call, or the read that loads rows.
+            model: id of the loaded class.
+            loads: loader options.
+            loaders: the options as they are written.
+            takes_options: a loader option can be given there; never so in a template.
+        """
+        takes_options = takes_options and not self.engine.templates.holds(self.path)
+        self.executions.append(Execution(self.site(place), (model,), loads, loaders, takes_options))
 
     def mark(self) -> int:
         """Return the number of effects so far, to ask later what happened since."""

@@ -22,16 +22,16 @@ from nplus1_lint.infer.values import (
 )
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Frame, Val
+    from nplus1_lint.infer.frame import Frame, Place, Val
 
 Entity = tuple[str, str]
 
 
-def option(frame: Frame, name: str, arguments: Arguments, below: Option | None = None) -> Val:
+def option(frame: Frame, name: str, arguments: Arguments, place: Place, below: Option | None = None) -> Val:
     """Build ``selectinload(A.bs)`` and its chained continuations; of several relationships, each its own option."""
     if len(arguments.positional) == 1 and len(arguments.positional[0][0].only(RelationRef)) > 1:
         value, mask = arguments.positional[0]
-        each = [option(frame, name, Arguments(((of(a), mask),), {}), below)[0] for a in value.only(RelationRef)]
+        each = [option(frame, name, Arguments(((of(a), mask),), {}), place, below)[0] for a in value.only(RelationRef)]
         return join_all(each), mask
     prefix = below.prefix if below else ""
     loads: set[str] = set(below.loads) if below else set()
@@ -42,7 +42,7 @@ def option(frame: Frame, name: str, arguments: Arguments, below: Option | None =
         before = prefix
         prefix, model = _add_path(frame, name, value, prefix, model, loads, rooted=below is not None)
         if prefix != before and len(value.atoms) == 1:
-            made = loaders.made(frame, root, prefix, name, arguments, position, made)
+            made = loaders.made(frame, root, prefix, name, arguments, position, made, place)
     return of(Option("option", frozenset(loads), prefix, model, root, made)), arguments.mask
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Arguments, Frame
+    from nplus1_lint.infer.frame import Arguments, Frame, Place
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link.hierarchy import Hierarchy
 
@@ -19,13 +20,15 @@ class Loader(NamedTuple):
         root: id of the class from which the path starts, or an empty string.
         path: relationships from the root, the loaded one last.
         strategy: the option's name, ``selectinload``.
-        site: where the relationship is named.
+        site: where the relationship is named, or the option stands.
+        is_attribute: it is named as ``A.bs`` there, not by a string, a variable or a loop.
     """
 
     root: str
     path: tuple[str, ...]
     strategy: str
     site: Site
+    is_attribute: bool
 
 
 Loaders = tuple[Loader, ...]
@@ -33,7 +36,14 @@ NO_LOADERS: Loaders = ()
 
 
 def made(
-    frame: Frame, root: str, prefix: str, strategy: str, arguments: Arguments, position: int, before: Loaders
+    frame: Frame,
+    root: str,
+    prefix: str,
+    strategy: str,
+    arguments: Arguments,
+    position: int,
+    before: Loaders,
+    call: Place,
 ) -> Loaders:
     """Return the loaders of an option after one more of its arguments.
 
@@ -45,12 +55,14 @@ def made(
         arguments: the option's arguments.
         position: which of them.
         before: the loaders so far.
+        call: where the option stands.
     """
     if strategy not in lib.EAGER_OPTIONS and strategy not in lib.OFF_OPTIONS:
         return before
     written = arguments.exprs[position] if position < len(arguments.exprs) else None
-    place = getattr(written, "pos", None) or frame.scopes[-1]
-    return combined(before, (Loader(root, tuple(prefix.split(".")), strategy, frame.site(place)),))
+    place = getattr(written, "pos", None) or call
+    loader = Loader(root, tuple(prefix.split(".")), strategy, frame.site(place), isinstance(written, f.Attr))
+    return combined(before, (loader,))
 
 
 def combined(earlier: Loaders, later: Loaders) -> Loaders:

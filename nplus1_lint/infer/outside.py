@@ -68,7 +68,7 @@ def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, pla
     session = sessions.session_factory(atom.name, last, arguments)
     if session is not None:
         return session, arguments.mask
-    found = sql.external_call(frame, atom.name, last, arguments)
+    found = sql.external_call(frame, atom.name, last, arguments, place)
     if found is not None:
         return found
     if last in ("connect", "begin") and "ngine" in atom.name:

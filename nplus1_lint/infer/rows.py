@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import expiry, greenlets, loading
-from nplus1_lint.infer.effects import Escape, Execution, Kind
+from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.joins import join_all, marks
@@ -134,7 +134,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
             load_along(frame, place, rel.target, NO_LOADS, one=not rel.uselist)
         # The rows come from a query of their own, with the target's mapping-level strategies.
-        frame.executions.append(Execution(frame.site(place), (rel.target,), _of_lazy(frame, rel), takes_options=False))
+        frame.executes(place, rel.target, _of_lazy(frame, rel), takes_options=False)
         origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded is not None else None
     if below is not None and loaded is False:

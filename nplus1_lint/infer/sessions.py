@@ -6,7 +6,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements, targets
 from nplus1_lint.infer import changes, expiry, greenlets
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.effects import Execution, Kind, Query
+from nplus1_lint.infer.effects import Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import join, join_all
@@ -209,7 +209,7 @@ def _reload(frame: Frame, name: str, arguments: Arguments, place: Place, mask: i
         frame.held[subject] = None
     partial = "attribute_names" in arguments.keywords or len(arguments.positional) > 1
     if not partial:
-        frame.executions.append(Execution(frame.site(place), (subject,), NO_LOADS, takes_options=name == "merge"))
+        frame.executes(place, subject, NO_LOADS, takes_options=name == "merge")
         load_along(frame, place, subject, NO_LOADS, one=True, new=name == "refresh" and rows[0].origin is None)
     if frame.meter is not None and name == "merge":
         frame.meter.changed("UPDATE", subject)

@@ -272,7 +272,7 @@ def column_method(frame: Frame, atom: ColumnRef, mask: int, name: str, arguments
     return of(Condition("condition", (criterion,), asked, equalities.asked(frame, atom, name, arguments))), mask
 
 
-def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> Val | None:
+def external_call(frame: Frame, name: str, last: str, arguments: Arguments, place: Place) -> Val | None:
     """Call a function of SQLAlchemy; None when it means nothing here."""
     mask = arguments.mask
     if ".func." in name or name.startswith("sqlalchemy.func"):
@@ -280,7 +280,7 @@ def external_call(frame: Frame, name: str, last: str, arguments: Arguments) -> V
     if last in lib.STATEMENT_CALLS:
         return statement(frame, lib.STATEMENT_CALLS[last], arguments)
     if last in lib.OPTIONS:
-        return option(frame, last, arguments)
+        return option(frame, last, arguments, place)
     if last in lib.CRITERIA_CALLS:
         alternatives = last == "or_"
         criteria = [

@@ -304,12 +304,15 @@ def run(session: Session):
         )
 
 
-def _plan(analysis: Analysis, loaders: list[Loader], misuse: Misuse) -> StrategyPlan:
-    """Return what the rewriter needs: each option, and what is to be done with it."""
+def _plan(analysis: Analysis, loaders: list[Loader], misuse: Misuse) -> StrategyPlan | None:
+    """Return what the rewriter needs: each option, and what is to be done with it; None where no attribute names it."""
+    is_unique = misuse.holds is _not_unique
+    if not is_unique and not all(loader.is_attribute for loader in loaders):
+        return None
     places = tuple((analysis.path_of(loader.site), Pos(*loader.site.place)) for loader in loaders)
     twice = misuse.holds is _limits_twice
     behaviour = "collections belong to the rows of the page, where they could belong to others" if twice else ""
-    return StrategyPlan("unique" if misuse.holds is _not_unique else "selectinload", places, behaviour)
+    return StrategyPlan("unique" if is_unique else "selectinload", places, behaviour)
 
 
 def _words(analysis: Analysis, fetch: RowQuery, loader: Loader) -> dict[str, str]:

@@ -409,9 +409,9 @@ def _steps(analysis: Analysis, unused: list[Unused]) -> Iterator[Step]:
 
 
 def _plan(analysis: Analysis, unused: list[Unused], shared: bool) -> StrategyPlan | None:
-    """Return what the rewriter needs, or None for an option that another query needs."""
+    """Return what the rewriter needs; None for an option that another query needs, or that no attribute names."""
     eager = {one.relationship.eager for one in unused}
-    if shared or len(eager) > 1:
+    if shared or len(eager) > 1 or not all(one.loader.is_attribute for one in unused):
         return None
     places = tuple((analysis.path_of(one.loader.site), Pos(*one.loader.site.place)) for one in unused)
     return StrategyPlan("lazyload" if eager == {True} else "drop", places, _UNSEEN if eager == {True} else "")
