@@ -234,6 +234,18 @@ def test_callers_of_a_changed_function_run_again(project: Path, runs: list[str])
     assert warm == check("--no-cache")
 
 
+def test_calls_that_nest_deeply_are_taken_over(project: Path, runs: list[str]) -> None:
+    file = next(project.rglob("jobs.py"))
+    deep = "".join(f"\n\ndef zz_{n}(session):\n    return zz_{n + 1}(session)\n" for n in range(50))
+    append(file, f"{deep}\n\ndef zz_50(session):\n    return session.execute('SELECT 1').all()\n")
+    check()
+    runs.clear()
+    append(file, "\n\ndef zz_all(session):\n    return session.execute('SELECT 1').all()\n")
+    warm = check()
+    assert {one.rpartition(":")[2] for one in runs} == {"zz_all"}
+    assert warm == check("--no-cache")
+
+
 def test_a_changed_model_counts_for_the_whole_project(project: Path, runs: list[str]) -> None:
     check()
     everything = len(runs)

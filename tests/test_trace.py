@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import nplus1_lint.report
-from nplus1_lint.infer.solve import MAX_CONTEXTS
+from nplus1_lint.infer.solve import MAX_CONTEXTS, MAX_DEPTH
 from nplus1_lint.rules import PRIMARY
 from tests.command import invoke
 
@@ -387,7 +387,8 @@ def run(session: Session, keys: list[int]):
 
 def test_how_a_function_was_treated(folder: Path) -> None:
     makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(MAX_CONTEXTS + 8))
-    deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(40))
+    chain = MAX_DEPTH + 12
+    deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(chain))
     program = f"""
 class Base:
     def load(self, session: Session):
@@ -410,7 +411,7 @@ def run(session: Session):
 {makers}
 
 
-{deep}def f40(session: Session):
+{deep}def f{chain}(session: Session):
     return session.query(Team).all()
 """
     sieved = "The sieve left it out: none of the names in it leads to a query. It "
@@ -422,7 +423,7 @@ def run(session: Session):
         f"It is called in more than {MAX_CONTEXTS} different ways; for those beyond, the context that its annotations "
         "declare stands in."
     ]
-    depths = [name for name in (f"f{n}" for n in range(40)) if "depth" in run(name).stdout]
+    depths = [name for name in (f"f{n}" for n in range(chain)) if "depth" in run(name).stdout]
     assert len(depths) == 1, "the one function below which calls nest too deeply"
     (cut,) = only(told(folder, program, depths[0]))["unknowns"]
     assert (cut["kind"], cut["reason"]) == ("depth", "calls nest too deeply to be followed below here")

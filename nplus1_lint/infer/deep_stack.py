@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CALLS: Final = 12_000  # an abstract call takes about 30 Python frames; the engine allows 28 of them on the stack
+_CALLS: Final = 12_000  # an abstract call takes about 30 Python frames; the engine allows 100 of them on the stack
 _BYTES: Final = 1 << 27  # those that are used become memory; compiled, a counted call has taken up to 2 KB
 
 

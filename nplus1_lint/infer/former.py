@@ -13,7 +13,7 @@ from nplus1_lint.edits.compare import compare
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import cells, effects, equalities, loaders, trails, values
 from nplus1_lint.infer.cells import Cell, height
-from nplus1_lint.infer.solve import MAX_DEPTH
+from nplus1_lint.infer.solve import MAX_CONTEXTS, MAX_DEPTH
 from nplus1_lint.infer.templates import TEMPLATES
 from nplus1_lint.infer.told import BY_STRING, Told
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MODULES: Final = (values, effects, equalities, loaders, trails, cells)
 _ROWS: Final = 40  # rows of the table for each context; 13 are usual
-_NEAR_BOUND: Final = 380  # contexts of one function: nearer to the bound, what is found may depend on the order of runs
+_NEAR_BOUND: Final = MAX_CONTEXTS - 100  # nearer to the bound, what is found may depend on the order of runs
 
 
 class Settings(NamedTuple):
