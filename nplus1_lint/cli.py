@@ -385,6 +385,7 @@ def _timings(outcome: Outcome, settings: Settings, store: Store | None) -> list[
             f"sieve: {outcome.aside[0]} of {outcome.aside[1]} files cannot matter to a finding and were not parsed"
         )
     lines += [f"templates: {note}" for note in outcome.notes]
+    lines += [failure.trace.rstrip() for failure in outcome.failures]
     if store is not None and store.failure:
         lines.append(f"cache: not written: {store.failure}")
     return lines

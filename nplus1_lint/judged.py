@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nplus1_lint.cache.stamps import Seen
     from nplus1_lint.cache.store import Store
     from nplus1_lint.discover import Discovery
+    from nplus1_lint.failures import Failure
     from nplus1_lint.findings import Suspect
     from nplus1_lint.front import Front, Read
     from nplus1_lint.index.facts import ModuleFacts
@@ -40,6 +41,7 @@ _STATES: Final = 24
 _GROUNDS: Final = "grounds-"  # of the last judgement of a set of files for which an analysis was made
 _INFERRED: Final = "inferred-"  # what inference has found out of a set of files
 _SETS: Final = 3
+_OF_THE_RUN: Final = ("bearing", "failures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Judged:
         templates: those it holds for; filled when it is kept.
         aside: project paths of the files that cannot matter and were not parsed.
         bearing: what the analysis has looked at; None where none was made in this run.
+        failures: of the linter; such a judgement is not kept.
     """
 
     suspects: tuple[Suspect, ...]
@@ -82,6 +85,7 @@ class Judged:
     templates: Templates
     aside: tuple[str, ...] = ()
     bearing: Bearing | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -299,7 +303,13 @@ def _suppressions(modules: Iterable[ModuleFacts]) -> dict[str, tuple[Suppression
     return {module.path: module.suppressions for module in modules if module.suppressions}
 
 
-def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...], bearing: Bearing | None = None) -> Judged:
+def gather(
+    front: Front,
+    analysis: Analysis,
+    suspects: tuple[Suspect, ...],
+    bearing: Bearing | None = None,
+    failures: tuple[Failure, ...] = (),
+) -> Judged:
     """Return what the later stages need."""
     modules = front.index.modules
     return Judged(
@@ -312,6 +322,7 @@ def gather(front: Front, analysis: Analysis, suspects: tuple[Suspect, ...], bear
         templates=Templates(),
         aside=front.aside,
         bearing=bearing,
+        failures=failures,
     )
 
 
@@ -328,7 +339,7 @@ def _look(location: str) -> Seen | None:
 
 
 def _encoded(judged: Judged) -> bytes:
-    values = {field.name: getattr(judged, field.name) for field in fields(judged) if field.name != "bearing"}
+    values = {field.name: getattr(judged, field.name) for field in fields(judged) if field.name not in _OF_THE_RUN}
     return msgspec.msgpack.encode(_Stored(**{**values, "suspects": flatten(judged.suspects)}))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nplus1_lint.cache.stamps import Inputs
     from nplus1_lint.cache.store import Store
     from nplus1_lint.discover import Discovery
+    from nplus1_lint.failures import Failure
     from nplus1_lint.findings import Finding, ScanError, Suspect
     from nplus1_lint.flag.source import SourceFiles
     from nplus1_lint.front import Front, Progress
@@ -37,6 +38,7 @@ class Outcome:
         notes: sentences about templates, for the verbose.
         aside: how many files cannot matter and were not parsed, and of how many.
         inputs: what the outcome depends on, if it may be told again without a scan.
+        failures: of the linter, which are among the errors of the report.
     """
 
     report: Report
@@ -45,6 +47,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     aside: tuple[int, int] = (0, 0)
     inputs: Inputs | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 def rule_codes() -> tuple[str, ...]:
@@ -106,24 +109,28 @@ def check(
             if judged is None:
                 former = memory.former(project) if memory is not None else None
                 judged = judge(project.linked(clock), clock, former)
-                if memory is not None:
+                if memory is not None and not judged.failures:
                     with clock("keep"):
                         memory.keep(judged, project, former)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         contents.save()
-        return replace(outcome, inputs=memory.inputs() if memory is not None else None)
+        lasting = memory is not None and not outcome.failures
+        return replace(outcome, inputs=memory.inputs() if memory is not None and lasting else None)
 
 
 def judge(front: Front, clock: Clock, former: Former | None = None) -> Judged:
     """Infer, and apply the rules."""
+    from nplus1_lint.failures import Failures
     from nplus1_lint.infer import infer
     from nplus1_lint.judged import gather
     from nplus1_lint.rules import find_suspects
 
+    failures = Failures()
     with clock("infer"):
-        analysis = infer(front.project, former=former)
+        analysis = infer(front.project, former=former, failures=failures)
     with clock("rules"):
-        return gather(front, analysis, find_suspects(analysis), analysis.bearing if former is not None else None)
+        suspects = find_suspects(analysis, failures=failures)
+        return gather(front, analysis, suspects, analysis.bearing if former is not None else None, failures.all())
 
 
 class Scan:
@@ -177,8 +184,9 @@ class Scan:
         return decode(self.content(path))
 
     @cached_property
-    def _flagged(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...], int]:
-        """Findings shown and silenced, and how many are hidden for their low confidence."""
+    def _flagged(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...], int, tuple[Failure, ...]]:
+        """Findings shown and silenced, how many are hidden for their low confidence, and what failed."""
+        from nplus1_lint.failures import Failures
         from nplus1_lint.flag import flag
         from nplus1_lint.flag.suppress import apply_suppressions
         from nplus1_lint.rules import NAMES
@@ -186,13 +194,14 @@ class Scan:
         judged, config = self._judged, self._config
         with self._clock("flag"):
             asked = _asked_for(judged.suspects, self._reported, selected_codes(config, NAMES))
-            findings = flag(asked, self.text, NAMES, self._store)
+            failures = Failures()
+            findings = flag(asked, self.text, NAMES, self._store, failures)
             findings, hidden_low = _worth_showing(findings, config)
             shown, silenced = apply_suppressions(findings, judged.suppressions)
             asking = {path: [c for c in some if UNUSED in c.codes] for path, some in judged.suppressions.items()}
             unused, wanted = apply_suppressions(self._unused(), asking)
             shown, silenced = _in_order((*shown, *unused)), _in_order((*silenced, *wanted))
-        return shown, silenced, hidden_low
+        return shown, silenced, hidden_low, failures.all()
 
     def _unused(self) -> tuple[Finding, ...]:
         """The comments that silence nothing, as far as that is known."""
@@ -229,20 +238,27 @@ class Scan:
     def outcome(self) -> Outcome:
         """Report it."""
         judged, names = self._judged, self._names
-        shown, silenced, hidden_low = self._flagged
+        shown, silenced, hidden_low, failures = self._flagged
+        failures = (*judged.failures, *failures)
         unparsed = [one for one in judged.unparsed if one[0] in self._reported]
         unparsed += unparsed_aside(self._found, judged.aside, self._contents)
         counts = len(self._reported), judged.function_count, judged.model_count, len(shown), len(silenced)
         report = Report(
             findings=_seen(shown, names),
             suppressed=_seen(silenced, names),
-            errors=names.errors((*self._found.errors, *(error.scan_error(path) for path, error in unparsed))),
+            errors=names.errors(
+                (
+                    *self._found.errors,
+                    *(error.scan_error(path) for path, error in unparsed),
+                    *(failure.scan_error for failure in failures),
+                )
+            ),
             summary=Summary(*counts),
             sources={names.shown(path): self.text(path) for path in sorted({f.path for f in shown})},
             timings=self._clock.timings,
         )
         aside = len(judged.aside), len(self._found.files)
-        return Outcome(report, hidden_low, self._found.warnings, judged.notes, aside)
+        return Outcome(report, hidden_low, self._found.warnings, judged.notes, aside, failures=failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,22 @@ import pytest
 from hypothesis import settings
 
 from nplus1_lint.cache.store import FOLDER
+from nplus1_lint.failures import Failures
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "skillmeat_mini"
 
 settings.register_profile("thorough", max_examples=2000)
+
+
+@pytest.fixture(autouse=True)
+def _faults_are_raised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a scan would only tell of fails a test, unless that is marked as being about it."""
+
+    def raised(_: Failures, path: str, line: int, what: str, error: Exception) -> None:
+        raise AssertionError(f"{path}:{line}: {what}") from error
+
+    if request.node.get_closest_marker("faulty") is None:
+        monkeypatch.setattr(Failures, "note", raised)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class Stages:
             )
         )
 
-    def flag(self, suspects: Sequence[Suspect], read_source: Any, rule_names: Any, store: Any) -> tuple[Finding, ...]:
+    def flag(self, suspects: Sequence[Suspect], read_source: Any, rule_names: Any, *_: Any) -> tuple[Finding, ...]:
         self.flagged = [suspect.path for suspect in suspects]
         return tuple(
             Finding(
@@ -106,14 +106,14 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     made = Stages()
     stand_ins: dict[str, dict[str, object]] = {
         "infer": {
-            "infer": lambda project, former: SimpleNamespace(
+            "infer": lambda project, **_: SimpleNamespace(
                 function_count=project.function_count, model_count=0, bearing=None
             )
         },
         "rules": {
             "NAMES": NAMES,
             "RULES": tuple(rule(code) for code in NAMES),
-            "find_suspects": lambda analysis: tuple(sorted(made.suspects, key=lambda s: (s.path, s.code))),
+            "find_suspects": lambda analysis, **_: tuple(sorted(made.suspects, key=lambda s: (s.path, s.code))),
         },
         "flag": {"flag": made.flag},
     }

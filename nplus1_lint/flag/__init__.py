@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from nplus1_lint.cache.store import Store
+    from nplus1_lint.failures import Failures
     from nplus1_lint.findings import Finding, Suspect
 
 __all__ = ["flag"]
@@ -21,6 +22,7 @@ def flag(
     read_source: Callable[[str], str],
     rule_names: Mapping[str, str],
     store: Store | None = None,
+    failures: Failures | None = None,
 ) -> tuple[Finding, ...]:
     """Turn suspects into findings on exact nodes.
 
@@ -29,9 +31,10 @@ def flag(
         read_source: gives a file's decoded text by its project path.
         rule_names: each code's rule name.
         store: what former runs have kept; nothing in the findings depends on it.
+        failures: takes what goes wrong with a suspect, so that the others are flagged; without it, it is raised.
 
     Returns:
-        One finding per suspect, in report order.
+        One finding per suspect with which nothing went wrong, in report order.
 
     Raises:
         InternalError: a suspect's node is not where it was said to be, or does not carry the rule's pattern.
@@ -41,7 +44,7 @@ def flag(
     if store is not None:
         from nplus1_lint.flag.cache import flag_what_is_new
 
-        return flag_what_is_new(suspects, read_source, rule_names, store)
+        return flag_what_is_new(suspects, read_source, rule_names, store, failures)
     from nplus1_lint.flag.apply import flag_all
 
-    return flag_all(suspects, read_source, rule_names)
+    return flag_all(suspects, read_source, rule_names, failures)

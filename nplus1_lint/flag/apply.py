@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from nplus1_lint.findings import (
     Applicability,
@@ -38,15 +39,23 @@ from nplus1_lint.flag import (
 )
 from nplus1_lint.flag.pattern import in_loop, mismatch
 from nplus1_lint.flag.rewrite import Context
-from nplus1_lint.flag.source import SourceFiles
+from nplus1_lint.flag.source import SourceFiles, SourceText
 from nplus1_lint.flag.visitor import KINDS, REPEATERS, Located, Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from nplus1_lint.failures import Failures
+
+
+T = TypeVar("T")
+
 
 def flag_all(
-    suspects: Sequence[Suspect], read_source: Callable[[str], str], rule_names: Mapping[str, str]
+    suspects: Sequence[Suspect],
+    read_source: Callable[[str], str],
+    rule_names: Mapping[str, str],
+    failures: Failures | None = None,
 ) -> tuple[Finding, ...]:
     """Turn suspects into findings.
 
@@ -54,9 +63,10 @@ def flag_all(
         suspects: what the rules said, in any order.
         read_source: gives a file's decoded text by its project path.
         rule_names: each code's rule name.
+        failures: as for `nplus1_lint.flag.flag`.
 
     Returns:
-        One finding per suspect, in report order.
+        One finding per suspect with which nothing went wrong, in report order.
 
     Raises:
         InternalError: a suspect's node is not where it was said to be, or does not carry the rule's pattern.
@@ -65,27 +75,42 @@ def flag_all(
     for suspect in suspects:
         by_path[suspect.path].append(suspect)
     files = SourceFiles(read_source)
-    findings = [one for path, group in by_path.items() for one in flag_file(files, path, group, rule_names)]
+    findings = [
+        one for path, group in by_path.items() for one in flag_file(files, path, group, rule_names, failures)[0]
+    ]
     return tuple(sorted(findings, key=lambda finding: finding.sort_key))
 
 
 def flag_file(
-    files: SourceFiles, path: str, suspects: Iterable[Suspect], rule_names: Mapping[str, str]
-) -> list[Finding]:
-    """Turn the suspects of one file into findings, in the order of the file; for the rest see `flag_all`."""
-    contexts = confirm(files, path, suspects)
+    files: SourceFiles,
+    path: str,
+    suspects: Iterable[Suspect],
+    rule_names: Mapping[str, str],
+    failures: Failures | None = None,
+) -> tuple[tuple[Finding, ...], bool]:
+    """Turn the suspects of one file into findings, in the order of the file; for the rest see `flag_all`.
+
+    Returns:
+        The findings, and whether nothing went wrong.
+    """
+    before = len(failures) if failures is not None else 0
+    contexts = confirm(files, path, suspects, failures)
     contexts.sort(key=lambda context: (context.found.place, context.suspect.code))
     seen: Counter[str] = Counter()
-    return [_finding(context, rule_names, seen) for context in contexts]
+    findings = tuple(_finding(context, rule_names, seen, failures) for context in contexts)
+    return findings, failures is None or len(failures) == before
 
 
-def confirm(files: SourceFiles, path: str, suspects: Iterable[Suspect]) -> list[Context]:
+def confirm(
+    files: SourceFiles, path: str, suspects: Iterable[Suspect], failures: Failures | None = None
+) -> list[Context]:
     """Find the suspects of one file again, with one parse for all that share a statement.
 
     Args:
         files: the texts of the project.
         path: project path of the file.
         suspects: what the rules said about it.
+        failures: as for `nplus1_lint.flag.flag`.
 
     Returns:
         Each suspect on its node, in the order of the file.
@@ -96,19 +121,41 @@ def confirm(files: SourceFiles, path: str, suspects: Iterable[Suspect]) -> list[
     source = files[path]
     runs: list[tuple[tuple[int, int], Suspect]] = []
     for suspect in suspects:
-        first, last = _lines(suspect)
-        run = source.statements(first, last) if 0 < first <= last <= len(source.starts) else None
-        if run is None:
-            raise _lost(suspect, "no statement stands there")
-        runs.append((run, suspect))
+        run = _attempt(failures, suspect, "finding", partial(_run, source, suspect))
+        if run is not None:
+            runs.append((run, suspect))
     runs.sort(key=lambda pair: (pair[0][0], -pair[0][1]))
     contexts: list[Context] = []
     region: Region | None = None
     for run, suspect in runs:
         if region is None or run[1] > region.last:
             region = source.region(*run)
-        contexts.append(Context(suspect, _located(region, suspect), region, files))
+        found = _attempt(failures, suspect, "finding", partial(_located, region, suspect))
+        if found is not None:
+            contexts.append(Context(suspect, found, region, files))
     return contexts
+
+
+def _attempt(failures: Failures | None, suspect: Suspect, what: str, compute: Callable[[], T]) -> T | None:
+    """Return what is computed for a suspect; None where that fails."""
+    if failures is None:
+        return compute()
+    try:
+        return compute()
+    except OSError:  # a file has vanished
+        raise
+    except Exception as error:
+        failures.note(suspect.path, suspect.pos.line, f"{what} {suspect.code}", error)
+        return None
+
+
+def _run(source: SourceText, suspect: Suspect) -> tuple[int, int]:
+    """The whole statements that must be parsed for a suspect, first and last line."""
+    first, last = _lines(suspect)
+    run = source.statements(first, last) if 0 < first <= last <= len(source.starts) else None
+    if run is None:
+        raise _lost(suspect, "no statement stands there")
+    return run
 
 
 def _lines(suspect: Suspect) -> tuple[int, int]:
@@ -146,7 +193,7 @@ def _lost(suspect: Suspect, reason: str) -> InternalError:
     )
 
 
-def _finding(context: Context, rule_names: Mapping[str, str], seen: Counter[str]) -> Finding:
+def _finding(context: Context, rule_names: Mapping[str, str], seen: Counter[str], failures: Failures | None) -> Finding:
     suspect = context.suspect
     return Finding(
         code=suspect.code,
@@ -158,7 +205,7 @@ def _finding(context: Context, rule_names: Mapping[str, str], seen: Counter[str]
         function=suspect.function,
         message=suspect.message,
         evidence=suspect.evidence,
-        suggestion=_suggestion(context),
+        suggestion=_attempt(failures, suspect, "rewriting", partial(_suggestion, context)),
         fingerprint=_fingerprint(context, seen),
         also_in=suspect.also_in,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from nplus1_lint.cache.store import Store
+    from nplus1_lint.failures import Failures
     from nplus1_lint.findings import Finding, Suspect
 
 _NAME: Final = "flagged"
@@ -36,7 +37,11 @@ class _Kept(msgspec.Struct, array_like=True):
 
 
 def flag_what_is_new(
-    suspects: Sequence[Suspect], read_source: Callable[[str], str], rule_names: Mapping[str, str], store: Store
+    suspects: Sequence[Suspect],
+    read_source: Callable[[str], str],
+    rule_names: Mapping[str, str],
+    store: Store,
+    failures: Failures | None,
 ) -> tuple[Finding, ...]:
     """As `nplus1_lint.flag.flag`, but only for files of which something has changed since they were flagged."""
     by_path: dict[str, list[Suspect]] = defaultdict(list)
@@ -58,10 +63,11 @@ def flag_what_is_new(
             from nplus1_lint.flag.apply import flag_file
 
             files.asked.clear()
-            known = tuple(flag_file(files, path, group, rule_names))
-            encoded = msgspec.Raw(msgspec.msgpack.encode(flatten(known)))
-            kept[path] = _Kept(key, {one: text(one) for one in sorted(files.asked)}, encoded)
-            changed = True
+            known, whole = flag_file(files, path, group, rule_names, failures)
+            if whole:
+                encoded = msgspec.Raw(msgspec.msgpack.encode(flatten(known)))
+                kept[path] = _Kept(key, {one: text(one) for one in sorted(files.asked)}, encoded)
+                changed = True
         findings += known
     if changed:
         store.write(_NAME, msgspec.msgpack.encode(dict(sorted(kept.items()))))

@@ -12,6 +12,7 @@ from nplus1_lint.infer.reach import uses_sqlalchemy
 from nplus1_lint.infer.solve import Engine
 
 if TYPE_CHECKING:
+    from nplus1_lint.failures import Failures
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.former import Former
     from nplus1_lint.infer.recorder import Recorder
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def infer(
-    project: Project, recorder: Recorder | None = None, *, counts: bool = False, former: Former | None = None
+    project: Project,
+    recorder: Recorder | None = None,
+    *,
+    counts: bool = False,
+    former: Former | None = None,
+    failures: Failures | None = None,
 ) -> Analysis:
     """Run every function that may reach a query, on what its annotations say of its arguments.
 
@@ -29,25 +35,26 @@ def infer(
         recorder: keeps notes of chosen functions; it changes nothing in the analysis.
         counts: count what each function costs, for `Analysis.costs`; it changes nothing else.
         former: what a former run has found out; it changes nothing in the analysis.
+        failures: takes what goes wrong in following a function, so that the rest is followed; without it, it is raised.
 
     Returns:
         The analysis; it depends on the project alone.
     """
-    return on_deep_stack(lambda: _infer(project, recorder, counts, former))
+    engine = Engine(project, recorder, counts=counts, failures=failures)
+    return on_deep_stack(lambda: _infer(engine, recorder, former))
 
 
-def _infer(project: Project, recorder: Recorder | None, counts: bool, former: Former | None) -> Analysis:
-    engine = Engine(project, recorder, counts=counts)
+def _infer(engine: Engine, recorder: Recorder | None, former: Former | None) -> Analysis:
     if recorder is not None:
         recorder.engine = engine
-    if not uses_sqlalchemy(project):
+    if not uses_sqlalchemy(engine.project):
         return Analysis(engine, ())
     if former is not None:
         engine.cells.done.update(former.holding(engine))
     entries, idle = _run_all(engine)
     sound = former is not None and former.is_sound(engine)
     if former is not None and former.fits and not sound:
-        engine = Engine(project)
+        engine = Engine(engine.project, failures=engine.failures)
         entries, idle = _run_all(engine)
     engine.finish()
     if former is not None and sound:

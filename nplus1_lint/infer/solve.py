@@ -46,6 +46,7 @@ from nplus1_lint.link.hierarchy import Function as Definition
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from nplus1_lint.failures import Failures
     from nplus1_lint.findings import NodeKind
     from nplus1_lint.infer.binding import Bound
     from nplus1_lint.infer.cells import Held
@@ -58,7 +59,9 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
-MAX_CONTEXTS = 2000  # contexts of one function; a parser of responses was met with 500, a validator of a base class with 530
+MAX_CONTEXTS = (
+    2000  # contexts of one function; a handler's constructor was met with 900
+)
 MAX_DEPTH = 100  # calls on the stack; of twenty applications the deepest has 48, none meets it
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
@@ -68,9 +71,17 @@ _NOTHING = Summary(UNKNOWN, 0, (), ())
 class Engine(Globals):
     """Gives values of globals and summaries of functions, each computed once."""
 
-    def __init__(self, project: Project, recorder: Recorder | None = None, *, counts: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        recorder: Recorder | None = None,
+        *,
+        counts: bool = False,
+        failures: Failures | None = None,
+    ) -> None:
         super().__init__()
         self.counts = counts
+        self.failures = failures
         self.project = project
         self.recorder = recorder
         self.annotations = Annotations(self)
@@ -312,7 +323,7 @@ class Engine(Globals):
     def _by_outcome(self, definition: Definition, key: Key, runs: list[tuple[Value, ...]], depth: int) -> Summary:
         """Run a function for each outcome of its flags; the context that leaves them open stands for all of them."""
         keys: tuple[Key, ...] = tuple((definition.id, values, key[2]) for values in runs)
-        facts = Facts("", (), (), (), (), (), (), (), keys, Tracker().trail(), (), (), ())
+        facts = _no_facts("", keys)
 
         def run() -> tuple[Summary, Facts, tuple[Function, ...]]:
             return flags.together([self.summary(definition, values, key[2], depth, None) for values in runs]), facts, ()
@@ -320,6 +331,18 @@ class Engine(Globals):
         return self.cells.solve(key, _NOTHING, 1, run)
 
     def _run(self, definition: Definition, key: Key, depth: int) -> tuple[Summary, Facts, tuple[Function, ...]]:
+        if self.failures is None:
+            return self._follow(definition, key, depth)
+        try:
+            return self._follow(definition, key, depth)
+        except Exception as error:
+            self.cells.merges = True  # what others know of it is not what they would know
+            what = f"following {definition.id.partition(':')[2]}()"
+            self.failures.note(definition.path, definition.facts.pos[0], what, error)
+            returns = unknown(f"{definition.facts.name}() could not be followed")
+            return _NOTHING._replace(returns=returns), _no_facts(definition.id, ()), ()
+
+    def _follow(self, definition: Definition, key: Key, depth: int) -> tuple[Summary, Facts, tuple[Function, ...]]:
         _, values, captured = key
         frame = Run(self, definition, depth, captured)
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
@@ -459,6 +482,11 @@ class Engine(Globals):
     def path_of(self, site: Site) -> str:
         """Return the file in which a site stands."""
         return self.definition(site.function).path
+
+
+def _no_facts(function: str, calls: tuple[Key, ...]) -> Facts:
+    """What a function contributes that does nothing but call."""
+    return Facts(function, (), (), (), (), (), (), (), calls, Tracker().trail(), (), (), ())
 
 
 def _passes_on(frame: Frame, arguments: Arguments) -> bool:

@@ -15,6 +15,7 @@ from nplus1_lint.rules.base import Example, Proof, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nplus1_lint.failures import Failures
     from nplus1_lint.findings import Suspect
     from nplus1_lint.infer.analysis import Analysis
 
@@ -76,17 +77,27 @@ def _class_of(name: str) -> type[Rule]:
     return found
 
 
-def find_suspects(analysis: Analysis, rules: Iterable[type[Rule]] | None = None) -> tuple[Suspect, ...]:
+def find_suspects(
+    analysis: Analysis, rules: Iterable[type[Rule]] | None = None, failures: Failures | None = None
+) -> tuple[Suspect, ...]:
     """Apply rules to the inferred facts.
 
     Args:
         analysis: the facts.
         rules: rule classes; all of them by default.
+        failures: takes what goes wrong in a rule, so that the others are applied; without it, it is raised.
 
     Returns:
         The suspects, sorted by place and code; a site that repeats several statements has one, with the primary code.
     """
-    found = [suspect for rule in (_classes() if rules is None else rules) for suspect in rule().suspects(analysis)]
+    found: list[Suspect] = []
+    for rule in _classes() if rules is None else rules:
+        try:
+            found += rule().suspects(analysis)
+        except Exception as error:
+            if failures is None:
+                raise
+            failures.note(".", 1, f"applying {rule.code}", error)
     best: dict[tuple[str, tuple[int, ...]], Suspect] = {}
     others: list[Suspect] = []
     for suspect in found:
