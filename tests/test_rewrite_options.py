@@ -96,6 +96,47 @@ def seed(session, size):
 """
 
 
+TWINS = """\
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Alias(Base):
+    __tablename__ = "aliases"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user: Mapped[User] = relationship()
+
+
+class Contact(Base):
+    __tablename__ = "contacts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alias_id: Mapped[int] = mapped_column(ForeignKey("aliases.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user: Mapped[User] = relationship()
+
+
+def seed(session, size):
+    for number in range(size):
+        session.add_all([User(id=2 * number + 1, name="a"), User(id=2 * number + 2, name=f"user-{number}")])
+        session.flush()
+        session.add(Alias(id=number + 1, user_id=2 * number + 1))
+        session.flush()
+        session.add(Contact(alias_id=number + 1, user_id=2 * number + 2))
+    session.commit()
+"""
+
+
 def program(app: str, models: str = "", **others: str) -> dict[str, str]:
     files = {f"{name}.py": text for name, text in others.items()}
     return {**files, "app.py": app, "models.py": models or shared_models()}
@@ -318,6 +359,21 @@ async def run(session: AsyncSession):
         ),
         "select(Team).options(selectinload(Team.heroes))",
     ),
+    "two classes with a relationship of the same name": Case(
+        program(
+            IMPORTS
+            + """\
+from models import Alias, Contact
+
+
+def run(session: Session):
+    pairs = session.query(Alias, Contact).join(Contact, Contact.alias_id == Alias.id).all()
+    return [contact.user.name for alias, contact in pairs]
+""",
+            TWINS,
+        ),
+        "session.query(Alias, Contact).options(\n        joinedload(Contact.user),\n    )",
+    ),
     "one place reads relationships of several classes": Case(
         program(
             """\
@@ -373,6 +429,17 @@ def test_programs(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 PROSE = {
+    "the class is a parameter": """\
+from models import Team
+
+
+def every(session: Session, model):
+    return session.query(model).all()
+
+
+def run(session: Session):
+    return [len(team.heroes) for team in every(session, Team)]
+""",
     "the query is a parameter": """\
 from models import Team
 

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import libcst as cst
 
-from nplus1_lint.findings import Applicability, Edit, FileChange
+from nplus1_lint.findings import Applicability, Edit, FileChange, Pos
 from nplus1_lint.flag.chain import links
 from nplus1_lint.flag.construction import Construction, constructions
 from nplus1_lint.flag.imports import import_of
+from nplus1_lint.flag.names import walk
 from nplus1_lint.flag.rewrite import WIDTH, Context, Rewrite, flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos, Suggestion
+    from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Suggestion
     from nplus1_lint.flag.chain import Link
     from nplus1_lint.flag.source import SourceText
     from nplus1_lint.flag.visitor import Region
@@ -185,9 +186,21 @@ def _chains(region: Region, built: Construction, chains: Sequence[tuple[Hop, ...
 def _entity(region: Region, built: Construction, hop: Hop) -> str | None:
     written = [flat(region, entity) for entity in built.entities]
     if len(written) == 1:
-        return written[0] if written[0].replace(".", "").isidentifier() else None
+        return written[0] if _is_entity(region, built, written[0], hop) else None
     same = [one for one in written if one == hop.model]
     return same[0] if len(same) == 1 else None
+
+
+def _is_entity(region: Region, built: Construction, written: str, hop: Hop) -> bool:
+    """True for the class itself or an alias of it; a parameter (``cls``, ``self.model``) may be any other class."""
+    if not written.replace(".", "").isidentifier():
+        return False
+    if written.rpartition(".")[2] == hop.model.rpartition(".")[2]:
+        return True
+    around = function_at(region.source, Pos(*region.place(built.head)))
+    return around is not None and not any(
+        isinstance(node, cst.Param) and node.name.value == written.partition(".")[0] for node in walk(around.module)
+    )
 
 
 def _edits(

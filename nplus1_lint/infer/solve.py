@@ -59,9 +59,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
-MAX_CONTEXTS = (
-    2000  # contexts of one function; a handler's constructor was met with 900
-)
+MAX_CONTEXTS = 2000  # contexts of one function; a handler's constructor was met with 900
 MAX_DEPTH = 100  # calls on the stack; of twenty applications the deepest has 48, none meets it
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function

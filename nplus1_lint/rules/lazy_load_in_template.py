@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import planned
+from nplus1_lint.rules.options import of_model, planned
 from nplus1_lint.rules.repeated import confidence, quiet, severity, what
 
 if TYPE_CHECKING:
@@ -355,7 +355,8 @@ def plan(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> Optio
     """Return what the rewriter needs; nothing where the template does more than load lazily."""
     if any(repeat.effect.kind is not Kind.LAZY_LOAD for repeat in found):
         return None
-    behind = [rendering.loads.of(repeat.effect.site, repeat.effect.attribute) for repeat in found]
+    effects = [repeat.effect for repeat in found]
+    behind = [of_model(analysis, rendering.loads.of(one.site, one.attribute), one.subject) for one in effects]
     return planned(analysis, rendering.caller, behind)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos
 from nplus1_lint.infer.class_names import written
 from nplus1_lint.infer.loading import below as loads_below
-from nplus1_lint.infer.loading import state_of
+from nplus1_lint.infer.loading import follow, state_of
 from nplus1_lint.infer.origins import Load
 
 if TYPE_CHECKING:
@@ -128,8 +128,28 @@ def options_plan(analysis: Analysis, function: str, reads: Iterable[LazyRead]) -
     behind = analysis.origins.behind(function)
     found: list[tuple[Load, ...]] = []
     for read in reads:
-        found.append(behind.of(read.site, read.attribute) or _of_column(analysis, read))
+        loads = behind.of(read.site, read.attribute)
+        found.append(of_model(analysis, loads, read.model) or _of_column(analysis, read))
     return planned(analysis, function, found)
+
+
+def of_model(analysis: Analysis, loads: Iterable[Load], model: str) -> tuple[Load, ...]:
+    """Of the classes that a query gives together, keep those from whose rows a path leads to rows of a class.
+
+    Args:
+        analysis: the mapped classes.
+        loads: the loads that a read may be.
+        model: id of the class that is read.
+    """
+    models, hierarchy = analysis.project.models, analysis.project.hierarchy
+    family = {model, *(cls.id for cls in hierarchy.mro(model)), *hierarchy.descendants(model)}
+
+    def leads(start: str, path: tuple[str, ...]) -> bool:
+        end = follow(models, start, path[:-1])
+        return (end.target if end is not None else None if len(path) > 1 else start) in family
+
+    kept = ((load, tuple(one for one in load.models if leads(one, load.path))) for load in loads)
+    return tuple(load._replace(models=starts or load.models) for load, starts in kept)
 
 
 def planned(analysis: Analysis, function: str, found: Iterable[tuple[Load, ...]]) -> OptionsPlan | None:
