@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nplus1_lint.index import facts as f
+    from nplus1_lint.infer.effects import Effect, Loop
     from nplus1_lint.infer.frame import Frame
 
 EXPIRED: Final = "^"
 """The mark among a row's loads that says that its next read reloads it."""
 
 _DEPTH = 4
+_EXPIRING = frozenset({Kind.COMMIT, Kind.CHANGE, Kind.OPAQUE})
 _HOLD_ROWS = frozenset({Row, Many, Mapping, Function, Tuple})
 
 
@@ -91,6 +93,32 @@ def refreshed(frame: Frame, expr: f.Expr, mark: int) -> None:
     binding = frame.state.env.get(path) if path else None
     if path is not None and binding is not None:
         frame.state.env[path] = binding._replace(value=map_rows(binding.value, fresh))
+
+
+def reloaded_each_time(frame: Frame, repeated: set[int], loop: Loop) -> set[int]:
+    """Of the effects that a loop repeats, leave out the reload of one row that nothing in the loop expires again.
+
+    Args:
+        frame: the running function.
+        repeated: indices of the effects.
+        loop: the loop.
+    """
+    inside = [emission.effect for emission in frame.emissions if loop in emission.loops]
+    # A branch that reloads the row makes it depend on the branch's condition: the first round has not seen that yet.
+    fixed = {effect.site for effect in inside if _is_reload(effect) and not effect.deps & loop.bit}
+    if not fixed or any(_may_expire(effect) for effect in inside):
+        return repeated
+    effects = {i: frame.emissions[i].effect for i in repeated}
+    return {i for i, effect in effects.items() if not (_is_reload(effect) and effect.site in fixed)}
+
+
+def _is_reload(effect: Effect) -> bool:
+    return effect.kind is Kind.REFRESH and effect.attribute == "expired"
+
+
+def _may_expire(effect: Effect) -> bool:
+    """True for a commit or a rollback, or what may be one."""
+    return effect.kind in _EXPIRING and not effect.attribute
 
 
 def renew(frame: Frame, expr: f.Expr, origin: Origin | None, loaded: Loads = NO_LOADS) -> None:

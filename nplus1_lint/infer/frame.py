@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer import expiry
 from nplus1_lint.infer.arguments import Arguments as Arguments  # noqa: TC001 (others take it from here)
 from nplus1_lint.infer.effects import (
     ASKS,
@@ -358,7 +359,9 @@ class Frame(abc.ABC):
                 back = back.join(state)
             running.continues = []
             if back.alive:
-                running.repeated |= {i for i in back.pending if i >= running.start}
+                running.repeated |= expiry.reloaded_each_time(
+                    self, {i for i in back.pending if i >= running.start}, loop
+                )
             following = carried(entry.join(back), entry, running)
             exits = exits.join(leaving(at_test, entry, back, endless))
             if lap is not None:

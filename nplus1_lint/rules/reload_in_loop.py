@@ -133,6 +133,28 @@ def run(session):
         return [hero.name for hero in heroes]
 """,
         ),
+        Example(
+            "one row that a commit before the loop has expired, read in some of the iterations",
+            """\
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    names = [hero.name for hero in session.query(Hero).all()]
+    team = session.query(Team).order_by(Team.id).first()
+    session.commit()
+    found = []
+    for name in names:
+        if name.endswith("0"):
+            found.append(team.slug)
+        else:
+            found.append(team.id)
+    return found
+""",
+        ),
     )
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
