@@ -26,6 +26,33 @@ def run(session: Session, power: int):
     session.commit()
 """
 
+MODELS = """\
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import DeclarativeBase, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id = Column(Integer, primary_key=True)
+
+
+class Weapon(Base):
+    __tablename__ = "weapons"
+    id = Column(Integer, primary_key=True)
+    hero_id = Column(ForeignKey("heroes.id"))
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id = Column(Integer, primary_key=True)
+    team_id = Column(ForeignKey("teams.id"))
+    {declared}
+"""
+
 
 @pytest.mark.parametrize(
     ("body", "said"),
@@ -48,3 +75,23 @@ def test_only_what_is_the_same_for_every_row_is_reported(
         assert finding.severity is Severity.INFO
         assert said
         assert said in finding.message
+
+
+@pytest.mark.parametrize(
+    ("declared", "reported"),
+    [
+        ('team = relationship("Team")', True),
+        ('team = relationship("Team", cascade="all, delete-orphan", single_parent=True)', False),
+        ('team = relationship("Team", backref="heroes")', True),
+        ('weapons = relationship("Weapon")', False),
+        ('weapon = relationship("Weapon", uselist=False)', False),
+        ('weapons = relationship("Weapon", viewonly=True)', True),
+    ],
+)
+def test_rows_whose_deletion_deletes_or_detaches_others_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str, reported: bool
+) -> None:
+    (tmp_path / "models.py").write_text(MODELS.format(declared=declared))
+    (tmp_path / "app.py").write_text(PROGRAM.format(body="session.delete(hero)"))
+    monkeypatch.chdir(tmp_path)
+    assert [f.code for f in nplus1_lint.check(["."]).findings] == (["NP107"] if reported else [])

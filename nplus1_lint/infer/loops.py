@@ -270,10 +270,30 @@ def write_alike(frame: Frame, node: f.Attr | f.Call, kind: str, item: Value, loo
     """Record that a loop writes each queried row alike."""
     for atom in item.atoms:
         if type(atom) is Row and atom.origin is not None:
+            if kind == "delete" and _deletes_more(frame, atom.model):
+                return
             mark = frame.mark()
             frame.emit(Kind.WRITE, node.pos, subject=atom.model, attribute=kind, deps=loop.bit)
             frame.note_node(node, mark)
             return
+
+
+def _deletes_more(frame: Frame, model: str) -> bool:
+    """True if deleting a row deletes or detaches others, by the mapping: a DELETE statement would leave those behind.
+
+    Cascades; else rows of a collection, or of a one-to-one whose key is theirs, lose their key, and a link table loses
+    the row's links. Source: SQLAlchemy, "Cascades", "Notes on Delete".
+    """
+    models = frame.engine.project.models
+    keys = [column.foreign_key for column in models[model].columns.values() if column.foreign_key]
+    referred = {key.rpartition(".")[0].rpartition(".")[2] for key in keys}
+    for relationship in models[model].relationships.values():
+        cascades = "delete" in relationship.cascade or "all" in relationship.cascade
+        target = models.get(relationship.target or "")
+        theirs = target is not None and target.table not in referred
+        if not relationship.viewonly and (cascades or relationship.uselist or relationship.secondary or theirs):
+            return True
+    return False
 
 
 def assign_target(frame: Frame, target: f.Expr, val: Val, born: frozenset[int] = frozenset()) -> None:

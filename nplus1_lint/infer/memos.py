@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import blocks, children, dotted, names, statements, targets
+from nplus1_lint.infer.values import External, ModuleRef
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, State
@@ -18,16 +19,33 @@ def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
     """Note ``cached = memo.get(key)``: testing the name then tests the memo."""
     if isinstance(target, f.Name):
         frame.memo_names.pop(target.id, None)
-        container = asked_container(value) if type(value) is f.Call else None
-        if container:
-            frame.memo_names[target.id] = container
+        asked = asked_containers(value) if type(value) is f.Call else ()
+        if asked:
+            frame.memo_names[target.id] = asked
 
 
-def asked_container(value: f.Expr) -> str | None:
-    """Return the container of ``container.get(key)``, or None."""
-    if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name == "get":
-        return _container(value.func.value)
-    return None
+def asked_containers(value: f.Expr) -> tuple[str, ...]:
+    """Return what a call looks into: ``container.get(key)``, ``getattr(holder, "name", None)``, ``hasattr(…)``.
+
+    An attribute of a holder is written ``holder.name``. Holders such as Flask's ``g`` give theirs by ``get``, too.
+    """
+    if type(value) is not f.Call or not value.args:
+        return ()
+    if isinstance(value.func, f.Attr) and value.func.name == "get":
+        container, named = _container(value.func.value), value.args[0]
+    elif isinstance(value.func, f.Name) and value.func.id in ("getattr", "hasattr") and len(value.args) > 1:
+        container, named = None, value.args[1]
+    else:
+        return ()
+    holder = value.func.value if isinstance(value.func, f.Attr) else value.args[0]
+    slot = _slot(holder, named)
+    return tuple(one for one in (container, slot) if one)
+
+
+def _slot(holder: f.Expr, name: f.Expr) -> str | None:
+    """Write an attribute that a literal names."""
+    path = dotted(holder)
+    return f"{path}.{name.value}" if path and isinstance(name, f.Const) and isinstance(name.value, str) else None
 
 
 def _container(expr: f.Expr) -> str | None:
@@ -184,6 +202,9 @@ def guards_handler(frame: Frame, handler: f.Handler) -> str | None:
         for target in statement.targets if isinstance(statement, f.Assign) else ():
             if isinstance(target, f.Subscript):
                 return dotted(target.value)
+            path = dotted(target) if isinstance(target, f.Attr) and name == "AttributeError" else None
+            if path is not None and _outlasts(frame, path):
+                return path
     return None
 
 
@@ -206,7 +227,7 @@ def asking_of(test: f.Expr) -> Asking:
     if type(test) is f.Compare and len(test.ops) == 1 and test.ops[0] in ("In", "NotIn", "Is", "IsNot"):
         by_name = test.ops[0] in ("Is", "IsNot") and type(test.left) is f.Name
         return Asking.NAMES if by_name else Asking.CONTAINERS
-    return Asking.CONTAINERS if type(test) is f.Walrus else Asking.NOTHING
+    return Asking.CONTAINERS if type(test) is f.Walrus or asked_containers(test) else Asking.NOTHING
 
 
 def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
@@ -223,7 +244,7 @@ def _asked(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
 def _containers(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
     if type(test) is f.Name:
         if test.id in frame.memo_names:
-            return [(frame.memo_names[test.id], False)]
+            return [(container, False) for container in frame.memo_names[test.id]]
         return [(test.id, False)] if test.id in frame.globals else []
     if type(test) is f.Not:
         return [(container, not missing) for container, missing in _containers(frame, test.operand)]
@@ -231,30 +252,38 @@ def _containers(frame: Frame, test: f.Expr) -> list[tuple[str, bool]]:
         return [found for operand in test.operands for found in _containers(frame, operand)]
     if type(test) is f.Compare and len(test.ops) == 1:
         return _compared(frame, test)
-    if type(test) is f.Walrus and (asked := asked_container(test.value)):
-        return [(asked, False)]
-    return []
+    asked = test.value if type(test) is f.Walrus else test
+    return [(container, False) for container in asked_containers(asked)]
 
 
 def _compared(frame: Frame, test: f.Compare) -> list[tuple[str, bool]]:
     operator = test.ops[0]
     if operator in ("In", "NotIn"):
-        container = dotted(test.right[0])
-        return [(container, operator == "NotIn")] if container else []
+        asked = (dotted(test.right[0]), _slot(test.right[0], test.left))
+        return [(container, operator == "NotIn") for container in asked if container]
     if operator not in ("Is", "IsNot"):
         return []
-    asked = asked_container(test.left.value) if isinstance(test.left, f.Walrus) else None
-    if asked:
-        return [(asked, operator == "Is")]
-    if isinstance(test.left, f.Name) and test.left.id in frame.memo_names:
-        return [(frame.memo_names[test.left.id], operator == "Is")]
+    inside = asked_containers(test.left.value if type(test.left) is f.Walrus else test.left)
+    if not inside and isinstance(test.left, f.Name):
+        inside = frame.memo_names.get(test.left.id, ())
+    if inside:
+        return [(container, operator == "Is") for container in inside]
     path = dotted(test.left)
     return [(path, operator == "Is")] if path and _outlasts(frame, path) else []
 
 
 def _outlasts(frame: Frame, path: str) -> bool:
-    """True for an attribute of the receiver or of its class, and for a name that the function declares global."""
-    return path.startswith(("self.", "cls.")) or path in frame.globals
+    """True for a name that the function declares global, and an attribute of the receiver, its class or a global."""
+    root, dot, _ = path.partition(".")
+    if root in ("self", "cls") or not dot:
+        return bool(dot) or root in frame.globals
+    held = frame.lookup(root)
+    if held is None:
+        return root not in frame.params
+    # An import inside the function; what a call has given is none.
+    return bool(held[0].atoms) and all(
+        type(atom) is ModuleRef or (type(atom) is External and "(" not in atom.name) for atom in held[0].atoms
+    )
 
 
 def _stores(frame: Frame, body: tuple[f.Stmt, ...], container: str) -> bool:
@@ -268,6 +297,9 @@ def _stores(frame: Frame, body: tuple[f.Stmt, ...], container: str) -> bool:
         value = getattr(statement, "value", None)
         if isinstance(value, f.Call) and isinstance(value.func, f.Attr) and value.func.name in _STORES:
             if _container(value.func.value) == container:
+                return True
+        if isinstance(value, f.Call) and dotted(value.func) == "setattr" and len(value.args) > 1:
+            if _slot(value.args[0], value.args[1]) == container and _outlasts(frame, container):
                 return True
     return False
 

@@ -7,7 +7,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.values import External, Session, Value, of
+from nplus1_lint.infer.values import OWN_BIT, External, Session, Value, of
 
 _GETTERS = tuple(GETTERS.values())
 # Other names outside the project mean nothing to any table, and most calls are of these.
@@ -73,7 +73,8 @@ def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, pla
         return found
     if last in ("connect", "begin") and "ngine" in atom.name:
         is_async = "async" in atom.name.lower()
-        return of(Session("session", "connection", is_async, False)), 0
+        opened = of(Session("session", "connection", is_async, False))
+        return opened, arguments.mask | frame.current_bits() | OWN_BIT
     if "SQLAlchemy()." in atom.name and (last in lib.SESSION_GETS or last in lib.SESSION_EXECUTES):
         own = Session("session", "session", False, True)  # the extension's own, for this request
         return sessions.session_method(frame, own, 0, last, arguments, place)

@@ -30,7 +30,8 @@ class WriteInLoop(Rule):
         ``execute(insert(M), [dicts])``; an UPDATE or DELETE with ``IN``; ``add_all`` and one flush.
 
     When it stays quiet
-        ORM ``add()`` with one commit after the loop; attribute writes that differ per row; chunks.
+        ORM ``add()`` with one commit after the loop; attribute writes that differ per row; chunks; rows whose deletion
+        deletes or detaches others by the mapping.
 
     Fix safety
         Unsafe: an error then concerns all rows at once. Shown only where the loop sends other statements as well. A
