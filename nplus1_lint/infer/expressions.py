@@ -101,8 +101,11 @@ def attribute(frame: Frame, val: Val, name: str, place: Place) -> Val:
             frame.notes.doubt("receiver", place, value.reason)
         return unknown(value.reason or f"{name} of an unknown value"), mask
     if len(value.atoms) == 1:
-        one, one_mask = _atom_attribute(frame, value.atoms[0], mask, name, place)
-        return one, mask | one_mask
+        atom = value.atoms[0]
+        one, one_mask = _atom_attribute(frame, atom, mask, name, place)
+        # All rows of a collection have one parent, which depends on less than each of them does.
+        of_parent = type(atom) is Row and name in frame.engine.project.models[atom.model].relationships
+        return one, one_mask if of_parent else mask | one_mask
     found: list[Value] = []
     ways = Ways(frame.state.spent)
     for atom in value.atoms:

@@ -33,6 +33,8 @@ _METHODS: Final = {"in_": "In", "startswith": "Prefix", "between": "Range"}
 _WILDCARDS: Final = ("%", "_")
 COUNTS: Final = "counts:"
 """Precedes, among a statement's flags, the column that ``func.count`` is given."""
+PARENT: Final = "parent"
+"""Among a statement's flags: its rows are those of one parent."""
 _LAST: Final = "last:"
 _WITH: Final = "with:"
 
@@ -47,7 +49,7 @@ def of_sources(atom: Statement) -> tuple[Lookup, ...]:
 
     Another table's lookup comes from a path that no run takes: the join and the filter each depend on one condition.
     """
-    if "dynamic" in atom.flags:
+    if not atom.flags.isdisjoint(("dynamic", PARENT)):
         return ()  # the parent's key finds the rows
     sources = {flag[len(_WITH) :] for flag in atom.flags if flag.startswith(_WITH)}
     sources |= {flag[5:] for flag in atom.flags if flag.startswith("from:")}

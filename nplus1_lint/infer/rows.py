@@ -13,6 +13,7 @@ from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
     NO_LOADS,
     ONE_PARENT,
+    PARAMS_MASK,
     READ,
     SCALAR,
     UNKNOWN,
@@ -141,7 +142,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         below = marks(below)
     if below is not None and rel.uselist and rel.back_populates:
         below = _with_parent(frame, atom, rel, below)
-    if loaded and not rel.uselist and _few(frame, atom, rel):
+    if not rel.uselist and (_few(frame, atom, rel) if loaded else f"{ONE_PARENT}{rel.name}" in (atom.loads or ())):
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
@@ -193,9 +194,9 @@ def _of_the_parent(frame: Frame, atom: Row, mask: int) -> int:
     """What the way back from a collection's row depends on: its parent does not change from item to item."""
     for running in reversed(frame.loops):
         items = (a.item for a in running.loop.over.atoms if type(a) is Many)
-        if mask & running.loop.bit and any(atom in item.atoms for item in items):
+        if mask & running.loop.bit and any(atom.model == row.model for item in items for row in item.only(Row)):
             return mask & ~running.loop.bit
-    return mask
+    return mask & ~PARAMS_MASK  # the loop is a caller's
 
 
 def _proxy(frame: Frame, atom: Row, mask: int, model: Model, through: str, name: str, place: Place) -> Val:

@@ -162,6 +162,10 @@ def _flags(frame: Frame, name: str, arguments: Arguments) -> set[str]:
         flags.add("paged")
     if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
         flags.add("single")
+    conditions = [c for value, _ in arguments.positional for c in value.only(Condition)]
+    # A many-to-one that is compared with a row is a lookup of its key, by a value that is not bare.
+    if name == "with_parent" or any(one.op == "Parent" and one.bare for c in conditions for one in c.criteria):
+        flags.add(lookups.PARENT)
     if name == "order_by" and _orders_uniquely(frame, arguments):
         flags.add("unique-order")
     if name == "execution_options" and "yield_per" in arguments.keywords:
@@ -188,8 +192,28 @@ def _with_parent(frame: Frame, atom: Statement, arguments: Arguments) -> list[Cr
     parents = {row.model for value, _ in arguments.positional[:1] for row in value.only(Row)}
     if entity is None:
         return []
-    ways = [one.name for one in entity.relationships.values() if one.target in parents and not one.uselist]
+    ways = [name for _, name in _ways_back(frame, arguments)]
+    if not ways:
+        to_one = [one for one in entity.relationships.values() if not one.uselist]
+        ways = [one.name for one in to_one if not parents or one.target in parents]
     return [Criterion(model, ways[0], "Parent", None, frame.function.id, True)] if len(ways) == 1 else []
+
+
+def _ways_back(frame: Frame, arguments: Arguments) -> list[tuple[str, str]]:
+    """The many-to-one (class and name) from the rows of the relationship that is given second back to their parent."""
+    models = frame.engine.project.models
+    ways = [
+        models[a.model].relationships[a.relationship] for v, _ in arguments.positional[1:2] for a in v.only(RelationRef)
+    ]
+    return [(way.target, way.back_populates) for way in ways if way.target and way.back_populates]
+
+
+def _of_parent(frame: Frame, arguments: Arguments) -> Condition:
+    """``with_parent(team, Team.heroes)``."""
+    ways = _ways_back(frame, arguments)
+    return Condition(
+        "condition", tuple(Criterion(one, name, "Parent", None, frame.function.id, True) for one, name in ways)
+    )
 
 
 def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Criterion]:
@@ -292,6 +316,8 @@ def external_call(frame: Frame, name: str, last: str, arguments: Arguments, plac
         parts = tuple(value for value, _ in arguments.positional)
         equal = equalities.conjunction(parts) if last == "and_" and not arguments.starred else None
         return of(Condition("condition", tuple(criteria)[:12], lookups.combined(parts, last), equal)), mask
+    if last == "with_parent":
+        return of(_of_parent(frame, arguments)), mask
     if last in ("aliased", "with_polymorphic"):
         return (arguments.positional[0][0] if arguments.positional else UNKNOWN), mask
     if last == "object_session":
