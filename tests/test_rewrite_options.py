@@ -426,6 +426,8 @@ def test_programs(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert suggestion is not None
     assert suggestion.applicability is case.applicability
     ast.parse(suggestion.code)
+    imported = [line.partition(" import ")[0] for line in suggestion.code.splitlines() if line.startswith("from ")]
+    assert len(imported) == len(set(imported)), "one import line for each module"
 
 
 PROSE = {

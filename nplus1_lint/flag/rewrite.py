@@ -160,8 +160,8 @@ class Rewrite:
             taken, or when the import could be circular.
         """
         source = context.region.source
-        code = [*self.imports, *([""] if self.imports else []), *self.before, *_excerpt(self, context.region)]
         here = self._here(source)
+        code = [*here.imports, *([""] if here.imports else []), *self.before, *_excerpt(self, context.region)]
         changes = tuple(sorted((here, *self.elsewhere), key=lambda change: change.path))
         hindered = unusable(source, here.imports, self.anchor) or any(
             unusable(context.files[change.path], change.imports, _first_line(context.files[change.path], change))
