@@ -361,7 +361,7 @@ def _conditional(frame: Frame, expr: f.Conditional) -> Val:
 
 
 def _lambda(frame: Frame, expr: f.Lambda) -> Val:
-    return frame.closure(expr.function), 0
+    return frame.closure(expr.function)
 
 
 def _yield(frame: Frame, expr: f.Yield) -> Val:

@@ -130,6 +130,7 @@ class Frame(abc.ABC):
         self._holders: set[str] = set()  # names of which any attribute has ever been bound: the others hold none
         self.params = frozenset(param.name for param in function.facts.params)
         self.captured_names = frozenset(name for name, _ in captured)
+        self.captured_mask = 0  # the bits of captured names
         self.notes = engine.recorder.open(function, self) if engine.recorder is not None else None
 
     @abc.abstractmethod
@@ -165,8 +166,8 @@ class Frame(abc.ABC):
         """Evaluate a condition, go on along one of its outcomes, and return its mask."""
 
     @abc.abstractmethod
-    def closure(self, facts: f.FunctionFacts) -> Value:
-        """Return a nested function with the values that it captures."""
+    def closure(self, facts: f.FunctionFacts) -> Val:
+        """Return a nested function with the values that it captures, and on what they depend."""
 
     def concrete_class(self) -> str | None:
         """Return the id of the receiver's class where it is known, else of the class that holds the function."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.values import CAPTURE_BIT, LAST_PARAM, OWN_BIT, Session, Site
+from nplus1_lint.infer.values import CAPTURE_BIT, LAST_PARAM, OWN_BIT, Function, Session, Site
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.binding import Bound
     from nplus1_lint.infer.effects import Effect
+    from nplus1_lint.infer.frame import Frame
 
 
 _TRANSACTION = (Kind.COMMIT, Kind.FLUSH)
@@ -23,13 +24,33 @@ def passed_session(effect: Effect, bound: Bound) -> bool:
     )
 
 
-def instantiate(effect: Effect, bound: Bound, captured: int, site: Site, running: int) -> Effect:
+def captured_bit(position: int) -> int:
+    """Return the bit of a captured name, by its position behind the parameters."""
+    return 1 << position if position < LAST_PARAM else CAPTURE_BIT
+
+
+def captured_masks(frame: Frame, function: Function, mask: int) -> tuple[int, ...]:
+    """Return what each name that a function has captured depends on in the running function.
+
+    Args:
+        frame: the running function.
+        function: what it calls.
+        mask: what the called value depends on, for names of another function's.
+    """
+    if not function.captured:
+        return ()
+    outer = function.id.rpartition("@")[0].rpartition(".")[0]
+    env = frame.state.env if outer == frame.function.id else {}
+    return tuple([one.mask if (one := env.get(name)) is not None else mask for name, _ in function.captured])
+
+
+def instantiate(effect: Effect, bound: Bound, captured: tuple[int, ...], site: Site, running: int) -> Effect:
     """Return a callee's effect as the call at *site* has it.
 
     Args:
         effect: in the bits of the callee's parameters.
         bound: the arguments that gave them.
-        captured: the mask of what the callee has captured.
+        captured: the masks of what the callee has captured.
         site: the call.
         running: the bits of the loops around the call.
     """
@@ -43,12 +64,15 @@ def instantiate(effect: Effect, bound: Bound, captured: int, site: Site, running
     )
 
 
-def translate(mask: int, masks: tuple[int, ...], captured: int) -> int:
-    """Turn a callee's parameter bits into what the arguments depend on."""
+def translate(mask: int, masks: tuple[int, ...], captured: tuple[int, ...]) -> int:
+    """Turn a callee's parameter bits into what the arguments, and what it has captured, depend on."""
     if not mask:
         return 0
-    translated = captured if mask & CAPTURE_BIT else 0
+    translated = 0
     for position, one in enumerate(masks):
         if mask >> min(position, LAST_PARAM) & 1:
+            translated |= one
+    for position, one in enumerate(captured, start=len(masks)):
+        if mask & captured_bit(position):
             translated |= one
     return translated

@@ -17,7 +17,7 @@ from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
-from nplus1_lint.infer.instantiate import instantiate, passed_session, translate
+from nplus1_lint.infer.instantiate import captured_bit, captured_masks, instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
 from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
@@ -26,7 +26,6 @@ from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
 from nplus1_lint.infer.values import (
-    CAPTURE_BIT,
     LAST_PARAM,
     SCALAR,
     UNKNOWN,
@@ -163,7 +162,7 @@ class Engine(Globals):
         bound = bind_arguments(self, definition, function, mask, entered)
         for value, _ in entered.starred:
             frame.tracker.leave(value, "spread over parameters")
-        captured = self._captured_mask(frame, function)
+        captured = captured_masks(frame, function, mask)
         summary = self.summary(definition, bound.values, function.captured, frame.depth + 1, frame)
         self.last_fields, self.last_loaded = summary.fields, summary.loaded
         mark = frame.mark()
@@ -186,7 +185,7 @@ class Engine(Globals):
         definition: Definition,
         summary: Summary,
         bound: Bound,
-        captured: int,
+        captured: tuple[int, ...],
         arguments: Arguments,
         place: Place,
     ) -> None:
@@ -200,14 +199,6 @@ class Engine(Globals):
                 frame.repeat_at(place, definition.facts.name)
         if any(e.kind is Kind.COMMIT and passed_session(e, bound) for e in summary.effects):
             expiry.expire(frame)
-
-    @staticmethod
-    def _captured_mask(frame: Frame, function: Function) -> int:
-        mask = 0
-        for name, _ in function.captured:
-            binding = frame.state.env.get(name)
-            mask |= binding.mask if binding is not None else 0
-        return mask
 
     def free_of_cost(self, definition: Definition) -> str:
         """Return why a call to a function costs no query, or an empty string: it is cached or marked."""
@@ -346,9 +337,11 @@ class Engine(Globals):
         for position, (param, value) in enumerate(zip(definition.facts.params, values, strict=True)):
             known = value if value.atoms else unknown(f"nothing is known of the parameter {param.name}")
             frame.bind(param.name, (known, 1 << min(position, LAST_PARAM)))
-        for name, value in captured:
+        for position, (name, value) in enumerate(captured, start=len(values)):
             if frame.lookup(name) is None:
-                frame.bind(name, (value, CAPTURE_BIT))
+                bit = captured_bit(position)
+                frame.captured_mask |= bit
+                frame.bind(name, (value, bit))
         if values and definition.cls is not None and definition.facts.params:
             frame.receiver = values[0]
         try:

@@ -19,6 +19,8 @@ from nplus1_lint.link.symbols import import_bindings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_CAPTURED = 16  # names that a closure keeps
+
 
 class Run(Frame):
     """A frame with its transfer functions bound."""
@@ -97,22 +99,31 @@ class Run(Frame):
             assume(self, expr, positive)
         return test.mask
 
-    def closure(self, facts: f.FunctionFacts) -> Value:
-        """Return a nested function or lambda with the values that it captures."""
-        captured = []
+    def closure(self, facts: f.FunctionFacts) -> Val:
+        """Return a nested function or lambda with the values that it captures, and on what they depend."""
+        captured, opaque, mask = [], [], 0
+        own = {param.name for param in facts.params}
         for name in sorted(facts.mentions):
             binding = self.state.env.get(name)
-            if binding is not None and binding.value.atoms:
+            if binding is None:
+                continue
+            if binding.value.atoms:
                 captured.append((name, binding.value))
+            elif binding.mask and name not in own:
+                opaque.append((name, binding.value))  # nothing is known of it but what it depends on
+            mask |= binding.mask
         for path, binding in sorted(self.state.env.items()):
             root = path.partition(".")[0]
             if "." in path and root in facts.mentions and binding.value.atoms and path.count(".") == 1:
                 captured.append((path, binding.value))
+                mask |= binding.mask
         for param in facts.params:
             if param.default is not None and not isinstance(param.default, f.Const):
-                captured.append((param.name, self.eval(param.default)[0]))  # evaluated here and now, as Python does
-        function_id = self.engine.register_nested(self, facts)
-        return of(Function("function", function_id, None, tuple(sorted(dict(captured).items())[:16]), ()))
+                value, one = self.eval(param.default)  # here and now, as Python does
+                captured.append((param.name, value))
+                mask |= one
+        held = (*sorted(dict(captured).items())[:_CAPTURED], *opaque[:_CAPTURED])
+        return of(Function("function", self.engine.register_nested(self, facts), None, held, ())), mask
 
 
 # -- statements ------------------------------------------------------------------------------------------------------
@@ -394,9 +405,9 @@ def _continue(frame: Run, statement: f.Continue) -> None:
 
 
 def _def(frame: Run, statement: f.Def) -> None:
-    closure = frame.closure(statement.function)
+    closure, mask = frame.closure(statement.function)
     frame.defined += closure.only(Function)
-    frame.bind(statement.function.name, (closure, 0))
+    frame.bind(statement.function.name, (closure, mask))
 
 
 def _class(frame: Run, statement: f.ClassDef) -> None:

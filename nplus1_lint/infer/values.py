@@ -19,6 +19,7 @@ MAX_DEPTH: Final = 5
 # A mask says on what a value depends: one bit per parameter, then one bit per loop of the running function.
 PARAM_BITS: Final = 25
 CAPTURE_BIT: Final = 1 << (PARAM_BITS - 1)
+"""What a nested function has captured, beyond the names that have a bit of their own behind the parameters."""
 OWN_BIT: Final = 1 << (PARAM_BITS - 2)
 """A session that the function has opened itself."""
 LAST_PARAM: Final = PARAM_BITS - 3

@@ -10,7 +10,7 @@ from nplus1_lint.infer.analysis import in_chunks
 from nplus1_lint.infer.effects import Effect, Emission, Kind, Loop
 from nplus1_lint.infer.memos import EVERY_SO_OFTEN
 from nplus1_lint.infer.recorder import LAMBDA
-from nplus1_lint.infer.values import CAPTURE_BIT, LAST_PARAM
+from nplus1_lint.infer.values import LAST_PARAM
 from nplus1_lint.rules.repeated import what, why_quiet
 from nplus1_lint.traces import LoopAround, TracedEffect
 
@@ -75,7 +75,7 @@ def depends_on(frame: Frame, mask: int) -> tuple[str, ...]:
         for position, param in enumerate(frame.function.facts.params)
         if mask >> min(position, LAST_PARAM) & 1
     ]
-    if mask & CAPTURE_BIT:
+    if mask & frame.captured_mask:
         found.append("captured names")
     loops = sorted(frame.finished_loops(), key=lambda loop: loop.site.place)
     found += [f"loop `{loop.text}`" for loop in loops if mask & loop.bit]
