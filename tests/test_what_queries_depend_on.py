@@ -94,3 +94,85 @@ def test_a_function_depends_on_each_name_that_it_captures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, expected: list[tuple[str, int]]
 ) -> None:
     assert found(tmp_path, monkeypatch, source) == expected
+
+
+ONCE = """\
+def run(s, data: dict, ids: set, rows, wanted):
+    for key, value in {over}:
+        if {test}:
+            print(strong(s, 5))
+        print(value)
+"""
+
+
+@pytest.mark.parametrize(
+    ("over", "test", "flagged"),
+    [
+        ("data.items()", "key == 'admin'", False),
+        ("data.items()", "value and wanted == key", False),
+        ("sorted(data.items())", "not key != 'admin'", False),
+        ("data.items()", "key in ('admin', 'owner')", False),
+        ("enumerate(rows)", "key == 1", False),
+        ("data.items()", "value == 'admin'", True),
+        ("data.items()", "key != 'admin'", True),
+        ("data.items()", "key == value", True),
+        ("data.items()", "key == 'admin' or value", True),
+        ("data.items()", "key in wanted", True),
+        ("zip(rows, rows)", "key == 'admin'", True),
+        ("rows.items(multi=True)", "key == 'admin'", True),
+        ("((i, i) for i in ids)", "key == 'admin'", True),
+    ],
+)
+def test_a_key_equals_one_thing_in_one_iteration_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str, test: str, flagged: bool
+) -> None:
+    expected = [("NP305", 4)] if flagged else []
+    assert found(tmp_path, monkeypatch, ONCE.format(over=over, test=test)) == expected
+
+
+ONCE_OTHERWISE = """\
+def skipped(s, ids: set[int]):
+    for key in ids:
+        if key != 3:
+            continue
+        print(strong(s, 5))
+
+
+def otherwise(s, data: dict):
+    for key in data:
+        if key != "admin":
+            print(key)
+        else:
+            print(strong(s, 5))
+
+
+def collected(s, data: dict):
+    return [strong(s, 5) for key in data.keys() if key == "admin"]
+
+
+def called(s, data: dict):
+    for key in data:
+        if key == "admin":
+            print(strong(s, 5))
+
+
+def changed(s, data: dict):
+    for key in data:
+        key = data[key]
+        if key == "admin":
+            print(strong(s, 5))
+
+
+def each(s, rows, datas):
+    for row in rows:
+        called(s, row)
+    for data in datas:
+        for key in data.keys():
+            for row in rows:
+                if key == "admin":
+                    print(row, strong(s, 5))
+"""
+
+
+def test_a_key_is_met_once_in_each_run_of_its_own_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(tmp_path, monkeypatch, ONCE_OTHERWISE) == [("NP305", 30), ("NP305", 35), ("NP305", 40)]

@@ -131,6 +131,7 @@ class Loop(NamedTuple):
         targets: names that it binds.
         over: the value that it iterates.
         times: how often it runs, where costs are asked for.
+        unique: those of its targets that are different in every iteration.
     """
 
     site: Site
@@ -144,6 +145,7 @@ class Loop(NamedTuple):
     targets: frozenset[str]
     over: Value
     times: Polynomial | None = None
+    unique: frozenset[str] = frozenset()
 
 
 class Emission(NamedTuple):

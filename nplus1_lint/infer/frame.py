@@ -32,7 +32,7 @@ from nplus1_lint.infer.effects import (
     Summary,
 )
 from nplus1_lint.infer.laps import Lap
-from nplus1_lint.infer.memos import FIRST_TIME
+from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
 from nplus1_lint.infer.meter import Meter
 from nplus1_lint.infer.rounds import Seen, is_same
 from nplus1_lint.infer.spent import NOTHING_SPENT
@@ -404,7 +404,7 @@ class Frame(abc.ABC):
         fate = "left"
         for state, one in self._finished:
             if (one.site, one.bit) == (loop.site, loop.bit) and index in state.repeated:
-                if all(memo.partition(".")[0] in state.assigned for memo in self.emissions[index].memos):
+                if not any(asked_first(memo, state) for memo in self.emissions[index].memos):
                     return "repeated"
                 fate = "guarded"
         return fate
@@ -437,7 +437,7 @@ class Frame(abc.ABC):
 
     def outlives(self, memo: str) -> bool:
         """True if a memo container is older than this call: on the receiver, a parameter, captured or global."""
-        if memo.startswith(FIRST_TIME):
+        if memo.startswith((FIRST_TIME, ONE_ITERATION)):
             return False
         root = memo.partition(".")[0]
         older = root in self.params or root in self.captured_names or root in self.globals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.effects import READS
-from nplus1_lint.infer.memos import EVERY_SO_OFTEN, FIRST_TIME
+from nplus1_lint.infer.memos import EVERY_SO_OFTEN, FIRST_TIME, ONE_ITERATION
 from nplus1_lint.infer.sizes import rows_of
 from nplus1_lint.infer.spent import NOTHING_SPENT, Item, Spent, dearest, repeated
 from nplus1_lint.infer.state import asked_first
@@ -102,7 +102,7 @@ class Lap:
             if memo == EVERY_SO_OFTEN:
                 return Polynomial.size(Size("batches", "", SizeKind.BATCHES))
             if asked_first(memo, running):
-                return ONE if memo.startswith(FIRST_TIME) or item.keyed else None
+                return ONE if memo.startswith((FIRST_TIME, ONE_ITERATION)) or item.keyed else None
         return each
 
     def _batches(self, running: LoopState, body: list[Item]) -> str:

@@ -13,6 +13,7 @@ from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.rereads import Pass
 from nplus1_lint.infer.rounds import of_comprehension
 from nplus1_lint.infer.sizes import times
+from nplus1_lint.infer.unique import guard, unique_names
 from nplus1_lint.infer.values import (
     SOME_FIXED,
     UNKNOWN,
@@ -64,7 +65,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
             assign_target(frame, generator.target, (item, item_mask | loop.bit))
 
         def body() -> None:
-            held = frame.state.copy()
+            held, guards = frame.state.copy(), len(frame.memos)
             for test in generator.conditions:
                 tested.append(frame.narrow(test))
                 if not frame.state.alive:
@@ -73,7 +74,9 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
                     return
             if generator.conditions:
                 each.end_round()
+            frame.memos += filter(None, [guard(frame, test) for test in generator.conditions])
             level(index + 1)
+            del frame.memos[guards:]
             if not generator.conditions:
                 each.end_round()
 
@@ -145,6 +148,7 @@ def make_loop(
     return Loop(
         frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), shape.text, bounded,
         shape.chunked, shape.sleeps, shape.targets, over[0], times(frame, iterable, over[0], bounded, kind),
+        unique_names(frame, target, iterable, over[0]),
     )  # fmt: skip
 
 

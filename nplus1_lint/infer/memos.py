@@ -83,6 +83,10 @@ FIRST_TIME = "="
 """Precedes the name that ``if name is None: name = …`` fills in the first iteration that needs it."""
 
 
+ONE_ITERATION = "#"
+"""Precedes the bit (in hexadecimal) of a loop of which at most one iteration runs what is guarded."""
+
+
 def found_missing(test: f.Expr) -> frozenset[str]:
     """Return the names that a condition finds empty: ``name is None``, ``not name``, one of several with ``and``."""
     if isinstance(test, f.Not) and isinstance(test.operand, f.Name):
@@ -321,6 +325,11 @@ def end_search(frame: Frame, statement: f.If, taken: State, evaluated: frozenset
     for ends, continuing, hit in ((statement.body, frame.state, True), (statement.orelse, taken, False)):
         if ends and isinstance(ends[-1], (f.Return, f.Break)) and continuing.alive:
             _not_hit_yet(frame, statement.test, continuing, evaluated, hit)
+
+
+def skips(statement: f.If) -> bool:
+    """True for ``if …: continue``: the rest of the suite runs on the other outcome alone."""
+    return bool(statement.body) and isinstance(statement.body[-1], f.Continue) and not statement.orelse
 
 
 def skips_on_miss(statement: f.If, rest: tuple[f.Stmt, ...]) -> bool:

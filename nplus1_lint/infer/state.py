@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.marks import differ_by_reads
-from nplus1_lint.infer.memos import FIRST_TIME
+from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
 from nplus1_lint.infer.spent import dearer
 from nplus1_lint.infer.values import Session, Value
 
@@ -104,6 +104,8 @@ def asked_first(memo: str, running: LoopState) -> bool:
     """True if what is guarded runs at most once in a loop, or once per key of something older than the loop."""
     if memo.startswith(FIRST_TIME):
         return memo[len(FIRST_TIME) :] not in running.resets
+    if memo.startswith(ONE_ITERATION):
+        return memo == f"{ONE_ITERATION}{running.loop.bit:x}"
     return memo.partition(".")[0] not in running.assigned
 
 

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import calls, expiry, expressions, loops, memos, records, rendering, rereads, rounds, sql, trails
+from nplus1_lint.infer import (
+    calls,
+    expiry,
+    expressions,
+    loops,
+    memos,
+    records,
+    rendering,
+    rereads,
+    rounds,
+    sql,
+    trails,
+    unique,
+)
 from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import Kind
@@ -76,6 +89,8 @@ class Run(Frame):
             memos.end_skipping_search(self, statement, gone, self.since(mark))
         # `if key in memo: return memo[key]` guards what follows.
         memo = memos.guards_rest(self, statement, rest)
+        if memo is None and self.loops and type(statement) is f.If and memos.skips(statement):
+            memo = unique.guard(self, statement.test, False)
         if memo is not None:
             self.memos.append(memo)
 
@@ -187,6 +202,8 @@ def _if(frame: Run, statement: f.If) -> None:
     memo = memos.guards_body(frame, statement)
     if memo is None and frame.loops and memos.is_periodic(statement.test, statement.body, frame.loops[-1].assigned):
         memo = memos.EVERY_SO_OFTEN
+    if memo is None and frame.loops:
+        memo = unique.guard(frame, statement.test)
     if test.truth is not None:
         assume(frame, statement.test, test.truth)
         _guarded(frame, statement.body if test.truth else statement.orelse, memo if test.truth else None)
@@ -197,7 +214,8 @@ def _if(frame: Run, statement: f.If) -> None:
     _guarded(frame, statement.body, memo)
     taken, frame.state = frame.state, before
     assume(frame, statement.test, False)
-    _guarded(frame, statement.orelse, memos.guards_else(frame, statement))
+    other = memos.guards_else(frame, statement)
+    _guarded(frame, statement.orelse, other or (unique.guard(frame, statement.test, False) if frame.loops else None))
     memos.end_search(frame, statement, taken, evaluated)
     if frame.meter is not None:
         frame.meter.branched(statement.pos, taken, frame.state)
