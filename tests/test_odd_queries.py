@@ -46,6 +46,8 @@ def run(s: Session, ids: list[int]):
         ("print(s.query(func.coalesce(func.sum(Hero.power), 0)).filter(Hero.team_id == i).scalar())", ["NP103"]),
         ("print(conv(s, Team(id=i), 0), conv(s, Team(id=i), 'none'), conv(s, Team(id=i), [1]))", []),
         ("print(conv(s, Team(id=i)))", ["NP105"]),
+        ("from caches import cache; cache.call(conv, s, Team(id=i))", ["NP105"]),
+        ("from caches import cache; cache.delete_memoized(conv, s, Team(id=i))", []),
         ("print(s.query(*map(func.count, [Hero.id])).filter(Hero.team_id == i).scalar())", ["NP103"]),
     ],
 )

@@ -126,8 +126,11 @@ DEFERS: Final = frozenset({
     "add_listener", "listen", "listens_for", "add_event_handler", "add_url_rule", "add_route", "add_api_route",
     "include_router", "add_command", "register_blueprint", "add_middleware", "add_periodic_task", "task", "on",
     "call_later", "call_soon", "atexit", "append", "appendleft", "add", "insert", "put", "put_nowait",
+    "delete_memoized", "delete_memoized_verhash", "invalidate", "remove", "remove_listener", "disconnect",
+    "unsubscribe", "unregister", "iscoroutinefunction", "isgeneratorfunction", "isasyncgenfunction", "getsource",
 })  # fmt: skip
-"""Methods that keep a function for later, for another process, or for ever: what it costs is not the caller's."""
+"""Methods that keep a function for later, for another process, or for ever, that forget it, or that only look at it:
+what it costs is not the caller's."""
 SLEEPS: Final = frozenset({"sleep"})
 CACHES: Final = frozenset(
     {
