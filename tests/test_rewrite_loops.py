@@ -216,3 +216,18 @@ def test_what_is_not_understood_stays_prose(
     for finding in found:
         assert finding.suggestion is not None
         assert not finding.suggestion.changes
+
+
+def test_a_key_that_a_query_finds_is_not_asked_for_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = """\
+def run(session: Session, other: Session, slugs: list[str]):
+    found = []
+    for slug in slugs:
+        team_id = other.scalars(select(Team.id).where(Team.slug.startswith(slug))).first()
+        found += session.query(Hero).filter(Hero.team_id == team_id).all()
+    return found
+"""
+    files = {"app.py": IMPORTS + app, "models.py": shared_models()}
+    _, finding = findings(materialise(files, tmp_path), "NP103", monkeypatch)
+    assert finding.suggestion is not None
+    assert not finding.suggestion.changes

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
 _COPIES: Final = frozenset({"list", "set", "sorted", "tuple"})
 _CONSUMERS: Final = frozenset({"get_nowait", "input", "next", "pop", "popitem", "popleft", "read", "readline", "recv"})
+_EXECUTORS: Final = frozenset({
+    "all", "execute", "fetchall", "fetchmany", "fetchone", "first", "first_or_404", "get_or_404", "one", "one_or_404",
+    "one_or_none", "scalar", "scalar_one", "scalar_one_or_none", "scalars",
+})  # fmt: skip
 _SHORT: Final = 60
 """A longer list of keys gets a statement of its own."""
 _LATE: Final = "?"
@@ -218,6 +222,8 @@ class Collector:
             if isinstance(here, cst.Call):
                 func = here.func.attr if isinstance(here.func, cst.Attribute) else here.func
                 if isinstance(func, cst.Name) and func.value in _CONSUMERS:
+                    return True
+                if isinstance(here.func, cst.Attribute) and here.func.attr.value in _EXECUTORS:
                     return True
         return self.session in self.region.code(node)
 
