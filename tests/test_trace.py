@@ -207,6 +207,11 @@ def run(session: Session):
         ("for key in (1, 2):\n        one(session, key)", False, "the source fixes how often the loop runs"),
         ("for key in keys:\n        one(session, 1)", False, "it does not depend on the loop's values"),
         (
+            "for key in keys:\n        session.execute(f'NOTIFY teams, {key}')",
+            False,
+            "no batch could replace what is neither SELECT nor INSERT, UPDATE, DELETE",
+        ),
+        (
             "for key in keys:\n        if one(session, key):\n            break",
             False,
             "the iteration does not go on after it (return, break, raise, or a search that ends at its hit)",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, dotted
+from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, Many, Mapping, Statement, Tuple, Value
 
 if TYPE_CHECKING:
@@ -59,8 +60,15 @@ def _is_fixed(frame: Frame, over: Value) -> bool:
         return True  # collected from literals alone
     if over.atoms and all(type(a) is Tuple for a in over.atoms):
         return True
-    # The tables of a schema are fixed in the source.
-    return any(type(a) is External and "MetaData()." in a.name for a in over.atoms)
+    return is_of_schema(over)
+
+
+def is_of_schema(value: Value) -> bool:
+    """True for the tables and columns of a schema, which are fixed in the source: of a ``MetaData`` or of its owner."""
+    return any(
+        type(a) is External and ("MetaData()." in a.name or (".metadata." in a.name and lib.is_sql(a.name)))
+        for a in value.atoms
+    )
 
 
 def _written_once(expr: f.Expr) -> bool:

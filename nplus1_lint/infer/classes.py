@@ -309,11 +309,17 @@ class Classes:
         if self.is_enum(class_id):
             return SCALAR, mask
         value = self._class_attribute(class_id, name)
+        if name == "metadata" and not value.atoms and (model is not None or self._is_of_sql(class_id)):
+            return of(External("external", "sqlalchemy.MetaData()")), mask  # of the declarative base
         if not value.atoms and model is not None:
             return of(ColumnRef("column", class_id, name)), mask
         if not value.atoms and name in lib.VALIDATORS:
             return of(BoundMethod("bound", of(ClassRef("class", class_id)), name)), mask
         return value, mask
+
+    def _is_of_sql(self, class_id: str) -> bool:
+        """True for a class upon one of SQLAlchemy's, such as ``DeclarativeBase``."""
+        return any(map(lib.is_sql, self._engine.project.hierarchy.external_bases(class_id)))
 
 
 def without_flags(value: Value) -> Value:

@@ -29,6 +29,7 @@ class Kind(enum.Enum):
     REFRESH = "REFRESH"
     LAZY_LOAD = "LAZY_LOAD"
     CHANGE = "CHANGE"  # no statement yet: something for the next flush to write
+    COMMAND = "COMMAND"  # settings, locks, notifications, changes of the schema
     WORK = "WORK"  # no statement: network, subprocesses, model calls
     OPAQUE = "OPAQUE"  # no statement that is seen: a session or rows were given to unknown code
 
@@ -37,7 +38,9 @@ READS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS, Kind.GET})
 ASKS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS})
 """What may be an `Ask`."""
 
-CHANGES = frozenset({Kind.WRITE, Kind.COMMIT, Kind.FLUSH, Kind.CHANGE, Kind.REFRESH, Kind.WORK, Kind.OPAQUE})
+CHANGES = frozenset({
+    Kind.WRITE, Kind.COMMIT, Kind.FLUSH, Kind.CHANGE, Kind.REFRESH, Kind.COMMAND, Kind.WORK, Kind.OPAQUE,
+})  # fmt: skip
 """After these the same question may have another answer."""
 
 

@@ -103,6 +103,8 @@ def execute(
 def _effect_kind(atom: Statement, method: str) -> Kind:
     if atom.style in ("insert", "update", "delete") or method in ("update", "delete"):
         return Kind.WRITE
+    if atom.style == "text" and atom.flags & {"writes", "command"}:
+        return Kind.WRITE if "writes" in atom.flags else Kind.COMMAND
     if method == "__iter__":
         return Kind.SELECT  # its rows are iterated, whatever their columns
     aggregates = [name for entity, name in atom.entities if entity == "aggregate" and name != "exists"]

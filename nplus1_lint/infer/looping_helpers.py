@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import expiry, rereads
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.bounds import is_bounded
+from nplus1_lint.infer.bounds import is_bounded, is_of_schema
 from nplus1_lint.infer.effects import Loop
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.joins import join, join_all
@@ -114,7 +114,7 @@ def _bounded(frame: Frame, arguments: Arguments, position: int) -> bool:
 
 def size_of(value: Value) -> int | None:
     """Return how many items a collection has where the source fixes it."""
-    if any(type(a) is External and "MetaData()." in a.name for a in value.atoms):
+    if is_of_schema(value):
         return 1  # as many tables as the source declares: fixed, if not known here
     sizes = {a.size for a in value.atoms if type(a) is Many}
     return sizes.pop() if len(sizes) == 1 and len(value.atoms) == 1 else None

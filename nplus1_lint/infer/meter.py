@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link.hierarchy import Function as Definition
 
 _MOST_NOTES = 12
-_STATEMENTS = READS | {Kind.LAZY_LOAD, Kind.REFRESH, Kind.WRITE}
+_STATEMENTS = READS | {Kind.LAZY_LOAD, Kind.REFRESH, Kind.WRITE, Kind.COMMAND}
 
 
 class Meter:

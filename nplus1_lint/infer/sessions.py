@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements, targets
-from nplus1_lint.infer import changes, expiry, greenlets
+from nplus1_lint.infer import changes, expiry, greenlets, verbs
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
@@ -183,7 +183,8 @@ def _execute_unknown(frame: Frame, first: Val, mask: int, shape: str, arguments:
     if frame.notes is not None:
         frame.notes.doubt("statement", place, first[0].reason)
     query = Query("text", None, (), frozenset(), False, arguments.receiver, False, (), "execute", True)
-    frame.emit(Kind.SELECT, place, deps=arguments.mask, session=mask, query=query)
+    kind = verbs.of_statement(frame, first[0], arguments.exprs[0] if arguments.exprs else None) or Kind.SELECT
+    frame.emit(kind, place, deps=arguments.mask, session=mask, query=query)
     return (SCALAR if shape == "scalar" else many(UNKNOWN, "result")), arguments.mask
 
 

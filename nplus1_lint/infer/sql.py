@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
-from nplus1_lint.infer import equalities, lookups, requeries
+from nplus1_lint.infer import equalities, lookups, requeries, verbs
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 
 
+_TEXT_FLAGS = {Kind.WRITE: "writes", Kind.COMMAND: "command"}
 _ANCHORS = frozenset({f.Name, f.Attr, f.Call, f.Subscript})
 _PLACED = _ANCHORS | {f.Comprehension}
 
@@ -95,11 +97,19 @@ def statement(frame: Frame, style: str, arguments: Arguments, is_async: bool = F
     criteria = tuple(c for s in inner for c in s.criteria)
     asked = tuple(lookup for s in inner for lookup in s.lookups)
     same = inner[0].equalities if len(inner) == 1 == len(values) else () if not inner else None
+    flags = _counted(values) if style != "text" else _done(frame, arguments)
     made = Statement(
-        "statement", style, entities_of(frame, values), NO_LOADS, criteria, _counted(values), is_async, asked,
+        "statement", style, entities_of(frame, values), NO_LOADS, criteria, flags, is_async, asked,
         equalities=same,
     )  # fmt: skip
     return of(made), arguments.mask
+
+
+def _done(frame: Frame, arguments: Arguments) -> frozenset[str]:
+    """The flag that says what SQL text does, where that is no SELECT."""
+    value = arguments.positional[0][0] if arguments.positional else UNKNOWN
+    kind = verbs.of_statement(frame, value, arguments.exprs[0] if arguments.exprs else None)
+    return frozenset({_TEXT_FLAGS[kind]} if kind in _TEXT_FLAGS else ())
 
 
 def _counted(values: list[Value]) -> frozenset[str]:

@@ -31,7 +31,8 @@ class QueryInLoop(Rule):
 
     When it stays quiet
         The query is what the loop iterates; paging until empty; chunks with ``IN``; a search that ends at the first
-        hit; a statement that is only built; a level-wise search with ``IN``.
+        hit; a statement that is only built; a level-wise search with ``IN``; SQL text that neither selects nor writes
+        rows (``SET``, ``NOTIFY``, ``LOCK``, ``CALL``).
 
     Fix safety
         Unsafe: the rewrite reads all rows before the loop, so what the loop changes meanwhile is not seen; it sends

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from nplus1_lint.trace.words import Words
 
 _ANY_VALUE = frozenset({Kind.COMMIT, Kind.FLUSH})  # their rule asks for changes, not for the loop's value
-_NO_STATEMENT = {Kind.CHANGE: "it is no statement: the next flush writes it", Kind.WORK: "it is no statement"}
+_NO_BATCH = {
+    Kind.CHANGE: "it is no statement: the next flush writes it",
+    Kind.WORK: "it is no statement",
+    Kind.COMMAND: "no batch could replace what is neither SELECT nor INSERT, UPDATE, DELETE",
+}
 
 
 class _Met(NamedTuple):
@@ -120,8 +124,8 @@ def _around(frame: Frame, met: _Met, loop: Loop, words: Words) -> LoopAround:
 def _why_not(frame: Frame, met: _Met, loop: Loop) -> str:
     """Return why a loop does not multiply an effect, in the order in which the analysis asks, or an empty string."""
     effect = met.emission.effect
-    if effect.kind in _NO_STATEMENT:
-        return _NO_STATEMENT[effect.kind]
+    if effect.kind in _NO_BATCH:
+        return _NO_BATCH[effect.kind]
     fates = {frame.fate(index, loop) for index in met.indices}
     if "repeated" not in fates:
         if "guarded" not in fates:
