@@ -176,3 +176,147 @@ def each(s, rows, datas):
 
 def test_a_key_is_met_once_in_each_run_of_its_own_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(tmp_path, monkeypatch, ONCE_OTHERWISE) == [("NP305", 30), ("NP305", 35), ("NP305", 40)]
+
+
+FILTERED = """\
+class Hints:
+    def __init__(self):
+        self.filters = []
+        self.power = 1
+
+    def add(self, name, value):
+        self.filters.append((name, value))
+
+    def keep(self, hints):
+        hints.power = self.power
+
+
+def strongest(s, hints):
+    query = s.query(Hero)
+    for name, value in hints.filters:
+        query = query.filter(getattr(Hero, name) == value)
+    return query.all()
+
+
+def check(s, limit, other):
+    hints = Hints()
+    {line}
+    return strongest(s, hints)
+
+
+def run(s, limits, other):
+    for limit in limits:
+        print(check(s, limit["name"], other))
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("hints.add('name', limit)", "NP105"),
+        ("hints.power = limit", "NP105"),
+        ("hints.filters[0] = ('name', limit)", "NP105"),
+        ("setattr(hints, 'power', limit)", "NP105"),
+        ("hints.filters.extend([('name', limit)])", "NP105"),
+        ("hints.add('name', other)", "NP305"),
+        ("hints.power = other", "NP305"),
+        ("print(limit)", "NP305"),
+    ],
+)
+def test_an_object_depends_on_what_is_stored_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: str
+) -> None:
+    assert found(tmp_path, monkeypatch, FILTERED.format(line=line)) == [(code, 28)]
+
+
+SERVICE = """\
+class Service:
+    def __init__(self, s):
+        self.s = s
+        self.least = 1
+        self.seen = []
+
+    def require(self, least):
+        self.least = least
+
+    def note(self, key):
+        self.seen.append(key)
+
+    def strong(self):
+        return self.s.query(Hero).filter(Hero.power >= self.least).all()
+
+    def named(self, name):
+        return self.s.query(Hero).filter(Hero.name == name).first()
+
+
+def run(s, names):
+    service = Service(s)
+    for name in names:
+        {line}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("service.require(name); print(service.strong())", []),
+        ("service.note(name); print(service.named(name))", ["NP105"]),
+        ("print(service.strong(), name)", ["NP305"]),
+        ("print(service.named(name)); print(service.strong())", ["NP105", "NP305"]),
+    ],
+)
+def test_what_is_stored_beside_a_session_makes_no_other_session_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, codes: list[str]
+) -> None:
+    assert [code for code, _ in found(tmp_path, monkeypatch, SERVICE.format(line=line))] == codes
+
+
+AGAIN = """\
+class Range:
+    def __init__(self, s, low):
+        self.s = s
+        self.low = low
+
+    def change(self, data):
+        for key, value in data.items():
+            setattr(self, key, value)
+
+    def change_through(self, data):
+        self.change(data)
+
+    def look(self, data):
+        print(self.low, data)
+
+    def free(self):
+        return self.s.query(Hero).filter(Hero.power >= self.low).all()
+
+
+def change(held, low):
+    held.low = low
+
+
+def run(s, data):
+    held = Range(s, 1)
+    old = held.free()
+    {line}
+    return old, held.free()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "repeated"),
+    [
+        ("held.change(data)", False),
+        ("held.change_through(data)", False),
+        ("held.low = 2", False),
+        ("change(held, 2)", False),
+        ("change(low=2, held=held)", False),
+        ("held.look(data)", True),
+        ("print(data)", True),
+    ],
+)
+def test_an_object_that_has_changed_may_ask_for_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, repeated: bool
+) -> None:
+    expected = [("NP304", 28)] if repeated else []
+    assert found(tmp_path, monkeypatch, AGAIN.format(line=line)) == expected

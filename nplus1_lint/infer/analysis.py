@@ -36,7 +36,7 @@ from nplus1_lint.infer.rendered import Rendering, renderings
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.trails import HELD
 from nplus1_lint.infer.uses import Uses
-from nplus1_lint.infer.values import Site
+from nplus1_lint.infer.values import CONTENTS, Site
 from nplus1_lint.link.symbols import ClassSymbol
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class Repetition:
     def dependent(self, effect: Effect) -> bool:
         """True if an effect depends on the loop's value."""
         return bool(effect.deps & self.loop.bit)
+
+    def may_depend(self, effect: Effect) -> bool:
+        """True if an effect depends on the loop's value, or on an object in which the loop stores something."""
+        return bool((effect.deps | effect.deps >> CONTENTS) & self.loop.bit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Arguments(NamedTuple):
         exprs: the positional arguments as written, for places; empty for synthetic calls.
         keyword_exprs: the keyword arguments as written.
         receiver: where the object stands on which the method is called, or None.
+        holder: the name at which that object is found, or an empty string.
     """
 
     positional: tuple[Val, ...]
@@ -27,6 +28,7 @@ class Arguments(NamedTuple):
     exprs: tuple[f.Expr, ...] = ()
     keyword_exprs: tuple[tuple[str | None, f.Expr], ...] = ()
     receiver: Place | None = None
+    holder: str = ""
 
     @property
     def mask(self) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import records, rows
+from nplus1_lint.infer import records, rows, stores
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import item_of, join, join_all
@@ -102,8 +102,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
     if last == "getattr" and first is not None:
         return _getattr(frame, arguments, place)
     if last == "setattr":
-        for value, _ in arguments.positional[2:]:
-            frame.tracker.leave(value, "kept in an attribute")
+        _setattr(frame, arguments)
     if last in ("str", "repr", "format") and first is not None:
         rows.written(frame, first, place)
         return SCALAR, arguments.mask
@@ -240,6 +239,13 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
         return value, mask
     rows.escape(frame, arguments.positional[0][0], place, "getattr with a variable name")
     return unknown("getattr with a variable name"), arguments.mask
+
+
+def _setattr(frame: Frame, arguments: Arguments) -> None:
+    for value, _ in arguments.positional[2:]:
+        frame.tracker.leave(value, "kept in an attribute")
+    for expr in arguments.exprs[:1]:
+        stores.store(frame, stores.holder(frame, expr), arguments.mask)
 
 
 def _partial(arguments: Arguments) -> Value:

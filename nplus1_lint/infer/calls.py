@@ -18,6 +18,7 @@ from nplus1_lint.infer import (
     serialise,
     sessions,
     sql,
+    stores,
 )
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import with_callbacks
@@ -120,7 +121,9 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     known = frame.lookup(path) if path else None
     changes.collected(frame, func.value, func.name, expr.pos)
     base = frame.eval(func.value)
-    arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))
+    arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))._replace(
+        holder=stores.holder(frame, func.value)
+    )
     if known is not None:
         return frame.call(known, arguments, expr.pos)
     if len(base[0].atoms) == 1 and type(base[0].atoms[0]) is External and type(func.value) is not f.Call:
@@ -285,6 +288,7 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     if kind is BoundMethod:
         return _bound_call(frame, atom, mask, arguments, place)
     if kind is External:
+        stores.by_unknown(frame, arguments)
         return external_call(frame, atom, mask, arguments, place)
     if kind is SessionFactory:
         opened = of(Session("session", "session", atom.is_async, atom.expires))
@@ -308,6 +312,7 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
     if frame.notes is not None:
         frame.notes.doubt("callee", place, why)
+    stores.by_unknown(frame, arguments)
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
     if any(value.first(Session) is not None or rows.rows_in(value) for value in given):

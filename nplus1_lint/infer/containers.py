@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import changes, records, trails
+from nplus1_lint.infer import changes, records, stores, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.library import ADDERS
@@ -49,6 +49,7 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
             _back_reference(frame, atom, target)
     trails.stored(frame, target, val[0])
     frame.bind(path, val)
+    stores.store(frame, path.partition(".")[0], val[1])
 
 
 def _back_reference(frame: Frame, atom: Row, target: f.Attr) -> None:
@@ -73,6 +74,7 @@ def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
     if not any(type(a) in (Many, Instance) for a in base.atoms):
         stored = join(stored, mapping(key, value))
     rebind(frame, target.value, (stored, base_mask | key_mask | mask))
+    stores.store(frame, stores.holder(frame, target.value), key_mask | mask)
     if frame.engine.templates.active:
         records.store(frame, target, key, val)
 
@@ -132,6 +134,7 @@ def set_default(frame: Frame, receiver: f.Expr, current: Val, key: Val, default:
         else:
             changed = join(changed, Value((atom,)))
     rebind(frame, receiver, (changed, current[1] | key[1] | default[1]))
+    stores.store(frame, stores.holder(frame, receiver), key[1] | default[1])
 
 
 def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument: Val) -> None:
@@ -155,6 +158,7 @@ def add_item(frame: Frame, receiver: f.Expr, current: Val, method: str, argument
             changed.append(of(atom))
     if changed:
         rebind(frame, receiver, (join_all(changed), current[1] | mask))
+        stores.store(frame, stores.holder(frame, receiver), mask)
 
 
 def _fixed_times(frame: Frame, receiver: f.Expr) -> bool:

@@ -392,6 +392,7 @@ class Summary(NamedTuple):
         fields: attributes that it leaves on its receiver (``__init__`` only).
         loaded: what it has loaded of its arguments' rows.
         cost: what it costs; None where costs are not asked for, or it runs inside itself.
+        stored: positions of the arguments in which it stores something, with what that depends on.
     """
 
     returns: Value
@@ -400,6 +401,7 @@ class Summary(NamedTuple):
     fields: tuple[tuple[str, Value], ...]
     loaded: tuple[Loaded, ...] = ()
     cost: FunctionCost | None = None
+    stored: tuple[tuple[int, int], ...] = ()
 
 
 class Facts(NamedTuple):

@@ -128,4 +128,8 @@ def together(summaries: list[Summary]) -> Summary:
     returns = join_all([summary.returns for summary in summaries])
     costs = [summary.cost for summary in summaries if summary.cost is not None]
     cost = dearest_run(costs) if costs else None
-    return Summary(returns, mask, tuple(merged.values()), tuple(sorted(fields.items())), loaded, cost)
+    stored: dict[int, int] = {}
+    for position, one in [pair for summary in summaries for pair in summary.stored]:
+        stored[position] = stored.get(position, 0) | one
+    left, kept = tuple(sorted(fields.items())), tuple(sorted(stored.items()))
+    return Summary(returns, mask, tuple(merged.values()), left, loaded, cost, kept)

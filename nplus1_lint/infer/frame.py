@@ -31,6 +31,7 @@ from nplus1_lint.infer.effects import (
     Requery,
     Summary,
 )
+from nplus1_lint.infer.instantiate import itself
 from nplus1_lint.infer.laps import Lap
 from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
 from nplus1_lint.infer.meter import Meter
@@ -131,6 +132,7 @@ class Frame(abc.ABC):
         self.params = frozenset(param.name for param in function.facts.params)
         self.captured_names = frozenset(name for name, _ in captured)
         self.captured_mask = 0  # the bits of captured names
+        self.stored: dict[str, int] = {}  # names of objects in which something is stored, see `stores`
         self.notes = engine.recorder.open(function, self) if engine.recorder is not None else None
 
     @abc.abstractmethod
@@ -230,7 +232,7 @@ class Frame(abc.ABC):
     ) -> None:
         """Record a statement that this function runs itself."""
         made = origin.site if origin is not None else None
-        effect = Effect(kind, self.site(place), subject, attribute, deps, session, (), 0, query, origin=made)
+        effect = Effect(kind, self.site(place), subject, attribute, deps, itself(session), (), 0, query, origin=made)
         self.record(effect, place)
         if self.meter is not None:
             self.meter.effect(effect, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.effects import Kind
-from nplus1_lint.infer.values import CAPTURE_BIT, LAST_PARAM, OWN_BIT, Function, Session, Site
+from nplus1_lint.infer.values import CAPTURE_BIT, CONTENTS, LAST_PARAM, OWN_BIT, Function, Session, Site
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.binding import Bound
@@ -59,9 +59,19 @@ def instantiate(effect: Effect, bound: Bound, captured: tuple[int, ...], site: S
         session |= OWN_BIT | running  # each iteration has a transaction of its own
     return effect._replace(
         deps=translate(effect.deps, bound.masks, captured),
-        session=session,
+        session=itself(session),
         chain=(site, *effect.chain),
     )
+
+
+def itself(mask: int) -> int:
+    """Return what a value depends on, whatever has been stored in it."""
+    return mask & ((1 << CONTENTS) - 1)
+
+
+def contents(mask: int) -> int:
+    """Return what a value depends on in which something has been stored that depends on *mask*."""
+    return (mask >> CONTENTS | itself(mask)) << CONTENTS
 
 
 def translate(mask: int, masks: tuple[int, ...], captured: tuple[int, ...]) -> int:
@@ -75,4 +85,6 @@ def translate(mask: int, masks: tuple[int, ...], captured: tuple[int, ...]) -> i
     for position, one in enumerate(captured, start=len(masks)):
         if mask & captured_bit(position):
             translated |= one
+    if mask >> CONTENTS:
+        translated |= contents(translate(mask >> CONTENTS, masks, captured))
     return translated

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, flags, rereads, rows, serialise, sql
+from nplus1_lint.infer import expiry, flags, rereads, rows, serialise, sql, stores
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
@@ -176,6 +176,8 @@ class Engine(Globals):
             frame.notes.without_cost(place, definition.id, self.free_of_cost(definition))
         elif frame.meter is not None:
             frame.meter.free(definition, place, self.free_of_cost(definition), summary.cost)
+        if summary.stored:
+            stores.by_call(frame, function, summary, arguments, bound, captured)
         returned = translate(summary.mask, bound.masks, captured)
         return summary.returns, returned
 
@@ -354,7 +356,7 @@ class Engine(Globals):
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
         frame.tracker.returned.update(dict.fromkeys(origins_in(returns)))
-        summary = frame.summary(returns, mask, _fields(frame, definition))
+        summary = frame.summary(returns, mask, _fields(frame, definition))._replace(stored=stores.of_run(frame))
         if any(effect.kind is Kind.LAZY_LOAD for effect in summary.effects) and not definition.facts.is_generator:
             loaded = rereads.by_run(frame.left, definition.facts.params, values, definition.facts.body)
             summary = summary._replace(loaded=tuple(loaded))

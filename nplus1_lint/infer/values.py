@@ -24,7 +24,9 @@ OWN_BIT: Final = 1 << (PARAM_BITS - 2)
 """A session that the function has opened itself."""
 LAST_PARAM: Final = PARAM_BITS - 3
 """The bit of a parameter, counting from 0, that it shares with all behind it."""
-PARAMS_MASK: Final = (1 << PARAM_BITS) - 1
+CONTENTS: Final = 256
+"""The bits from here on stand for those below: what is stored in a value depends on them, the value itself does not."""
+PARAMS_MASK: Final = ((1 << PARAM_BITS) - 1) | ((1 << PARAM_BITS) - 1) << CONTENTS
 
 Loads: TypeAlias = frozenset[str]
 """Loader options of a row: ``a.b`` is loaded; ``!a`` is overridden to stay unloaded, ``%a`` to raise or give nothing;

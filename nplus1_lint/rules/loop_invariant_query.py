@@ -30,6 +30,7 @@ class LoopInvariantQuery(Rule):
 
     When it stays quiet
         The loop writes, flushes, commits, or hands its session or rows to unknown code, so that the answer may change;
+        it stores something in an object that the query is built from;
         ``while`` loops; loops that wait; locking reads; raw SQL; ``session.get``, which the identity map answers.
 
     Fix safety
@@ -143,7 +144,7 @@ def is_invariant(repetition: Repetition, effect: Effect) -> bool:
         effect.kind not in READS
         or query is None
         or effect.handed
-        or repetition.dependent(effect)
+        or repetition.may_depend(effect)
         or quiet(repetition, effect)
     ):
         return False
