@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer import keywords
 from nplus1_lint.infer.classes import decorator_names, method_kind
 from nplus1_lint.infer.joins import item_of, join_all
 from nplus1_lint.infer.values import (
@@ -45,7 +46,7 @@ class Bound(NamedTuple):
 
 
 def bind_arguments(
-    engine: Engine, definition: Definition, function: Function, mask: int, arguments: Arguments
+    engine: Engine, definition: Definition, function: Function, mask: int, arguments: Arguments, whole: bool = True
 ) -> Bound:
     """Match a call's arguments with a function's parameters.
 
@@ -55,6 +56,7 @@ def bind_arguments(
         function: the called value: its receiver and its partially bound arguments.
         mask: what the callee value depends on (the object of a method call).
         arguments: the call's arguments.
+        whole: these are all; False where code that is not known calls what it was handed.
     """
     positional = [(v, mask) for v in function.bound]
     if function.receiver is not None:
@@ -74,9 +76,10 @@ def bind_arguments(
             positional = []
         elif param.kind == "kwargs":
             names = {p.name for p in definition.facts.params}
-            extra = [val for name, val in arguments.keywords.items() if name not in names]
-            values.append(mapping(SCALAR, join_all([v for v, _ in extra])))
-            masks.append(_union([m for _, m in extra]) | spread_mask)
+            extra = {name: val for name, val in arguments.keywords.items() if name not in names}
+            complete = whole and not captured and all(keywords.is_positional(value) for value, _ in arguments.starred)
+            values.append(keywords.bound(engine, definition, {n: v for n, (v, _) in extra.items()}, complete))
+            masks.append(_union([m for _, m in extra.values()]) | spread_mask)
         elif param.kind == "positional" and positional:
             value, one = positional.pop(0)
             values.append(value if value.atoms else _declared(engine, definition, param, values))

@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import (
     changes,
     execution,
+    keywords,
     loader_options,
     records,
     rendering,
@@ -75,7 +76,13 @@ _GROWS = lib.ADDERS | lib.EXTENDERS
 def evaluate_call(frame: Frame, expr: f.Call) -> Val:
     """Evaluate a call expression: callee, arguments, then the call itself."""
     mark = len(frame.emissions)
-    result = _method_call(frame, expr, expr.func) if type(expr.func) is f.Attr else _plain_call(frame, expr)
+    func = expr.func
+    if type(func) is f.Attr:
+        result = _method_call(frame, expr, func)
+        if func.name == "pop" and expr.args:
+            keywords.popped(frame, func.value, expr.args[0])
+    else:
+        result = _plain_call(frame, expr)
     if len(frame.emissions) > mark:
         repeats.ask(frame, expr, mark)
     return result
@@ -204,13 +211,15 @@ def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Ar
             positional.append(evaluate(argument))
     if starred:
         exprs = tuple(argument for argument in expr.args if type(argument) is not f.Starred)
-    keywords: dict[str, Val] = {}
+    named: dict[str, Val] = {}
     for name, value in expr.keywords:
         if name is None:
-            starred.append(evaluate(value))
+            val = evaluate(value)
+            if not keywords.spread(val, named):
+                starred.append(val)
         else:
-            keywords[name] = evaluate(value)
-    return Arguments(tuple(positional), keywords, tuple(starred), exprs, expr.keywords, receiver)
+            named[name] = evaluate(value)
+    return Arguments(tuple(positional), named, tuple(starred), exprs, expr.keywords, receiver)
 
 
 def _super(frame: Frame) -> Val:
@@ -381,6 +390,12 @@ def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Argu
 def _mapping_method(frame: Frame, atom: Mapping, mask: int, name: str, arguments: Arguments) -> Val:
     mask |= arguments.mask
     if name in ("get", "pop", "setdefault"):
+        if arguments.positional and (atom.entries or atom.complete):
+            held, absent = keywords.entry(atom, arguments.positional[0][0])
+            if held is not None:
+                return held, mask
+            if absent:
+                return _absent(name, arguments), mask
         default = arguments.get(1, "default")
         fallback = default[0] if default is not None else NONE
         if name != "get" and default is None:
@@ -395,6 +410,14 @@ def _mapping_method(frame: Frame, atom: Mapping, mask: int, name: str, arguments
     if name == "popitem":
         return tuple_of((atom.key, atom.value)), mask
     return (of(atom) if name == "copy" else SCALAR), mask
+
+
+def _absent(name: str, arguments: Arguments) -> Value:
+    """What ``get`` and ``pop`` give for a name that a dictionary surely lacks."""
+    default = arguments.get(1, "default")
+    if default is not None:
+        return default[0]
+    return NONE if name == "get" else UNKNOWN
 
 
 def iterate(frame: Frame, val: Val, place: Place) -> Val:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer import keywords
 from nplus1_lint.infer.values import (
     SOME,
     SOME_FIXED,
@@ -37,8 +38,9 @@ class Test(NamedTuple):
 
 def settled(frame: Frame, expr: f.Expr) -> bool | None:
     """Return a condition's outcome where literals settle it; nothing is run."""
-    if type(expr) is f.Call:
-        return None
+    if type(expr) is f.Call or type(expr) is f.Subscript:
+        answer = keywords.answer(frame, expr)
+        return truth(answer) if answer is not None else None
     if type(expr) is f.Name:
         return False if expr.id == "TYPE_CHECKING" else truth(_quiet_value(frame, expr))
     if type(expr) is f.Attr:
@@ -52,8 +54,10 @@ def settled(frame: Frame, expr: f.Expr) -> bool | None:
         if stop in parts:
             return stop
         return None if None in parts else expr.is_and
-    if type(expr) is f.Compare and len(expr.ops) == 1 and expr.ops[0] in ("Is", "IsNot"):
+    if type(expr) is f.Compare and len(expr.ops) == 1:
         right = expr.right[0]
+        if expr.ops[0] not in ("Is", "IsNot"):
+            return keywords.holds(frame, expr)
         if isinstance(right, f.Const) and right.value is None:
             value = _quiet_value(frame, expr.left)
             none = _is_none(value)
@@ -64,7 +68,9 @@ def settled(frame: Frame, expr: f.Expr) -> bool | None:
 
 def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
     path = dotted(expr)
-    known = frame.lookup(path) if path else None
+    if path is None:
+        return keywords.answer(frame, expr) or UNKNOWN
+    known = frame.lookup(path)
     return known[0] if known is not None else UNKNOWN
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import changes, records, stores, trails
+from nplus1_lint.infer import changes, keywords, records, stores, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.library import ADDERS
@@ -73,6 +73,8 @@ def store_item(frame: Frame, target: f.Subscript, val: Val) -> None:
             stored = join(stored, Value((atom,)))
     if not any(type(a) in (Many, Instance) for a in base.atoms):
         stored = join(stored, mapping(key, value))
+        if len(base.atoms) == 1 and type(base.atoms[0]) is Mapping:
+            stored = keywords.stored(base.atoms[0], key, value, stored)
     rebind(frame, target.value, (stored, base_mask | key_mask | mask))
     stores.store(frame, stores.holder(frame, target.value), key_mask | mask)
     if frame.engine.templates.active:

@@ -91,7 +91,7 @@ def chained(frame: Frame, atom: Statement, name: str, arguments: Arguments) -> E
     """
     if name not in ("filter", "where", "filter_by", "having", "with_parent") or atom.equalities is None:
         return atom.equalities
-    if arguments.starred or name in ("having", "with_parent"):
+    if arguments.starred or name in ("having", "with_parent") or any(key is None for key, _ in arguments.keyword_exprs):
         return None
     added: Equalities | None = conjunction(tuple(value for value, _ in arguments.positional))
     if name == "filter_by":

@@ -171,7 +171,8 @@ def _mapped_atom(atom: Any, change: Callable[[Row], Row], depth: int) -> Any:
         return atom if item is atom.item else atom._replace(item=item)
     if kind is Mapping:
         value = map_rows(atom.value, change, depth - 1)
-        return atom if value is atom.value else atom._replace(value=value)
+        entries = tuple([(name, map_rows(entry, change, depth - 1)) for name, entry in atom.entries])
+        return atom if value is atom.value else atom._replace(value=value, entries=entries)
     if kind is Function and atom.captured:
         captured = tuple((name, map_rows(value, change, depth - 1)) for name, value in atom.captured)
         return atom._replace(captured=captured)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import equalities, execution, expiry, greenlets, lookups, records, rereads, rows, sql
+from nplus1_lint.infer import equalities, execution, expiry, greenlets, keywords, lookups, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.joins import item_of, join, join_all
@@ -200,7 +200,8 @@ def _sliced(frame: Frame, base: Value, mask: int, expr: f.Subscript) -> Val:
 def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) -> Value:
     kind = type(atom)
     if kind is Mapping:
-        held: Value = atom.value
+        known = keywords.entry(atom, index)[0] if atom.entries else None
+        held: Value = atom.value if known is None else known
         return held if held.atoms else unknown("a value of a dictionary of unknown values")
     if kind is Tuple:
         number = index.first(Const)
@@ -340,6 +341,9 @@ def _compare(frame: Frame, expr: f.Compare) -> Val:
     for _, one in rights:
         mask |= one
     condition = sql.compare(frame, expr, left, rights)
+    held = keywords.holds(frame, expr) if condition is None else None
+    if held is not None:
+        return (TRUE if held else FALSE), mask
     return (condition if condition is not None else SCALAR), mask
 
 

@@ -45,8 +45,8 @@ def join(left: Value, right: Value) -> Value:
             return known
         if all(type(atom) is Const for atom in known.atoms):
             return Value((*known.atoms, Scalar("scalar")))
-        if any(type(atom) in (Many, Mapping) and atom.size is not None for atom in known.atoms):
-            return Value(tuple(a._replace(size=None) if type(a) in (Many, Mapping) else a for a in known.atoms))
+        if any(_vague(atom) is not atom for atom in known.atoms):
+            return Value(tuple(map(_vague, known.atoms)))
         return known
     atoms: list[Atom] = []
     for atom in right.atoms:
@@ -61,6 +61,16 @@ def join(left: Value, right: Value) -> Value:
         kept = [a for a in atoms if type(a) not in (Scalar, ScalarOf, Const)]
         atoms = kept[:MAX_ATOMS] if kept else atoms[:MAX_ATOMS]
     return Value(tuple(atoms))
+
+
+def _vague(atom: Atom) -> Atom:
+    """A collection beside an unknown value: how large it is, and what it holds under a name, is not known."""
+    if type(atom) is Many:
+        return atom if atom.size is None else atom._replace(size=None)
+    if type(atom) is Mapping:
+        known = atom.size is not None or atom.complete or atom.entries
+        return atom._replace(size=None, entries=(), complete=False) if known else atom
+    return atom
 
 
 def join_all(values: list[Value]) -> Value:
@@ -100,6 +110,15 @@ def _either_size(left: int | None, right: int | None) -> int | None:
     return left if left == right else SOME_FIXED
 
 
+def _either_entries(left: Mapping, right: Mapping) -> tuple[tuple[tuple[str, Value], ...], bool]:
+    """What either of two dictionaries holds under the names that both have, and whether it has no others."""
+    if not left.entries or not right.entries:
+        return (), left.complete and right.complete and not left.entries and not right.entries
+    others = dict(right.entries)
+    both = tuple((name, join(value, others[name])) for name, value in left.entries if name in others)
+    return both, left.complete and right.complete and len(both) == len(left.entries) == len(others)
+
+
 def _merge_into(atoms: list[Atom], atom: Atom) -> None:
     kind = type(atom)
     for position, present in enumerate(atoms):
@@ -112,7 +131,8 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
             return
         if kind is Mapping:
             size = _either_size(present.size, atom.size)
-            atoms[position] = Mapping("mapping", join(present.key, atom.key), join(present.value, atom.value), size)
+            key, value = join(present.key, atom.key), join(present.value, atom.value)
+            atoms[position] = Mapping("mapping", key, value, size, *_either_entries(present, atom))
             return
         if kind is Row and present != atom and _differ_by_reads(present, atom):
             atoms[position] = present._replace(loads=present.loads & atom.loads)

@@ -165,11 +165,18 @@ def chained(frame: Frame, atom: Statement, name: str, arguments: Arguments, plac
 def _by_keyword(frame: Frame, atom: Statement, arguments: Arguments, place: Place) -> list[Lookup]:
     model = filtered_by(frame, atom)
     found = []
+    passed_on = _passed_on(arguments)
     for name, (value, _) in arguments.keywords.items():
-        column = column_of(frame, model, name)
+        column = column_of(frame, model, name) if name not in passed_on else ""
         if column and not _is_none(value):
             found.append(Lookup(model, column, "Eq", frame.function.id, place, NodeKind.CALL))
     return found
+
+
+def _passed_on(arguments: Arguments) -> set[str]:
+    """The names that a call passes by ``**kw``: who reads it does not see on which columns it filters."""
+    written = {name for name, _ in arguments.keyword_exprs}
+    return arguments.keywords.keys() - written if None in written else set()
 
 
 def filtered_by(frame: Frame, atom: Statement) -> str:

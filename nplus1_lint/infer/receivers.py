@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import expressions, names, statements
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.classes import is_property, method_kind
 from nplus1_lint.infer.constructors import Shown, shown
+from nplus1_lint.infer.keywords import Uses, uses_of
 from nplus1_lint.infer.marshmallow import is_schema
 from nplus1_lint.infer.values import Instance, Value
 from nplus1_lint.infer.widening import carries
@@ -69,6 +70,14 @@ class Receivers:
         self._told: dict[tuple[str, int, str, bool], _Told | None] = {}
         self._shown: dict[str, dict[str, Shown] | None] = {}
         self._final: dict[str, bool] = {}
+        self._keywords: dict[str, Uses | None] = {}
+
+    def keyword_uses(self, definition: Definition) -> Uses | None:
+        """Return how a function that may reach a query uses its ``**kw``; None where that tells nothing of it."""
+        if definition.id not in self._keywords:
+            reaches = self._engine.reaches(definition.facts)
+            self._keywords[definition.id] = uses_of(definition.facts) if reaches else None
+        return self._keywords[definition.id]
 
     def trimmed(self, definition: Definition, values: tuple[Value, ...]) -> tuple[Value, ...]:
         """Return the arguments of a function without what it cannot tell of the instances among them."""

@@ -159,7 +159,8 @@ class Engine(Globals):
         entered = self.templates.enter(frame, definition, function, arguments, place)
         if entered is None:
             return SCALAR, arguments.mask
-        bound = bind_arguments(self, definition, function, mask, entered)
+        whole = entered is arguments and not frame.handed
+        bound = bind_arguments(self, definition, function, mask, entered, whole=whole)
         for value, _ in entered.starred:
             frame.tracker.leave(value, "spread over parameters")
         captured = captured_masks(frame, function, mask)

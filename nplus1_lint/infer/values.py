@@ -98,12 +98,20 @@ class Many(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """A dictionary."""
+    """A dictionary.
+
+    Attributes:
+        size: as for `Many`.
+        entries: what it holds under names that are known, sorted: see `nplus1_lint.infer.keywords`.
+        complete: it holds nothing else.
+    """
 
     tag: str
     key: Value
     value: Value
     size: int | None = None
+    entries: tuple[tuple[str, Value], ...] = ()
+    complete: bool = False
 
 
 class Tuple(NamedTuple):

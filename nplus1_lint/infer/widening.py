@@ -74,6 +74,8 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
             widen(atom.key, budget - 1) if budget else UNKNOWN,
             widen(atom.value, budget - 1) if budget else UNKNOWN,
             atom.size,
+            tuple([(name, widen(value, budget - 1)) for name, value in atom.entries]) if budget else (),
+            atom.complete and budget > 0,
         )
     if kind is Statement:
         return without_session(atom)
