@@ -44,6 +44,10 @@ CHANGES = frozenset({
 """After these the same question may have another answer."""
 
 
+ISOLATED = "isolated"
+"""The attribute of a commit whose failure is rolled back alone."""
+
+
 class Query(NamedTuple):
     """How a statement is made, for the rules and the rewrites.
 
@@ -92,7 +96,8 @@ class Effect(NamedTuple):
     Attributes:
         site: the executing call or the read.
         subject: id of the mapped class, or an empty string.
-        attribute: the relationship or column read, for ``LAZY_LOAD``; the one set, for ``CHANGE`` by an assignment.
+        attribute: the relationship or column read, for ``LAZY_LOAD``; the one set, for ``CHANGE`` by an assignment;
+            `ISOLATED` for a ``COMMIT``, or an empty string.
         deps: mask of what its arguments depend on, in the running function's bits.
         session: mask of what its session depends on.
         chain: the calls from the running function to the site, outermost first.

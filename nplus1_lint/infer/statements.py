@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import dotted
+from nplus1_lint.index.walk import call_name, dotted
+from nplus1_lint.index.walk import expressions as expressions_in
 from nplus1_lint.infer import (
     calls,
     expiry,
@@ -22,7 +23,7 @@ from nplus1_lint.infer import (
 )
 from nplus1_lint.infer.conditions import Test, assume, settled
 from nplus1_lint.infer.containers import fetched, rebind
-from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.effects import ISOLATED, Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
 from nplus1_lint.infer.joins import is_hollow, join
 from nplus1_lint.infer.marks import differ_by_reads
@@ -358,13 +359,15 @@ def _entered(frame: Run, atom: Any, mask: int, context: f.Expr) -> Value:
 
 
 def _try(frame: Run, statement: f.Try) -> None:
-    before = frame.state.copy()
+    before, mark = frame.state.copy(), len(frame.emissions)
     frame.block(statement.body)
     after = frame.state
     if after.alive:
         frame.block(statement.orelse)
         after = frame.state
     joined = after
+    if any(_rolls_back(frame, handler) for handler in statement.handlers):
+        _isolate(frame, mark)
     for handler in statement.handlers:
         # An exception may come before any effect of the body has happened.
         env = before.join(State(after.env, set(), True)).env if after.env else dict(before.env)
@@ -381,6 +384,21 @@ def _try(frame: Run, statement: f.Try) -> None:
     frame.state = joined
     if statement.final:
         _finally(frame, statement, before)
+
+
+def _isolate(frame: Run, start: int) -> None:
+    """The commits since a mark stand in a ``try`` whose handler rolls back and goes on."""
+    for index in range(start, len(frame.emissions)):
+        emission = frame.emissions[index]
+        if emission.effect.kind is Kind.COMMIT and len(emission.loops) == len(frame.loops):
+            frame.emissions[index] = emission._replace(effect=emission.effect._replace(attribute=ISOLATED))
+
+
+def _rolls_back(frame: Run, handler: f.Handler) -> bool:
+    """True if a handler undoes what has failed and goes on: in a loop with the next item, else with what calls."""
+    leaves = (f.Raise, f.Return, f.Break) if frame.loops else (f.Raise,)
+    called = any(type(e) is f.Call and call_name(e) == "rollback" for e in expressions_in(handler.body))
+    return called and not isinstance(handler.body[-1], leaves)
 
 
 def _finally(frame: Run, statement: f.Try, before: State) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from nplus1_lint.findings import Severity, Suspect
-from nplus1_lint.infer.effects import Effect, Kind
+from nplus1_lint.findings import Confidence, Severity, Suspect
+from nplus1_lint.infer.effects import ISOLATED, Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import loop_plan, per, quiet, suspect
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
     from nplus1_lint.infer.values import Site
+
+
+_TOGETHER = "Move it behind the loop, or run it once per batch of a few hundred items"
+_APART = (
+    "A failing item is rolled back alone: keep that with a savepoint per item (`with session.begin_nested():`), and "
+    "commit behind the loop"
+)
 
 
 class CommitInLoop(Rule):
@@ -30,7 +38,8 @@ class CommitInLoop(Rule):
 
     When it stays quiet
         Every k-th item and full batches; ``while`` loops (queue workers); one session per iteration, also where
-        a callee opens it; a session without changes; savepoints.
+        a callee opens it; a session without changes; savepoints. Low confidence where a handler in the loop rolls
+        back a failing item alone and goes on.
 
     Fix safety
         Unsafe: after an error, items before it are rolled back too. Shown only where the loop sends other statements.
@@ -119,16 +128,18 @@ def run(session: Session):
             )
             # The workers of a pool share no transaction that could be committed once.
             if effects and loop.kind not in ("while", "pool"):
-                yield suspect(
+                apart = any(effect.attribute == ISOLATED for effect in effects)
+                made = suspect(
                     self.code,
                     analysis,
                     repetition,
                     effects,
                     message(repetition, effects),
                     self.severity,
-                    loop_plan(analysis, repetition, effects, "commit"),
-                    advice="Move it behind the loop, or run it once per batch of a few hundred items",
+                    None if apart else loop_plan(analysis, repetition, effects, "commit"),
+                    advice=_APART if apart else _TOGETHER,
                 )
+                yield replace(made, confidence=Confidence.LOW) if apart else made
 
 
 def loops_with(analysis: Analysis, kinds: set[Kind]) -> frozenset[Site]:
