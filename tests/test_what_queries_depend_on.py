@@ -72,6 +72,18 @@ def run(s, powers, least):
         print(power, call(lambda: strong(s, least)))
 """
 
+KEPT = """\
+import lazyfiles
+
+
+def make(load):
+    return lazyfiles.Lazy(loader=load)
+
+
+def run(s, powers):
+    return [make(lambda: strong(s, power)) for power in powers]
+"""
+
 DEFAULT = """\
 def run(s, powers):
     for power in powers:
@@ -88,6 +100,7 @@ def run(s, powers):
         (CAPTURED_BESIDE, [("NP305", 11)]),
         (HANDED_ON, [("NP105", 3), ("NP305", 5)]),
         (DEFAULT, [("NP105", 5)]),
+        (KEPT, []),
     ],
 )
 def test_a_function_depends_on_each_name_that_it_captures(

@@ -299,10 +299,16 @@ def _hand_over(frame: Frame, arguments: Arguments, place: Place) -> None:
         callbacks = Value(tuple(a for a in value.atoms if type(a) is Function))
         if callbacks.atoms:
             rest = Arguments(arguments.positional[position + 1 :], {} if position else dict(arguments.keywords))
-            frame.tracker.leave(frame.call((callbacks, mask), rest, place)[0], "returned to a caller of callbacks")
+            result, _ = frame.call((callbacks, _if_not_nested(callbacks, mask)), rest, place)
+            frame.tracker.leave(result, "returned to a caller of callbacks")
             return
     for value, mask in arguments.keywords.values():
         callbacks = Value(tuple(a for a in value.atoms if type(a) is Function))
         if callbacks.atoms:
-            result, _ = frame.call((callbacks, mask), Arguments((), {}), place)
+            result, _ = frame.call((callbacks, _if_not_nested(callbacks, mask)), Arguments((), {}), place)
             frame.tracker.leave(result, "returned to a caller of callbacks")
+
+
+def _if_not_nested(callbacks: Value, mask: int) -> int:
+    """What another function's callback depends on counts for nothing: unknown code may keep it and never call it."""
+    return 0 if any(type(a) is Function and a.captured for a in callbacks.atoms) else mask
