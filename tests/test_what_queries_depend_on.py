@@ -65,11 +65,20 @@ def run(context, powers, least):
 """
 
 HANDED_ON = """\
-def run(s, powers, least):
+from sqlalchemy.orm import Session
+
+
+def run(s: Session, powers, least):
     for power in powers:
         print(call(lambda: strong(s, power)))
     for power in powers:
         print(power, call(lambda: strong(s, least)))
+"""
+
+HANDED_ON_WITH_ANOTHER = """\
+def run(s, powers, least):
+    for power in powers:
+        print(call(lambda: (power, strong(s, least))))
 """
 
 KEPT = """\
@@ -98,7 +107,8 @@ def run(s, powers):
     [
         (CAPTURED_ALONE, [("NP105", 10)]),
         (CAPTURED_BESIDE, [("NP305", 11)]),
-        (HANDED_ON, [("NP105", 3), ("NP305", 5)]),
+        (HANDED_ON, [("NP105", 6), ("NP305", 8)]),
+        (HANDED_ON_WITH_ANOTHER, []),
         (DEFAULT, [("NP105", 5)]),
         (KEPT, []),
     ],

@@ -41,7 +41,10 @@ def captured_masks(frame: Frame, function: Function, mask: int) -> tuple[int, ..
         return ()
     outer = function.id.rpartition("@")[0].rpartition(".")[0]
     env = frame.state.env if outer == frame.function.id else {}
-    return tuple([one.mask if (one := env.get(name)) is not None else mask for name, _ in function.captured])
+    # Of names of another function's, which of them depends on the mask is known where there is but one.
+    away = [name for name, value in function.captured if name not in env and value.first(Session) is None]
+    unknown = {name: mask if len(away) == 1 and name in away else contents(mask) for name, _ in function.captured}
+    return tuple([one.mask if (one := env.get(name)) is not None else unknown[name] for name, _ in function.captured])
 
 
 def instantiate(effect: Effect, bound: Bound, captured: tuple[int, ...], site: Site, running: int) -> Effect:
