@@ -357,7 +357,9 @@ class Engine(Globals):
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
         frame.tracker.returned.update(dict.fromkeys(origins_in(returns)))
-        summary = frame.summary(returns, mask, _fields(frame, definition))._replace(stored=stores.of_run(frame))
+        summary = frame.summary(returns, mask, _fields(frame, definition))
+        if frame.stored:
+            summary = summary._replace(stored=stores.of_run(frame))
         if any(effect.kind is Kind.LAZY_LOAD for effect in summary.effects) and not definition.facts.is_generator:
             loaded = rereads.by_run(frame.left, definition.facts.params, values, definition.facts.body)
             summary = summary._replace(loaded=tuple(loaded))

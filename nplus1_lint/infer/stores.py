@@ -77,9 +77,9 @@ def of_run(frame: Frame) -> tuple[tuple[int, int], ...]:
 
     A parameter that the function assigns is no argument any more.
     """
-    if not frame.stored:
-        return ()
     facts = frame.function.facts
+    if not any(param.name in frame.stored for param in facts.params):
+        return ()
     assigned = {t.id for s in statements(facts.body) for t in targets(s) if isinstance(t, f.Name)}
     return tuple(
         (position, frame.stored[param.name] & PARAMS_MASK)
