@@ -114,8 +114,8 @@ def check(
                         memory.keep(judged, project, former)
         outcome = Scan(judged, found, contents, Names(workspace.root, cwd), config, clock, store).outcome()
         contents.save()
-        lasting = memory is not None and not outcome.failures
-        return replace(outcome, inputs=memory.inputs() if memory is not None and lasting else None)
+        lasting = memory.inputs() if memory is not None and not outcome.failures else None
+        return replace(outcome, inputs=lasting)
 
 
 def judge(front: Front, clock: Clock, former: Former | None = None) -> Judged:

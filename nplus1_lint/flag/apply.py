@@ -138,13 +138,13 @@ def confirm(
 
 def _attempt(failures: Failures | None, suspect: Suspect, what: str, compute: Callable[[], T]) -> T | None:
     """Return what is computed for a suspect; None where that fails."""
-    if failures is None:
-        return compute()
     try:
         return compute()
     except OSError:  # a file has vanished
         raise
     except Exception as error:
+        if failures is None:
+            raise
         failures.note(suspect.path, suspect.pos.line, f"{what} {suspect.code}", error)
         return None
 

@@ -128,9 +128,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     known = frame.lookup(path) if path else None
     changes.collected(frame, func.value, func.name, expr.pos)
     base = frame.eval(func.value)
-    arguments = evaluate_arguments(frame, expr, sql.place_of(func.value))._replace(
-        holder=stores.holder(frame, func.value)
-    )
+    arguments = evaluate_arguments(frame, expr, sql.place_of(func.value), stores.holder(frame, func.value))
     if known is not None:
         return frame.call(known, arguments, expr.pos)
     if len(base[0].atoms) == 1 and type(base[0].atoms[0]) is External and type(func.value) is not f.Call:
@@ -195,7 +193,7 @@ def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
         frame.bind(path, (of(Session("session", "session", False, True)), mask))
 
 
-def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Arguments:
+def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None, holder: str = "") -> Arguments:
     """Evaluate a call's arguments from left to right."""
     evaluate = frame.eval
     positional: list[Val] = []
@@ -219,7 +217,7 @@ def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None) -> Ar
                 starred.append(val)
         else:
             named[name] = evaluate(value)
-    return Arguments(tuple(positional), named, tuple(starred), exprs, expr.keywords, receiver)
+    return Arguments(tuple(positional), named, tuple(starred), exprs, expr.keywords, receiver, holder)
 
 
 def _super(frame: Frame) -> Val:

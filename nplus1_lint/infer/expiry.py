@@ -103,6 +103,8 @@ def reloaded_each_time(frame: Frame, repeated: set[int], loop: Loop) -> set[int]
         repeated: indices of the effects.
         loop: the loop.
     """
+    if not any(_is_reload(frame.emissions[i].effect) for i in repeated):
+        return repeated
     inside = [emission.effect for emission in frame.emissions if loop in emission.loops]
     # A branch that reloads the row makes it depend on the branch's condition: the first round has not seen that yet.
     fixed = {effect.site for effect in inside if _is_reload(effect) and not effect.deps & loop.bit}

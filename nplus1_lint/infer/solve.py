@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link import Project
 
 MAX_CONTEXTS = 2000  # contexts of one function; a handler's constructor was met with 900
-MAX_DEPTH = 100  # calls on the stack; of twenty applications the deepest has 48, none meets it
+MAX_DEPTH = 100  # calls on the stack; of twenty applications one meets it, the next has 55
 MAX_ACTIVE = 2  # runs of one function on the stack
 ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
@@ -323,11 +323,11 @@ class Engine(Globals):
         return self.cells.solve(key, _NOTHING, 1, run)
 
     def _run(self, definition: Definition, key: Key, depth: int) -> tuple[Summary, Facts, tuple[Function, ...]]:
-        if self.failures is None:
-            return self._follow(definition, key, depth)
         try:
             return self._follow(definition, key, depth)
         except Exception as error:
+            if self.failures is None:
+                raise
             self.cells.merges = True  # what others know of it is not what they would know
             what = f"following {definition.id.partition(':')[2]}()"
             self.failures.note(definition.path, definition.facts.pos[0], what, error)
