@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import nplus1_lint.report
-from nplus1_lint.infer.solve import MAX_CONTEXTS, MAX_DEPTH
+from nplus1_lint.infer import limits, solve
 from nplus1_lint.rules import PRIMARY
 from tests.command import invoke
 
@@ -390,9 +390,12 @@ def run(session: Session, keys: list[int]):
     }
 
 
-def test_how_a_function_was_treated(folder: Path) -> None:
-    makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(MAX_CONTEXTS + 8))
-    chain = MAX_DEPTH + 12
+def test_how_a_function_was_treated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts, depth = 40, 20
+    monkeypatch.setattr(limits, "MAX_CONTEXTS", contexts)
+    monkeypatch.setattr(solve, "MAX_DEPTH", depth)
+    makers = "\n".join(f"    many(session, session.query(Team).limit({n}).all())" for n in range(contexts + 8))
+    chain = depth + 12
     deep = "".join(f"def f{n}(session: Session):\n    return f{n + 1}(session)\n\n\n" for n in range(chain))
     program = f"""
 class Base:
@@ -425,7 +428,7 @@ def run(session: Session):
         "It is abstract: a call of it runs its implementations instead."
     ]
     assert told(folder, program, "many")["notes"] == [
-        f"It is called in more than {MAX_CONTEXTS} different ways; for those beyond, the context that its annotations "
+        f"It is called in more than {contexts} different ways; for those beyond, the context that its annotations "
         "declare stands in."
     ]
     depths = [name for name in (f"f{n}" for n in range(chain)) if "depth" in run(name).stdout]

@@ -116,6 +116,11 @@ class Cells:
         self._passing_values: list[tuple[dict[Any, Held], Hashable]] = []
         self._reached: tuple[tuple[int, int], dict[Key, Cell]] | None = None
 
+    @property
+    def unfinished(self) -> int:
+        """How many results hold only while a computation is under way: those of one recursion."""
+        return len(self._passing)
+
     # -- contexts -------------------------------------------------------------------------------------------------
 
     def find(self, key: Key) -> Summary | None:

@@ -13,7 +13,7 @@ from nplus1_lint.edits.compare import compare
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.infer import cells, effects, equalities, loaders, trails, values
 from nplus1_lint.infer.cells import Cell, height
-from nplus1_lint.infer.solve import MAX_CONTEXTS, MAX_DEPTH
+from nplus1_lint.infer.limits import MAX_DEPTH, are_near
 from nplus1_lint.infer.templates import TEMPLATES
 from nplus1_lint.infer.told import BY_STRING, Told
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _MODULES: Final = (values, effects, equalities, loaders, trails, cells)
 _ROWS: Final = 40  # rows of the table for each context; 13 are usual
-_NEAR_BOUND: Final = MAX_CONTEXTS - 100  # nearer to the bound, what is found may depend on the order of runs
 
 
 class Settings(NamedTuple):
@@ -173,7 +172,7 @@ class Former:
     def is_sound(self, engine: Engine) -> bool:
         """True if a run without results of a former one would have found the same."""
         found = engine.cells.reached()
-        return not engine.cells.merges and not _is_near_bound(found) and height(found) <= MAX_DEPTH
+        return not engine.cells.merges and not are_near(found, engine.project) and height(found) <= MAX_DEPTH
 
     def take(self, engine: Engine) -> None:
         """Take over what a sound run has found out."""
@@ -197,14 +196,6 @@ def _read(body: bytes | memoryview) -> Table:
         return Table(_types(), rows_of(body))
     except (ValueError, EOFError, TypeError, IndexError):  # nothing that this edition has written
         return Table(_types())
-
-
-def _is_near_bound(keys: Iterable[Key]) -> bool:
-    """True if any function has so many contexts that the bound on them may have been met."""
-    counts: dict[str, int] = {}
-    for function, _, _ in keys:
-        counts[function] = counts.get(function, 0) + 1
-    return max(counts.values(), default=0) > _NEAR_BOUND
 
 
 def _parts(cell: Cell) -> Iterable[tuple[Key, Cell]]:

@@ -107,7 +107,7 @@ class Recorder:
     Attributes:
         engine: the engine that runs them; `infer` sets it.
         runs: the notes of the last run in each context, in the order in which the contexts were finished.
-        merged: functions of which the declared context has stood for others, beyond the bound on contexts.
+        merged: in how many contexts a function was run of which the declared one has stood for all others.
     """
 
     engine: Engine
@@ -121,7 +121,7 @@ class Recorder:
         self._traced = frozenset(traced)
         self._opened: set[str] = set()
         self.runs: dict[Key, Notes] = {}
-        self.merged: set[str] = set()
+        self.merged: dict[str, int] = {}
 
     def open(self, function: Definition, frame: Frame) -> Notes | None:
         """Return the notes of a run that begins, or None when its function was not chosen."""

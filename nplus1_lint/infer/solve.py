@@ -19,6 +19,7 @@ from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import captured_bit, captured_masks, instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
+from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, most_contexts
 from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
@@ -58,10 +59,6 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
 
-MAX_CONTEXTS = 2000  # contexts of one function; a handler's constructor was met with 900
-MAX_DEPTH = 100  # calls on the stack; of twenty applications one meets it, the next has 55
-MAX_ACTIVE = 2  # runs of one function on the stack
-ROUNDS = 3  # rounds of a recursive function
 _NOTHING = Summary(UNKNOWN, 0, (), ())
 
 
@@ -266,11 +263,11 @@ class Engine(Globals):
             return self._by_outcome(definition, key, open_flags, depth)
         active = self._active.setdefault(definition.id, [])
         contexts = self._contexts.setdefault(definition.id, {})
-        if key not in contexts and len(contexts) >= MAX_CONTEXTS:
+        if key not in contexts and len(contexts) >= most_contexts(self.cells, self.project):
             # Beyond the bound one context stands for all: the declared one.
             self.cells.merges = True
             if self.recorder is not None:
-                self.recorder.merged.add(definition.id)
+                self.recorder.merged.setdefault(definition.id, len(contexts))
             key = (definition.id, tuple(widen(v) for v in entry_arguments(self, definition, None)), ())
             lost(caller, values)
             if caller is not None:
@@ -292,7 +289,7 @@ class Engine(Globals):
         active.append(key)
         try:
             with self._apart():
-                return self.cells.solve(key, _NOTHING, ROUNDS, lambda: self._run(definition, key, depth))
+                return self.cells.solve(key, _NOTHING, MAX_ROUNDS, lambda: self._run(definition, key, depth))
         finally:
             active.pop()
 

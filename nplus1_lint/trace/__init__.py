@@ -8,7 +8,6 @@ from nplus1_lint.findings import Step
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.frame import MAX_EFFECTS
 from nplus1_lint.infer.recorder import LAMBDA
-from nplus1_lint.infer.solve import MAX_CONTEXTS
 from nplus1_lint.infer.values import UNKNOWN, Value
 from nplus1_lint.infer.widening import widen
 from nplus1_lint.trace import verdict
@@ -91,10 +90,11 @@ class _Teller:
             yield f"A call of it costs nothing: {free}."
         if target.cls is not None and engine.classes.is_abstract(target):
             yield "It is abstract: a call of it runs its implementations instead."
-        if target.id in self._recorder.merged:
+        ways = self._recorder.merged.get(target.id)
+        if ways is not None:
             yield (
-                f"It is called in more than {MAX_CONTEXTS} different ways; for those beyond, the context that its "
-                "annotations declare stands in."
+                f"It is called in more than {ways} different ways; for those beyond, the context that its annotations "
+                "declare stands in."
             )
         if any(notes.summary is not None and len(notes.summary.effects) >= MAX_EFFECTS for _, notes in runs):
             yield f"Its callers see the first {MAX_EFFECTS} of its statements."
