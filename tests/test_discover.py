@@ -83,12 +83,15 @@ def test_tests_migrations_and_generated_code_are_read_but_not_reported(project: 
         "app/thing_test.py",
         "backend/alembic/versions/1.py",
         "db/migrations/1.py",
+        "db/revisions/tenant/versions/2021-01-21_b8c1a8a4d957.py",
+        "db/versions/newton/349b6fd605a6_add_names.py",
         "pkg/tests/helper.py",
         "test_app.py",
     ]
-    tree(project, "app/main.py", "app/contest.py", "alembic/env.py", *hidden)
+    seen = ["alembic/env.py", "api/versions/__init__.py", "api/versions/added_2024.py", "app/contest.py", "app/main.py"]
+    tree(project, *seen, *hidden)
     found = scan(project, ".")
-    assert reported(found) == ["alembic/env.py", "app/contest.py", "app/main.py"]
+    assert reported(found) == seen
     assert context(found) == hidden
 
 
