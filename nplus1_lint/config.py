@@ -21,7 +21,7 @@ SECTION: Final = "nplus1-lint"
 UNUSED: Final = "NP901"
 CANNOT_PARSE: Final = "NP902"
 
-# Alembic's default `file_template` begins with a revision id, others put a date before it; environments have many names.
+# Alembic's default `file_template` begins with a revision id, others put a date before it; the folder has many names.
 _REVISION_ID: Final = "[0-9a-f]" * 12
 # Indexed, because other code may import it, but not reported: nobody mends an N+1 in a test or in generated code.
 DEFAULT_EXCLUDE: Final = (

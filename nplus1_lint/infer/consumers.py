@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, dotted
+from nplus1_lint.infer.nested import name_of
 from nplus1_lint.infer.plain import Columns
 from nplus1_lint.infer.purposes import How, Shape, Use
 from nplus1_lint.infer.roles import Follower
@@ -138,7 +139,7 @@ class Consumers:
                 self._escaped.add((escape.site, escape.path))
             by_name = self._calls.setdefault(key[0], {})
             for called in facts.calls:
-                by_name.setdefault(engine.definition(called[0]).facts.name, {})[called] = None
+                by_name.setdefault(name_of(engine, called[0]), {})[called] = None
 
     def _tree(self, function: str) -> Tree:
         if function not in self._trees:

@@ -23,6 +23,12 @@ def top_level(module: Module) -> Definition:
     return Definition(f"{module.name}{_TOP}", module.path, module.facts.body, None)
 
 
+def name_of(engine: Engine, function_id: str) -> str:
+    """Return the name of a function by its id, a nested one's without a look at it."""
+    head, nested, _ = function_id.rpartition("@")
+    return head.rpartition(".")[2] if nested else engine.definition(function_id).facts.name
+
+
 def nested_definition(engine: Engine, function_id: str) -> Definition:
     """Return a nested function, a lambda or a module's top level.
 
