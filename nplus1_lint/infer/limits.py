@@ -24,11 +24,13 @@ _FEW: Final = 4  # contexts of one function where there are too many in its recu
 _SOON: Final = 0.95  # nearer to a bound than this, another order of the runs may meet it
 
 
-def most_contexts(cells: Cells, project: Project) -> int:
-    """Return how many contexts a function may have now: few in a recursion, or a project, with too many in all."""
+def are_enough(contexts: int, cells: Cells, project: Project) -> bool:
+    """Return True if a function shall have no more contexts: few in a recursion, or a project, with too many in all."""
+    if contexts < _FEW:
+        return False
     in_all = len(cells.done) + cells.unfinished
     too_many = cells.unfinished > MAX_RECURSION or in_all > _contexts_in_all(project)
-    return _FEW if too_many else MAX_CONTEXTS
+    return too_many or contexts >= MAX_CONTEXTS
 
 
 def are_near(keys: Iterable[Key], project: Project) -> bool:

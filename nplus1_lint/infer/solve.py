@@ -19,7 +19,7 @@ from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
 from nplus1_lint.infer.instantiate import captured_bit, captured_masks, instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
-from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, most_contexts
+from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, are_enough
 from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
@@ -263,7 +263,7 @@ class Engine(Globals):
             return self._by_outcome(definition, key, open_flags, depth)
         active = self._active.setdefault(definition.id, [])
         contexts = self._contexts.setdefault(definition.id, {})
-        if key not in contexts and len(contexts) >= most_contexts(self.cells, self.project):
+        if key not in contexts and are_enough(len(contexts), self.cells, self.project):
             # Beyond the bound one context stands for all: the declared one.
             self.cells.merges = True
             if self.recorder is not None:
