@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import last_name
+from nplus1_lint.index.walk import call_name, last_name
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.values import (
@@ -81,7 +81,7 @@ class Annotations:
         return next((value for key, value in expr.keywords if key == "dependency"), None)
 
     def alias_of(self, path: str, annotation: f.Expr) -> tuple[str, f.Expr] | None:
-        """Follow ``SessionDep = Annotated[…]`` to the module and expression of its value."""
+        """Follow ``SessionDep = Annotated[…]`` or ``NewType("Reader", Session)`` to its module and what it names."""
         if not isinstance(annotation, (f.Name, f.Attr)):
             return None
         symbol = self._engine.project.hierarchy.resolve_expr(path, annotation)
@@ -89,6 +89,8 @@ class Annotations:
             values = self._engine.project.symbols.modules[symbol.path].assigns.get(symbol.name, [])
             if values and isinstance(values[-1], (f.Subscript, f.Binary)):
                 return symbol.path, values[-1]
+            if values and isinstance(values[-1], f.Call) and call_name(values[-1]) == "NewType" and values[-1].args[1:]:
+                return symbol.path, values[-1].args[1]
         return None
 
     def _value(self, path: str, annotation: f.Expr, cls: str | None, depth: int) -> Value:

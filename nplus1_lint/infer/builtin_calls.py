@@ -46,7 +46,9 @@ HELPER_ROOTS: Final = (
 )
 """Where `call_builtin` knows names."""
 HELPERS: Final = (
-    frozenset({"partial", "run_in_threadpool", "to_thread", "run_in_executor"}) | lib.TRANSPARENT_WRAPPERS | _READS_ALL
+    frozenset({"partial", "run_in_threadpool", "to_thread", "run_in_executor", "NewType"})
+    | lib.TRANSPARENT_WRAPPERS
+    | _READS_ALL
 )
 """Names that it knows wherever they come from."""
 
@@ -68,6 +70,8 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
         return _async_helper(frame, last, arguments, place)
     if last in lib.TRANSPARENT_WRAPPERS and first is not None:
         return arguments.positional[1 if last == "cast" and len(arguments.positional) > 1 else 0]
+    if last == "NewType" and len(arguments.positional) == 1:  # a type that it has made gives back what it is given
+        return arguments.positional[0]
     if last in _READS_ALL:
         for value, _ in arguments.positional:
             rows.escape(frame, value, place, f"{last}() reads everything")

@@ -70,6 +70,7 @@ _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
     ClassRef: serialise.class_call,
     Instance: serialise.dump,
 }
+_SOME_SESSION = of(Session("session", "session", False, True))
 _GROWS = lib.ADDERS | lib.EXTENDERS
 
 
@@ -190,7 +191,8 @@ def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
     """What answers ``query(Model)`` is a session from here on."""
     path = dotted(receiver)
     if path is not None:
-        frame.bind(path, (of(Session("session", "session", False, True)), mask))
+        frame.bind(path, (_SOME_SESSION, mask))
+        frame.learned[path] = mask
 
 
 def evaluate_arguments(frame: Frame, expr: f.Call, receiver: Place | None, holder: str = "") -> Arguments:
@@ -299,6 +301,8 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
         return external_call(frame, atom, mask, arguments, place)
     if kind is SessionFactory:
         opened = of(Session("session", "session", atom.is_async, atom.expires))
+        if atom.scoped:
+            return opened, mask
         return opened, mask | arguments.mask | frame.current_bits() | OWN_BIT
     if kind is Session:
         return of(atom), mask  # scoped_session() gives the session itself

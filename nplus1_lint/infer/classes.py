@@ -188,7 +188,16 @@ class Classes:
             )
         if not value.atoms and name in marshmallow.DUMPS and marshmallow.is_schema(self._engine, instance.cls):
             return of(BoundMethod("bound", of(instance), name)), mask
+        if not value.atoms:
+            value = self._inherited(frame, instance.cls, name, place)
         return (value if value.atoms else unknown(f"{name} of {instance.cls.rpartition(':')[2]} is not known")), mask
+
+    def _inherited(self, frame: Frame, class_id: str, name: str, place: Place) -> Value:
+        """Return what a class has from a base in SQLAlchemy or a package on it, as an instance of that has it."""
+        for base in self._engine.project.hierarchy.external_bases(class_id):
+            if lib.is_sql(base):
+                return frame.attribute((self._engine.external(f"{base}()"), 0), name, place)[0]
+        return UNKNOWN
 
     def _implementations(self, class_id: str) -> list[str]:
         return list(self._engine.project.hierarchy.descendants(class_id)[:MAX_IMPLEMENTATIONS])

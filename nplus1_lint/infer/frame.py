@@ -116,6 +116,7 @@ class Frame(abc.ABC):
         self.calls: dict[Key, None] = {}
         self.scopes: list[Place] = [function.facts.pos]
         self.memos: list[str] = []
+        self.learned: dict[str, int] = {}  # names of what was found to be a session, and on what they depend
         self.tested = 0  # what conditions depended on: which value is returned depends on it too
         self.defined: list[FunctionValue] = []
         self.memo_names: dict[str, tuple[str, ...]] = {}

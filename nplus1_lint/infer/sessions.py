@@ -302,10 +302,11 @@ def session_factory(name: str, last: str, arguments: Arguments) -> Value | None:
         type(a) is External and lib.root_and_last(a.name)[1] in lib.ASYNC_SESSION_TYPES for a in klass[0].atoms
     )
     if last in lib.SESSION_FACTORIES or last in lib.ASYNC_SESSION_FACTORIES:
+        scoped = last in ("scoped_session", "async_scoped_session")
         inner = next((a for v, _ in arguments.positional for a in v.atoms if type(a) is SessionFactory), None)
         if inner is not None:
-            return of(inner)
-        return of(SessionFactory("factory", last in lib.ASYNC_SESSION_FACTORIES or async_class, not keeps))
+            return of(inner._replace(scoped=scoped))
+        return of(SessionFactory("factory", last in lib.ASYNC_SESSION_FACTORIES or async_class, not keeps, scoped))
     if last in lib.SESSION_TYPES:
         return of(Session("session", "session", False, not keeps))
     if last in lib.ASYNC_SESSION_TYPES:

@@ -232,7 +232,7 @@ def _depend_on(frame: Run, mask: int, entry: dict[str, Binding]) -> None:
     changed = [(name, one) for name, one in env.items() if known(name) is not one]
     for name, binding in changed:
         before = known(name)
-        if binding.mask | mask == binding.mask:
+        if binding.mask | mask == binding.mask or binding.mask == frame.learned.get(name):
             continue
         if before is None or not differ_by_reads(before.value, binding.value):
             env[name] = Binding(binding.value, binding.mask | mask, binding.born)

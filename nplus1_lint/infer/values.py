@@ -244,11 +244,16 @@ class Session(NamedTuple):
 
 
 class SessionFactory(NamedTuple):
-    """``sessionmaker(…)``, ``scoped_session(…)``: called, it gives a session."""
+    """``sessionmaker(…)``, ``scoped_session(…)``: called, it gives a session.
+
+    Attributes:
+        scoped: a registry, that gives the same session to all of a thread or task.
+    """
 
     tag: str
     is_async: bool
     expires: bool
+    scoped: bool = False
 
 
 class ClassRef(NamedTuple):
