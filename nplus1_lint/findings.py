@@ -192,6 +192,7 @@ class LoaderPlan:
         router: project path of the router that never reads it.
         readers: the queries whose rows are read for the relationship.
         wasters: the queries of the router that load it for nothing.
+        unsure: the queries whose rows go where a read cannot be followed.
     """
 
     model: str
@@ -200,6 +201,7 @@ class LoaderPlan:
     router: str
     readers: tuple[LoadingQuery, ...]
     wasters: tuple[LoadingQuery, ...]
+    unsure: tuple[LoadingQuery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,3 +76,51 @@ def test_rows_fetched_for_no_name_are_there_for_who_meets_them(
         """,
     )
     assert one.confidence == confidence
+
+
+DUMP = """
+def dump(session, names):
+    return [[getattr(team, name) for name in names] for team in session.scalars(select(Team)).all()]
+"""
+SLUGS = """
+def slugs(session):
+    return [team.slug for team in session.scalars(select(Team))]
+"""
+
+
+def test_rows_that_escape_elsewhere_may_be_read_so_that_the_mapping_is_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = sorted(found(tmp_path, monkeypatch, dump=DUMP, slugs=SLUGS), key=lambda finding: finding.also_in)
+    assert [(f.also_in, f.confidence) for f in (one, other)] == [
+        (("dump.py",), Confidence.LOW),
+        (("slugs.py",), Confidence.HIGH),
+    ]
+    assert other.message.endswith("read by 0 of 2 modules that load it, perhaps by 1 more")
+    for finding in (one, other):
+        assert finding.suggestion is not None
+        assert (finding.suggestion.diff, finding.suggestion.changes) == ("", ())
+    assert other.suggestion is not None
+    assert other.suggestion.title == 'Team.heroes: lazy="select" and selectinload at 1 query whose rows may be read'
+    assert other.suggestion.code.splitlines()[-3:] == [
+        "# dump.py:5: .options(selectinload(Team.heroes)), if its rows are read where they go",
+        "# or keep the mapping and override it where the rows are not read:",
+        "# slugs.py:5: .options(lazyload(Team.heroes))",
+    ]
+
+
+def test_a_query_that_one_module_reads_is_not_told_to_load_nothing_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = "from fastapi import APIRouter\nfrom store import teams\n\nrouter = APIRouter()\n"
+    (finding,) = found(
+        tmp_path,
+        monkeypatch,
+        store="def teams(session):\n    return session.scalars(select(Team)).all()\n",
+        slugs=f"{route}\n@router.get('/slugs')\ndef slugs(session):\n    return [t.slug for t in teams(session)]\n",
+        sizes=f"{route}\n@router.get('/')\ndef sizes(session):\n    return [len(t.heroes) for t in teams(session)]\n",
+    )
+    assert finding.also_in == ("slugs.py",)
+    assert finding.suggestion is not None
+    assert "selectinload" in finding.suggestion.title
+    assert "lazyload" not in finding.suggestion.code

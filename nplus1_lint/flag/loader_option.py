@@ -32,24 +32,26 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
         plan: the readers and the queries that load for nothing.
 
     Returns:
-        The code; queries are named by file and line in comments.
+        The code; queries are named by file and line in comments. No change where the rows of one may be read unseen.
 
     Raises:
         InternalError: the relationship sets no ``lazy=``.
     """
     made = plan_rewrite(context, plan)
-    with_readers = _with_readers(context, plan, made) if plan.readers else None
+    with_readers = _with_readers(context, plan, made) if plan.readers and not plan.unsure else None
     shown = (with_readers or made).suggestion(context)
     relationship = f"{plan.model}.{plan.relationship}"
     option = _OPTIONS.get(plan.lazy, "selectinload")
     code = [shown.code]
-    code += [_comment(query, option, f"takes no option: {relationship} is loaded when read") for query in plan.readers]
+    lazily = f"takes no option: {relationship} is loaded when read"
+    code += [_comment(query, option, lazily) for query in plan.readers]
+    code += [_comment(query, option, lazily) + ", if its rows are read where they go" for query in plan.unsure]
     wasters = [query for query in plan.wasters if query.takes_options]
-    if plan.readers and wasters:
+    if (plan.readers or plan.unsure) and wasters:
         code.append("# or keep the mapping and override it where the rows are not read:")
         code += [_comment(query, "lazyload", "") for query in wasters]
     # The line of the mapping alone would leave its readers without their rows.
-    whole = not plan.readers or with_readers is not None
+    whole = not (plan.readers or plan.unsure) or with_readers is not None
     return replace(
         shown, code="\n".join(code), diff=shown.diff if whole else "", changes=shown.changes if whole else ()
     )
@@ -110,19 +112,24 @@ def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:
         )
     quote = "'" if context.region.code(value).startswith("'") else '"'
     line = context.region.source.index(context.region.place(value)[0])
-    count = len(plan.readers)
-    option = _OPTIONS.get(plan.lazy, "selectinload")
-    title = f'{plan.model}.{plan.relationship}: lazy="select"'
-    if count:
-        title += f" and {option} at its {count} reader{'s' if count > 1 else ''}"
-    else:
-        title += "; no query needs its rows"
+    title = f'{plan.model}.{plan.relationship}: lazy="select"{_where_needed(plan)}'
+    needed = bool(plan.readers or plan.unsure)
     edit = Edit(*context.region.offsets(value), f"{quote}select{quote}")
     return Rewrite(
         title,
         context.region.first if line is None else line,
         (),
         (edit,),
-        applicability=Applicability.DISPLAY if count else Applicability.UNSAFE,
-        behaviour="" if count else _UNSEEN,
+        applicability=Applicability.DISPLAY if needed else Applicability.UNSAFE,
+        behaviour="" if needed else _UNSEEN,
     )
+
+
+def _where_needed(plan: LoaderPlan) -> str:
+    """Say which queries ask for the rows themselves."""
+    certain, unsure = len(plan.readers), len(plan.unsure)
+    if not certain and not unsure:
+        return "; no query needs its rows"
+    where = [f"its {certain} reader{'s' if certain > 1 else ''}"] if certain else []
+    where += [f"{unsure} quer{'ies' if unsure > 1 else 'y'} whose rows may be read"] if unsure else []
+    return f" and {_OPTIONS.get(plan.lazy, 'selectinload')} at {' and at '.join(where)}"

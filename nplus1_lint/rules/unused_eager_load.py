@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from nplus1_lint.findings import Confidence, LoaderPlan, NodeKind, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import Confidence, LoaderPlan, LoadingQuery, NodeKind, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.loading import declaration_of
 from nplus1_lint.rules.base import Example, Proof, Rule
 
@@ -13,8 +13,50 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis, Reach
     from nplus1_lint.infer.eager import Load
+    from nplus1_lint.infer.loading import Declaration
+    from nplus1_lint.infer.values import Site
 
 _MAX_STEPS = 20
+
+
+class _Everywhere(NamedTuple):
+    """What becomes of a relationship in all routers that load it.
+
+    Attributes:
+        routers: how many there are.
+        read: how many of them read it.
+        escaped: in how many of the others rows that carry it go where reads cannot be followed.
+        readers: the queries whose rows are read for it, by any router.
+        unsure: the queries of which only that can be said that their rows go there.
+        needed: the sites of both.
+    """
+
+    routers: int
+    read: int
+    escaped: int
+    readers: tuple[LoadingQuery, ...]
+    unsure: tuple[LoadingQuery, ...]
+    needed: frozenset[Site]
+
+    @classmethod
+    def of(cls, analysis: Analysis, loads: list[Load]) -> _Everywhere:
+        """Sort the queries of all routers by what becomes of what they load."""
+        loadings = [loading for load in loads for loading in load.loadings]
+        reading = frozenset(loading.execution.site for loading in loadings if loading.read)
+        escaping = frozenset(loading.execution.site for loading in loadings if loading.escaped) - reading
+        return cls(
+            len(loads),
+            sum(bool(load.read) for load in loads),
+            sum(bool(load.escaped) and not load.read for load in loads),
+            analysis.loading_queries(loading for loading in loadings if loading.read),
+            analysis.loading_queries(one for one in loadings if one.escaped and one.execution.site in escaping),
+            reading | escaping,
+        )
+
+    @property
+    def perhaps(self) -> str:
+        """The end of a sentence about those that read it."""
+        return f", perhaps by {self.escaped} more" if self.escaped else ""
 
 
 class UnusedEagerLoad(Rule):
@@ -40,7 +82,8 @@ class UnusedEagerLoad(Rule):
     Fix safety
         Unsafe: a read that the analysis does not see loads the rows then, with one statement per row, and raises
         ``MissingGreenlet`` in asynchronous code. The queries whose rows are read for the relationship get its option in
-        the same change. Shown only where one of them takes no option, or reaches the class by way of another.
+        the same change. Shown only where one of them takes no option, or reaches the class by way of another, or where
+        rows of any query go where they cannot be followed.
     """
 
     code: ClassVar[str] = "NP201"
@@ -215,25 +258,28 @@ def run(session: Session):
 
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per relationship and router that loads it for nothing."""
-        loads = analysis.eager
-        for reach, load in loads:
+        loads: dict[Declaration, list[Load]] = {}
+        for _, load in analysis.eager:
+            loads.setdefault(declaration_of(load.relationship), []).append(load)
+        everywhere: dict[Declaration, _Everywhere] = {}
+        for reach, load in analysis.eager:
             if load.read or not load.relationship.lazy_written:
                 continue
             declaration = declaration_of(load.relationship)
-            others = [(r, one) for r, one in loads if declaration_of(one.relationship) == declaration]
-            yield self._suspect(analysis, reach, load, others)
+            if declaration not in everywhere:
+                everywhere[declaration] = _Everywhere.of(analysis, loads[declaration])
+            yield self._suspect(analysis, reach, load, everywhere[declaration])
 
-    def _suspect(self, analysis: Analysis, reach: Reach, load: Load, others: list[tuple[Reach, Load]]) -> Suspect:
+    def _suspect(self, analysis: Analysis, reach: Reach, load: Load, everywhere: _Everywhere) -> Suspect:
         relationship = load.relationship
         owner = analysis.project.models[relationship.owner]
         name = f"{owner.name}.{relationship.name}"
-        readers = [(r, one) for r, one in others if one.read]
         what = "router" if reach.is_router else "module"
         wasters = tuple(_query_steps(analysis, load, f"loads {name} for nothing in {reach.path}"))
         message = (
             f'{name} is loaded by lazy="{relationship.lazy}" in {reach.path} and never read there: '
             f"{len(load.executions)} {'query loads' if len(load.executions) == 1 else 'queries load'} it for nothing; "
-            f"read by {len(readers)} of {len(others)} {what}s that load it"
+            f"read by {everywhere.read} of {everywhere.routers} {what}s that load it{everywhere.perhaps}"
         )
         return Suspect(
             code=self.code,
@@ -251,8 +297,9 @@ def run(session: Session):
                 relationship.name,
                 relationship.lazy_written or relationship.lazy,
                 reach.path,
-                analysis.loading_queries(loading for _, one in readers for loading in one.loadings if loading.read),
-                analysis.loading_queries(load.loadings),
+                everywhere.readers,
+                analysis.loading_queries(one for one in load.loadings if one.execution.site not in everywhere.needed),
+                everywhere.unsure,
             ),
             also_in=(reach.path,),
             discriminator=reach.path,
