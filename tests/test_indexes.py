@@ -251,6 +251,43 @@ class Hero(Base):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("key", ['"teams.id"', "Team.id", "Team.__table__.c.id"])
+def test_a_parent_is_found_by_its_foreign_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    models = """\
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    __table_args__ = (UniqueConstraint("team_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey(%s))
+    name: Mapped[str]
+    team: Mapped[Team] = relationship()
+"""
+    app = """\
+from models import Hero, Team
+
+
+def run(team: Team, session):
+    return session.query(Hero).filter({}).filter(Hero.name == "a").all()
+"""
+    by_team = {"models.py": models % key, "app.py": app.format("Hero.team == team")}
+    assert messages(tmp_path, by_team, monkeypatch) == []
+    by_name_only = {"models.py": models % key, "app.py": app.format("Hero.id != 1")}
+    assert len(messages(tmp_path, by_name_only, monkeypatch)) == 1
+
+
 def test_rows_behind_an_indexed_join_are_a_hint_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = MODELS + (
         "\n\nclass Pet(Base):\n"

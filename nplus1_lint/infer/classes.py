@@ -95,7 +95,7 @@ class Classes:
         if own is None or own is interface or not self.is_abstract(interface.methods[definition.facts.name]):
             return False
         return interface in hierarchy.mro(own.id) or (
-            self._is_protocol(interface) and set(interface.methods) <= set(own.methods)
+            self.is_protocol(interface) and set(interface.methods) <= set(own.methods)
         )
 
     def annotated_fields(self, class_id: str) -> dict[str, tuple[str, f.Expr]]:
@@ -247,11 +247,12 @@ class Classes:
         wanted = set(hierarchy.classes[instance.cls].methods)
         found = []
         for cls in self._engine.classes_with_method(name):
-            if cls.id != instance.cls and wanted <= set(cls.methods) and not self._is_protocol(cls):
+            if cls.id != instance.cls and wanted <= set(cls.methods) and not self.is_protocol(cls):
                 found.append((Instance("instance", cls.id, False, ()), cls.methods[name]))
         return found
 
-    def _is_protocol(self, cls: Class) -> bool:
+    def is_protocol(self, cls: Class) -> bool:
+        """True for a ``typing.Protocol``: classes that do not extend it are of it, too."""
         return any(lib.root_and_last(b)[1] == "Protocol" for b in cls.external)
 
     def fields(self, instance: Instance) -> dict[str, Value]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import keywords
+from nplus1_lint.infer import isinstances, keywords
 from nplus1_lint.infer.values import (
     SOME,
     SOME_FIXED,
@@ -38,6 +38,8 @@ class Test(NamedTuple):
 
 def settled(frame: Frame, expr: f.Expr) -> bool | None:
     """Return a condition's outcome where literals settle it; nothing is run."""
+    if type(expr) is f.Call and _asks_class(expr):
+        return False if isinstances.is_never(frame, _quiet_value(frame, expr.args[0]), expr.args[1]) else None
     if type(expr) is f.Call or type(expr) is f.Subscript:
         answer = keywords.answer(frame, expr)
         return truth(answer) if answer is not None else None
@@ -110,8 +112,13 @@ def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
         right, path = expr.right[0], dotted(expr.left)
         if path and isinstance(right, f.Const) and right.value is None:
             _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
-    elif type(expr) is f.Call and positive and isinstance(expr.func, f.Name) and expr.func.id == "isinstance":
-        _keep_class(frame, expr)
+    elif type(expr) is f.Call and _asks_class(expr):
+        _keep_class(frame, expr, positive)
+
+
+def _asks_class(expr: f.Call) -> bool:
+    """True for ``isinstance(value, classes)``."""
+    return type(expr.func) is f.Name and expr.func.id == "isinstance" and len(expr.args) == 2
 
 
 def _keep(frame: Frame, path: str, truthy: bool) -> None:
@@ -127,15 +134,13 @@ def _keep(frame: Frame, path: str, truthy: bool) -> None:
             frame.meter.missed(binding.born)
 
 
-def _keep_class(frame: Frame, expr: f.Call) -> None:
-    path = dotted(expr.args[0]) if len(expr.args) == 2 else None
+def _keep_class(frame: Frame, expr: f.Call, positive: bool) -> None:
+    path = dotted(expr.args[0])
     binding = frame.state.env.get(path) if path else None
     if binding is None or path is None:
         return
-    classes = frame.eval(expr.args[1])[0].only(ClassRef)
-    ids = {c.id for c in classes}
-    kept = tuple(a for a in binding.value.atoms if getattr(a, "model", getattr(a, "cls", None)) in ids)
-    if kept:
+    kept = isinstances.narrowed(frame, binding.value, expr.args[1], positive)
+    if kept and len(kept) != len(binding.value.atoms):
         frame.state.env[path] = binding._replace(value=Value(kept))
 
 

@@ -14,6 +14,8 @@ from nplus1_lint.infer.values import Function, Value, of
 from nplus1_lint.link.symbols import FunctionSymbol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -31,10 +33,7 @@ def decorated(engine: Engine, definition: Definition) -> Value:
     value = of(Function("function", definition.id, None, (), ()))
     if definition.cls is not None or engine.free_of_cost(definition):
         return value
-    for decorator in reversed(definition.facts.decorators):
-        target = decorator.func if isinstance(decorator, f.Call) else decorator
-        if not isinstance(engine.project.hierarchy.resolve_expr(definition.path, target), FunctionSymbol):
-            continue
+    for decorator in project_decorators(engine, definition):
         made = engine.apply(decorator, definition, value)
         wrapper = made.atoms[0] if len(made.atoms) == 1 else None
         if type(wrapper) is Function and wrapper.receiver is None and not wrapper.bound:
@@ -42,6 +41,14 @@ def decorated(engine: Engine, definition: Definition) -> Value:
             if inner and _uses_what_it_is_given(engine.definition(wrapper.id).facts, inner):
                 value = made
     return value
+
+
+def project_decorators(engine: Engine, definition: Definition) -> Iterator[f.Expr]:
+    """Yield a function's decorators that are functions of the project, or made by one, in the order of use."""
+    for decorator in reversed(definition.facts.decorators):
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        if isinstance(engine.project.hierarchy.resolve_expr(definition.path, target), FunctionSymbol):
+            yield decorator
 
 
 def _uses_what_it_is_given(facts: f.FunctionFacts, inner: set[str]) -> bool:

@@ -8,7 +8,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.infer import changes, counts, fetched, lookups, requeries
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Filter, Kind, Query
-from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.holding import held_rows, holds_row
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
@@ -177,17 +177,23 @@ def _entity_value(frame: Frame, entity: Entity, atom: Statement, place: Place, i
 
 
 def _one_parent(frame: Frame, atom: Statement, model_id: str) -> Loads:
-    """Marks of the many-to-one relationships whose key the WHERE clause fixes: all rows share that parent."""
+    """Marks of the many-to-one relationships whose key the WHERE clause fixes: all rows share that parent.
+
+    Where a name holds the parent, the identity map answers for it: it is as good as loaded.
+    """
     models = frame.engine.project.models
-    fixed = {c.column for c in atom.criteria if c.op in ("Eq", "Parent") and c.model in (model_id, "")}
+    fixing = [c for c in atom.criteria if c.op in ("Eq", "Parent") and c.model in (model_id, "")]
+    fixed = {c.column: c.held if c.function == frame.function.id else "" for c in fixing}
     marks = set()
     for name, relationship in models[model_id].relationships.items() if fixed else ():
         target = models.get(relationship.target or "")
         if target is None or relationship.uselist:
             continue
         keys = [c.name for c in models[model_id].columns.values() if _refers(c.foreign_key, target.table)]
-        if name in fixed or (keys and fixed.issuperset(keys)):
+        if name in fixed or (keys and fixed.keys() >= set(keys)):
             marks.add(f"{ONE_PARENT}{name}")
+            if any(holds_row(frame, fixed.get(key, ""), relationship.target) for key in (name, *keys)):
+                marks.add(name)
     return frozenset(marks)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.index import facts as f
 from nplus1_lint.infer.values import Atom, Many, Mapping, Row
 
 if TYPE_CHECKING:
@@ -26,3 +27,20 @@ def held_rows(frame: Frame, model: str | None) -> Iterator[tuple[Atom, Row]]:
             for row in held.only(Row) if held is not None else ():
                 if row.model == model:
                     yield atom, row
+
+
+def key_of_row(frame: Frame, expr: f.Expr | None) -> str:
+    """Return the name of the row of which an expression is the primary key, or an empty string."""
+    if type(expr) is not f.Attr or type(expr.value) is not f.Name:
+        return ""
+    known = frame.lookup(expr.value.id)
+    models = {row.model for row in known[0].only(Row)} if known is not None else set()
+    if len(models) != 1 or frame.engine.project.models[models.pop()].primary_key != (expr.name,):
+        return ""
+    return expr.value.id
+
+
+def holds_row(frame: Frame, name: str, model: str | None) -> bool:
+    """Return True if a name holds a row of a class."""
+    known = frame.lookup(name) if name else None
+    return known is not None and any(row.model == model for row in known[0].only(Row))

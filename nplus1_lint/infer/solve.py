@@ -104,7 +104,7 @@ class Engine(Globals):
         self._nested: dict[str, Definition] = {}
         self.inside: dict[str, dict[tuple[str, tuple[int, ...]], f.FunctionFacts]] = {}  # see `nested_definition`
         self._responses: dict[str, tuple[Value | None, ...]] = {}
-        self._free: dict[str, str] = {}
+        self._free: dict[str, Held] = {}
         self._functions: dict[str, Held] = {}
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
@@ -202,9 +202,7 @@ class Engine(Globals):
 
     def free_of_cost(self, definition: Definition) -> str:
         """Return why a call to a function costs no query, or an empty string: it is cached or marked."""
-        if definition.id not in self._free:
-            self._free[definition.id] = why_free(self, definition)
-        return self._free[definition.id]
+        return self.cells.share(self._free, definition.id, "", lambda: why_free(self, definition))
 
     def cost(self, key: Key) -> FunctionCost | None:
         """Return what a function that has run costs, or None where costs were not asked for."""

@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import children
 from nplus1_lint.infer import equalities, lookups, requeries, verbs
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind
+from nplus1_lint.infer.holding import key_of_row
 from nplus1_lint.infer.loader_options import join_loads, loaders_in, merge, option, options_in
 from nplus1_lint.infer.loaders import combined
 from nplus1_lint.infer.values import (
@@ -240,7 +241,8 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
             frame.criterion_masks[place] = mask
             requeries.write_key(frame, place, expr)
         filled = _is_filled(frame, value)
-        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr), filled))
+        held = key_of_row(frame, expr)
+        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr), filled, held))
     return criteria
 
 
@@ -279,11 +281,17 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                 frame.criterion_masks[place] = value_mask
                 requeries.write_key(frame, place, value_expr)
                 bare, filled = is_bare(value_expr), _is_filled(frame, compared)
-                criteria.append(Criterion(atom.model, atom.column, operator, place, frame.function.id, bare, filled))
+                held = key_of_row(frame, value_expr) if operator == "Eq" else ""
+                criteria.append(
+                    Criterion(atom.model, atom.column, operator, place, frame.function.id, bare, filled, held)
+                )
             if operator == "Eq":
                 for parent in value.only(RelationRef):
+                    held = value_expr.id if type(value_expr) is f.Name and compared.first(Row) is not None else ""
                     criteria.append(
-                        Criterion(parent.model, parent.relationship, "Parent", None, frame.function.id, False)
+                        Criterion(
+                            parent.model, parent.relationship, "Parent", None, frame.function.id, False, held=held
+                        )
                     )
     asked, equal = lookups.compared(frame, expr, left, rights), equalities.compared(frame, expr, left, rights)
     return of(Condition("condition", tuple(criteria), asked, equal))

@@ -130,6 +130,7 @@ class Criterion(NamedTuple):
         function: id of the function that wrote it.
         bare: the compared value is a bare name or literal rather than a part of something.
         filled: the compared value is known not to be None.
+        held: the name of the row whose primary key is compared, or the row itself; empty for anything else.
     """
 
     model: str
@@ -139,6 +140,7 @@ class Criterion(NamedTuple):
     function: str
     bare: bool
     filled: bool = False
+    held: str = ""
 
 
 class Statement(NamedTuple):

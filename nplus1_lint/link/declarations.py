@@ -192,6 +192,14 @@ def column_from(name: str, calls: list[f.Call], place: f.Place, annotation: f.Ex
     )
 
 
+def referred_columns(call: f.Call) -> Iterator[f.Attr]:
+    """Yield the columns that the foreign keys in a column's declaration name by attributes, not by text."""
+    for argument in call.args:
+        if isinstance(argument, f.Call) and call_name(argument) == "ForeignKey" and argument.args:
+            if isinstance(argument.args[0], f.Attr):
+                yield argument.args[0]
+
+
 _NO_TYPES: Final = frozenset({"ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue"})
 _FAMILIES: Final = {
     **dict.fromkeys(("Integer", "BigInteger", "SmallInteger", "INTEGER", "BIGINT", "SMALLINT", "INT"), "int"),

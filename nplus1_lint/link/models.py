@@ -22,6 +22,7 @@ from nplus1_lint.link.declarations import (
     lazy,
     names,
     outer,
+    referred_columns,
     relationship_values,
     shape,
     table_arguments,
@@ -233,7 +234,19 @@ class _Reader:
         declared = [c for c in made if call_name(c) in _DECLARING]
         typed = annotation is not None and (outer(annotation) == "Mapped" or is_sqlmodel(self._hierarchy, cls))
         by_type = typed and all(call_name(c) != "Column" for c in declared)
-        return column_from(name, declared, place, annotation if by_type else None)
+        column = column_from(name, declared, place, annotation if by_type else None)
+        referred = next((key for one in declared for key in referred_columns(one)), None)
+        table = self._table_of(cls.path, referred) if referred is not None else None
+        return replace(column, foreign_key=f"{table}.{referred.name}") if table and referred is not None else column
+
+    def _table_of(self, path: str, column: f.Attr) -> str | None:
+        """The table of ``Team.id`` or ``Team.__table__.c.id``."""
+        owner = column.value
+        while isinstance(owner, f.Attr) and owner.name in ("c", "columns", "__table__"):
+            owner = owner.value
+        symbol = self._hierarchy.resolve_expr(path, owner) if isinstance(owner, (f.Name, f.Attr)) else None
+        cls = self._hierarchy.classes.get(symbol.id) if isinstance(symbol, ClassSymbol) else None
+        return self._table(cls) if cls is not None else None
 
     def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 4) -> Iterator[f.Call]:
         """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed."""
