@@ -21,9 +21,9 @@ EAGER = example_models.SOURCE.replace(LAZY, LAZY.replace(")", ', lazy="selectin"
 IMPORTS = "from sqlalchemy import select\nfrom models import Hero, Team\n"
 
 
-def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **modules: str) -> list[Finding]:
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: str = EAGER, **modules: str) -> list[Finding]:
     """The NP201 findings of a program, those of low confidence too."""
-    (tmp_path / "models.py").write_text(EAGER, encoding="utf-8")
+    (tmp_path / "models.py").write_text(models, encoding="utf-8")
     for name, text in modules.items():
         (tmp_path / f"{name}.py").write_text(IMPORTS + dedent(text), encoding="utf-8")
     settings = '[tool.nplus1-lint]\nselect = ["NP201"]\nshow-low = true\n'
@@ -124,3 +124,28 @@ def test_a_query_that_one_module_reads_is_not_told_to_load_nothing_for_another(
     assert finding.suggestion is not None
     assert "selectinload" in finding.suggestion.title
     assert "lazyload" not in finding.suggestion.code
+
+
+METHOD = """
+    @classmethod
+    def get(cls, session, key):
+        return session.scalars(select(cls).where(cls.id == key)).first()
+"""
+
+
+@pytest.mark.parametrize(("what", "read"), [("[hero.name for hero in team.heroes]", True), ("team.slug", False)])
+def test_a_query_of_a_base_class_is_one_of_each_class_for_which_it_runs(
+    what: str, read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (slugs,) = found(
+        tmp_path,
+        monkeypatch,
+        models=EAGER.replace("    pass\n", METHOD, 1).replace("import ", "import select, ", 1),
+        page=f"def page(session):\n    team = Team.get(session, 1)\n    return {what}\n",
+        slugs=SLUGS,
+    )
+    assert slugs.also_in == ("slugs.py",)
+    assert slugs.message.endswith(f"read by {int(read)} of {1 + read} modules that load it")
+    assert slugs.suggestion is not None
+    assert bool(slugs.suggestion.diff) is not read
+    assert ("selectinload(Team.heroes)" in slugs.suggestion.code) is read

@@ -135,6 +135,8 @@ class Reach:
         executions: queries for whole rows, in order.
         reads: relationships read on their rows.
         escapes: rows that went where they cannot be followed.
+        called: the queries that only run for what a caller gives: a method of a base class, for a class that inherits
+            it. They count where somebody reads their rows.
     """
 
     path: str
@@ -142,6 +144,7 @@ class Reach:
     executions: tuple[Execution, ...]
     reads: tuple[Read, ...]
     escapes: tuple[Escape, ...]
+    called: tuple[Execution, ...] = ()
 
 
 class Analysis:
@@ -237,7 +240,7 @@ class Analysis:
         """The classes that the queries of each place ask for."""
         found: dict[Site, frozenset[str]] = {}
         for reach in self.reaches:
-            for one in reach.executions:
+            for one in (*reach.executions, *reach.called):
                 found[one.site] = found.get(one.site, frozenset()).union(one.models)
         return found
 
@@ -397,11 +400,16 @@ class Analysis:
             for execution in facts.executions if facts else ():
                 if execution.site not in covered:
                     rest.setdefault(definition.path, []).append(execution)
-        if rest:
-            everything = self._reach("", False, [key for _, key, _ in entries])
-            escapes = (*everything.escapes, *self._returned(entries))
-            for path in sorted(rest):
-                yield Reach(path, False, tuple(dict.fromkeys(rest[path])), everything.reads, escapes)
+        everything = self._reach("", False, [key for _, key, _ in entries])
+        called: dict[str, list[Execution]] = {}
+        for execution in everything.executions:
+            if execution.site not in covered:
+                called.setdefault(self.path_of(execution.site), []).append(execution)
+        escapes = (*everything.escapes, *self._returned(entries))
+        for path in sorted({*rest, *called}):
+            own = tuple(dict.fromkeys(rest.get(path, ())))
+            others = tuple(execution for execution in called.get(path, ()) if execution not in own)
+            yield Reach(path, False, own, everything.reads, escapes, others)
 
     def _returned(self, entries: list[tuple[Definition, Key, bool]]) -> Iterable[Escape]:
         """Rows that a function which nothing here calls gives to whoever does call it: a framework, a script."""

@@ -82,16 +82,20 @@ def eager_loads(models: dict[str, Model], reach: Reach, held: dict[Site, frozens
     deleted = {(read.site, read.path) for read in reach.reads if read.by_delete}
     escapes = {(escape.site, escape.path) for escape in reach.escapes}
     loads: dict[Declaration, Load] = {}
-    for execution in reach.executions:
+    called = frozenset(reach.called)
+    for execution in (*reach.executions, *reach.called):
         for model in execution.models:
             for path in cascade(models, model, execution.loads):
                 relationship = follow(models, model, path)
                 if relationship is None or not relationship.eager:
                     continue
-                if (execution.site, path) in deleted and (execution.site, path) not in reads:
+                read = (execution.site, path) in reads
+                if (execution.site, path) in deleted and not read:
                     continue  # the cascade needs what this query loads, and says nothing of the others
-                load = loads.setdefault(declaration_of(relationship), Load(relationship))
                 escaped = any((execution.site, path[:length]) in escapes for length in range(len(path)))
                 escaped = escaped or any((site, path) in reads for site in held.get(execution.site, ()))
-                load.loadings.append(Loading(execution, model, path, (execution.site, path) in reads, escaped))
+                if execution in called and not read and not escaped:
+                    continue
+                load = loads.setdefault(declaration_of(relationship), Load(relationship))
+                load.loadings.append(Loading(execution, model, path, read, escaped))
     return list(loads.values())
