@@ -149,3 +149,37 @@ def test_a_query_of_a_base_class_is_one_of_each_class_for_which_it_runs(
     assert slugs.suggestion is not None
     assert bool(slugs.suggestion.diff) is not read
     assert ("selectinload(Team.heroes)" in slugs.suggestion.code) is read
+
+
+ENCODED = """
+import json
+
+class Encoder(json.JSONEncoder):
+    def default(self, o):
+        return {what}
+
+def encode(o):
+    return {what}
+
+def encoded(session, options={{}}):
+    return [json.dumps({{"team": team}}, {option}) for team in session.scalars(select(Team))]
+"""
+
+
+@pytest.mark.parametrize("option", ["cls=Encoder", "default=encode", "default=lambda o: encode(o)"])
+@pytest.mark.parametrize(
+    ("what", "confidences"), [("[hero.name for hero in o.heroes]", []), ("o.slug", [Confidence.LOW])]
+)
+def test_what_encodes_the_rows_of_a_document_reads_them(
+    option: str, what: str, confidences: list[Confidence], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = found(tmp_path, monkeypatch, app=ENCODED.format(what=what, option=option))
+    assert [one.confidence for one in findings] == confidences
+
+
+@pytest.mark.parametrize(("option", "confidence"), [("**options", Confidence.LOW), ("indent=4", Confidence.HIGH)])
+def test_rows_in_a_document_may_be_read_where_it_may_have_an_encoder(
+    option: str, confidence: Confidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = found(tmp_path, monkeypatch, app=ENCODED.format(what="o.slug", option=option))
+    assert one.confidence is confidence

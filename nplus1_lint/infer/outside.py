@@ -7,7 +7,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.values import OWN_BIT, External, Session, Value, of
+from nplus1_lint.infer.values import OWN_BIT, ClassRef, External, Function, Instance, Session, Value, of
 
 _GETTERS = tuple(GETTERS.values())
 # Other names outside the project mean nothing to any table, and most calls are of these.
@@ -17,6 +17,7 @@ _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
     "structlog", "loguru", "enum", "collections", "pathlib", "click", "rich",
 })  # fmt: skip
+_DUMPS = frozenset({"dump", "dumps"})
 # Methods that tell something of whatever they are called on, by their arguments.
 _EVIDENT = frozenset({"query", "session", "update", *lib.SESSION_EXECUTES, *lib.SESSION_GETS})
 
@@ -44,6 +45,7 @@ def quiet_call(frame: Frame, base: Val, method: str, arguments: Arguments, place
     """Call such a method and return what its result depends on; nothing can run but functions among its arguments."""
     frame.tracker.attribute(base[0], method)
     frame.engine.forget_loaded()
+    _encoded(frame, method, arguments, place)
     if method not in lib.DEFERS:
         with_callbacks(frame, arguments, place)
     return base[1] | arguments.mask or frame.current_bits()
@@ -59,6 +61,28 @@ def rows_escape(frame: Frame, arguments: Arguments, place: Place, why: str) -> N
     for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred):
         if value.atoms:
             rows.escape(frame, value, place, why)
+
+
+def _encoded(frame: Frame, name: str, arguments: Arguments, place: Place) -> None:
+    """``json.dumps(rows, default=encode)`` and ``cls=Encoder``: what JSON has no form for is given to a function.
+
+    What it gives in a row's place may hold further rows, which are not followed.
+    """
+    given = arguments.get(0, "obj") if name in _DUMPS else None
+    held = rows.rows_in(given[0]) if given is not None else []
+    default, cls = arguments.keywords.get("default"), arguments.keywords.get("cls")
+    if given is None or not held or not (default or cls or arguments.starred):
+        return
+    rows.escape(frame, given[0], place, "given to an encoder of JSON")
+    encoders = [(atom, default[1]) for atom in default[0].only(Function)] if default is not None else []
+    for atom in cls[0].only(ClassRef) if cls is not None else ():
+        method = frame.engine.project.hierarchy.find_method(atom.id, "default")
+        if method is not None:
+            encoder = of(Instance("instance", atom.id, True, ()))
+            encoders.append((Function("function", method.id, encoder, (), ()), cls[1] if cls is not None else 0))
+    for encoder, mask in encoders:
+        for row in dict.fromkeys(held):
+            frame.call((of(encoder), mask), Arguments(((of(row), given[1]),), {}), place)
 
 
 def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, place: Place) -> Val | None:
@@ -127,6 +151,8 @@ def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments,
         frame.emit(Kind.WORK, place, subject=root)
     if root not in _QUIET_ROOTS:
         rows_escape(frame, arguments, place, f"given to {atom.name}")
+    else:
+        _encoded(frame, last, arguments, place)
     if last not in lib.DEFERS:
         with_callbacks(frame, arguments, place)
     depends = mask | arguments.mask
