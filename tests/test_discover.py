@@ -78,6 +78,7 @@ def test_the_order_of_paths_and_the_working_directory_change_nothing(project: Pa
 
 def test_tests_migrations_and_generated_code_are_read_but_not_reported(project: Path) -> None:
     hidden = [
+        "app/ThingTest.py",
         "app/conftest.py",
         "app/thing_pb2.py",
         "app/thing_test.py",
@@ -87,6 +88,7 @@ def test_tests_migrations_and_generated_code_are_read_but_not_reported(project: 
         "db/versions/newton/349b6fd605a6_add_names.py",
         "pkg/tests/helper.py",
         "test_app.py",
+        "unit_tests/app.py",
     ]
     seen = ["alembic/env.py", "api/versions/__init__.py", "api/versions/added_2024.py", "app/contest.py", "app/main.py"]
     tree(project, *seen, *hidden)

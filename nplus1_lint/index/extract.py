@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from nplus1_lint.index.sql_text import speaks_of_indexes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_NAME: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _DEPTH_MESSAGE = "the code is nested too deeply to parse"
 
 
@@ -48,7 +50,8 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
         with _half_the_stack():
             body = _module(lowering, tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f.ModuleFacts(path, is_package, f.EMPTY_BODY, (), 0, _parse_error(error))
+        names = frozenset(name.decode() for name in _NAME.findall(source))
+        return f.ModuleFacts(path, is_package, f.EMPTY_BODY, (), 0, _parse_error(error), words=names)
     imports, words = tuple(lowering.imports), lowering.words()
     ddl = speaks_of_indexes(lower)
     return f.ModuleFacts(path, is_package, body, suppressions, lowering.functions, None, ddl, imports, *words)

@@ -9,6 +9,7 @@ from nplus1_lint.infer import keywords
 from nplus1_lint.infer.classes import decorator_names, method_kind
 from nplus1_lint.infer.joins import item_of, join_all
 from nplus1_lint.infer.values import (
+    LAST_PARAM,
     NONE,
     SCALAR,
     UNKNOWN,
@@ -39,10 +40,17 @@ _PLAIN_DECORATORS = frozenset(
 
 
 class Bound(NamedTuple):
-    """Values of the parameters, and the masks of the arguments that gave them."""
+    """Values of the parameters, and the masks of the arguments that gave them.
+
+    Attributes:
+        values: one for each parameter.
+        masks: on what each argument depends.
+        left_out: bits of the parameters that the call leaves without a value: a decorator, or the function, fills them.
+    """
 
     values: tuple[Value, ...]
     masks: tuple[int, ...]
+    left_out: int = 0
 
 
 def bind_arguments(
@@ -65,7 +73,7 @@ def bind_arguments(
     values: list[Value] = []
     masks: list[int] = []
     spread = UNKNOWN
-    spread_mask = 0
+    spread_mask = left_out = 0
     for starred, one in arguments.starred:
         spread, spread_mask = item_of(starred), spread_mask | one
     captured = dict(function.captured) if function.captured else {}
@@ -97,7 +105,9 @@ def bind_arguments(
             kept = captured.get(param.name)
             values.append(kept if kept is not None else _default(engine, definition, param, values))
             masks.append(mask if kept is not None else 0)
-    return Bound(tuple(values), tuple(masks))
+            if kept is None and (param.default is None or (type(param.default) is f.Const and not param.default.value)):
+                left_out |= 1 << min(len(masks) - 1, LAST_PARAM)
+    return Bound(tuple(values), tuple(masks), left_out)
 
 
 def _union(masks: list[int]) -> int:

@@ -314,6 +314,8 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
     if kind is Instance:
         method = frame.engine.classes.attribute(frame, atom, mask, "__call__", place)
         if method[0].first(Function):
+            if any(frame.engine.is_interface(one.id) for one in method[0].only(Function)):
+                return unknown_call(frame, arguments, mask, place, "an interface that any function may implement")
             return frame.call(method, arguments, place)
         return unknown_call(frame, arguments, mask, place, "an instance that cannot be called")
     return unknown_call(frame, arguments, mask, place, f"a call of {kind.__name__.lower()}")

@@ -58,7 +58,7 @@ def instantiate(effect: Effect, bound: Bound, captured: tuple[int, ...], site: S
         running: the bits of the loops around the call.
     """
     session = translate(effect.session, bound.masks, captured)
-    if effect.session & OWN_BIT and effect.kind in _TRANSACTION:
+    if effect.session & (OWN_BIT | bound.left_out) and effect.kind in _TRANSACTION:
         session |= OWN_BIT | running  # each iteration has a transaction of its own
     return effect._replace(
         deps=translate(effect.deps, bound.masks, captured),

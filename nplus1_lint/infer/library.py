@@ -123,6 +123,8 @@ SEARCHES: Final = frozenset({"any", "next"})  # they stop at the first hit
 DEFERS: Final = frozenset({
     "enqueue", "enqueue_call", "enqueue_in", "enqueue_at", "enqueue_many", "delay", "apply_async", "send_task",
     "add_task", "add_job", "schedule", "scheduled_job", "signature", "connect", "subscribe", "register",
+    "execute_activity", "execute_local_activity", "start_activity", "execute_child_workflow", "start_child_workflow",
+    "execute_workflow", "start_workflow",
     "add_listener", "listen", "listens_for", "add_event_handler", "add_url_rule", "add_route", "add_api_route",
     "include_router", "add_command", "register_blueprint", "add_middleware", "add_periodic_task", "task", "on",
     "call_later", "call_soon", "atexit", "append", "appendleft", "add", "insert", "put", "put_nowait",
@@ -222,6 +224,15 @@ ADDERS: Final = frozenset({"append", "add", "insert", "appendleft", "put", "put_
 """Methods that add one item to a collection of Python's."""
 EXTENDERS: Final = frozenset({"extend", "update", "extendleft", "union_update"})
 """Methods that add the items of another one."""
+
+
+READ_BY_BASES: Final = {
+    "fastapi_users": frozenset({"oauth_accounts"}),
+    "fastapi_users_db_sqlalchemy": frozenset({"oauth_accounts"}),
+    "flask_security": frozenset({"roles", "webauthn"}),
+    "flask_appbuilder": frozenset({"roles", "groups", "permissions"}),
+}
+"""Relationships that a library reads of the rows of classes that extend its own, by its package."""
 
 
 @functools.lru_cache(maxsize=4096)

@@ -25,12 +25,18 @@ def sessions_expire(project: Project) -> bool:
 
     Which factory made a session is often unknown, so one that keeps rows speaks for all.
     """
-    return all("expire_on_commit" not in module.facts.body.mentions for module in project.symbols.modules.values())
+    return not _is_said("expire_on_commit", project)
 
 
 def sessions_autoflush(project: Project) -> bool:
     """False if any session factory of the project turns it off; one speaks for all, as for expiry."""
-    return all("autoflush" not in module.facts.body.mentions for module in project.symbols.modules.values())
+    return not _is_said("autoflush", project)
+
+
+def _is_said(name: str, project: Project) -> bool:
+    """True if any file of the project has a name in it, those that cannot be parsed included."""
+    symbols = project.symbols
+    return name in symbols.unread or any(name in module.facts.body.mentions for module in symbols.modules.values())
 
 
 def uses_sqlalchemy(project: Project) -> bool:

@@ -132,6 +132,12 @@ class Engine(Globals):
             self._nested[function_id] = Definition(function_id, frame.path, facts, None)
         return function_id
 
+    def is_interface(self, function_id: str) -> bool:
+        """True for a method that a ``typing.Protocol`` only declares."""
+        definition = self.definition(function_id)
+        cls = self.project.hierarchy.classes.get(definition.cls or "")
+        return cls is not None and self.classes.is_protocol(cls) and self.classes.is_abstract(definition)
+
     def adopt(self, definition: Definition) -> None:
         """Make a function known that no module holds: a part of a template."""
         self._nested[definition.id] = definition

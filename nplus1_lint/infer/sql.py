@@ -163,6 +163,11 @@ def chain(frame: Frame, atom: Statement, mask: int, name: str, arguments: Argume
     return of(changed), mask
 
 
+def _is_one(value: Value) -> bool:
+    """True for the number 1, and nothing else that it may be."""
+    return bool(value.atoms) and all(type(atom) is Const and atom.value == 1 for atom in value.atoms)
+
+
 def _flags(frame: Frame, name: str, arguments: Arguments) -> set[str]:
     """The flags that a method adds to a statement."""
     flag = lib.CHAIN_FLAGS.get(name)
@@ -171,7 +176,7 @@ def _flags(frame: Frame, name: str, arguments: Arguments) -> set[str]:
         return set()  # `limit(None)` is no limit
     if name == "offset" or (name == "slice" and frame.loops):
         flags.add("paged")
-    if name == "limit" and any(c.value == 1 for value, _ in arguments.positional for c in value.only(Const)):
+    if name == "limit" and arguments.positional and _is_one(arguments.positional[0][0]):
         flags.add("single")
     conditions = [c for value, _ in arguments.positional for c in value.only(Condition)]
     # A many-to-one that is compared with a row is a lookup of its key, by a value that is not bare.

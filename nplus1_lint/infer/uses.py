@@ -10,6 +10,7 @@ from nplus1_lint.index.walk import children
 from nplus1_lint.infer import loading
 from nplus1_lint.infer.callers import Callers, Way
 from nplus1_lint.infer.loading import Declaration, declaration_of, follow
+from nplus1_lint.infer.unseen import is_read_unseen
 from nplus1_lint.infer.values import Loads, Origin
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class Uses:
         return Fate.READ if self._may_be_read(relationship) else Fate.UNNAMED
 
     def _is_read_unnamed(self, relationship: Relationship) -> bool:
+        if is_read_unseen(self._engine.project, relationship):
+            return True
         hierarchy = self._engine.project.hierarchy
         methods = (hierarchy.find_method(relationship.owner, name) for name in _UNNAMED)
         return any(method is not None and relationship.name in method.facts.mentions for method in methods)

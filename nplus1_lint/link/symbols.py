@@ -81,10 +81,17 @@ class Module:
 
 
 class Symbols:
-    """Resolves names of any module of the project."""
+    """Resolves names of any module of the project.
+
+    Attributes:
+        modules: by path, those that could be parsed.
+        unread: the names in all others: anything may be done there with what goes by one of them.
+    """
 
     def __init__(self, modules: Iterable[f.ModuleFacts]) -> None:
-        facts = [m for m in modules if m.parse_error is None]
+        given = list(modules)
+        facts = [m for m in given if m.parse_error is None]
+        self.unread = frozenset[str]().union(*(m.words for m in given if m.parse_error is not None))
         folders = packages(m.path for m in facts)
         self.modules: dict[str, Module] = {}
         self._aliases: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from nplus1_lint.findings import Confidence, LoaderPlan, LoadingQuery, NodeKind, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.loading import declaration_of
+from nplus1_lint.infer.unseen import is_read_unseen
 from nplus1_lint.rules.base import Example, Proof, Rule
 
 if TYPE_CHECKING:
@@ -264,6 +265,8 @@ def run(session: Session):
         everywhere: dict[Declaration, _Everywhere] = {}
         for reach, load in analysis.eager:
             if load.read or not load.relationship.lazy_written:
+                continue
+            if is_read_unseen(analysis.project, load.relationship):
                 continue
             declaration = declaration_of(load.relationship)
             if declaration not in everywhere:
