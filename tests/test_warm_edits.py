@@ -200,6 +200,83 @@ def dump(session):
     return SubSchema(many=True).dump(session.query(Hero).all())
 """
 
+USERS = MODELS.replace(
+    'relationship(back_populates="heroes")\n',
+    'relationship(back_populates="heroes")\n\n'
+    "    def find(self, session, name):\n        return session.query(Team).filter(Team.name == name).first()\n",
+)
+
+LOGIN = """\
+from flask_login import LoginManager
+from models import Hero
+from store import session
+
+login = LoginManager()
+
+
+{decorator}def load_user(key):
+    return {loaded}
+"""
+
+PAGES = """\
+import models
+from flask import g
+from flask_login import current_user
+
+
+def page(session, names):
+    return [current_user.find(session, name) for name in names]
+
+
+def teams():
+    return [len(team.heroes) for team in g.teams]
+"""
+
+KEPT = """\
+from flask import g
+from models import Hero, Team
+
+
+def keep(session):
+    {target} = session.query(Team).all()
+
+
+def other():
+    return 1
+"""
+
+BACKEND = """\
+from starlette.authentication import AuthenticationBackend
+from models import Hero
+
+
+class Backend(AuthenticationBackend):
+    limit = 1
+"""
+
+ASKING = """\
+import models
+from starlette.requests import Request
+
+
+def page(request: Request, session, names):
+    return [request.user.find(session, name) for name in names]
+"""
+
+AUTHENTICATE = """
+    async def authenticate(self, conn):
+        return None, conn.session.get(Hero, 1)
+"""
+
+
+STORE = "from sqlalchemy.orm import Session\n\nsession = Session()\n"
+
+SETUP = "from login import login\n\n\ndef setup():\n    from {} import load_user\n    login.user_loader(load_user)\n"
+
+
+def logins(decorator: str = "@login.user_loader\n", loaded: str = "session.get(Hero, key)", more: str = "") -> str:
+    return LOGIN.format(decorator=decorator, loaded=loaded) + more
+
 
 LOAD = "def load(self, session, i):\n            return [1]\n"
 
@@ -268,6 +345,43 @@ CASES = {
             "sub.py": "from s import HeroSchema\n\n\nclass SubSchema(HeroSchema):\n    x = 1\n\n"
             "    def get_title(self, obj):\n        return obj.name\n"
         },
+    ),
+    "a loader of the user": Case(
+        {"models.py": USERS, "store.py": STORE, "login.py": logins(""), "pages.py": PAGES}, {"login.py": logins()}
+    ),
+    "what a loader of the user returns": Case(
+        {"models.py": USERS, "store.py": STORE, "login.py": logins(loaded="None"), "pages.py": PAGES},
+        {"login.py": logins()},
+    ),
+    "a loader of the user that is registered in a function": Case(
+        {
+            "models.py": USERS,
+            "store.py": STORE,
+            "login.py": logins("", more="\n\ndef setup():\n    login.user_loader(print)\n"),
+            "pages.py": PAGES,
+        },
+        {"login.py": logins("", more="\n\ndef setup():\n    login.user_loader(load_user)\n")},
+    ),
+    "what a function imports that registers a loader of the user": Case(
+        {
+            "models.py": USERS,
+            "store.py": STORE,
+            "login.py": logins(""),
+            "none.py": "def load_user(key):\n    return None\n",
+            "setup.py": SETUP.format("none"),
+            "pages.py": PAGES,
+        },
+        {"setup.py": SETUP.format("login")},
+    ),
+    "what is kept on g": Case(
+        {"kept.py": KEPT.format(target="found"), "pages.py": PAGES}, {"kept.py": KEPT.format(target="g.teams")}
+    ),
+    "what else is kept on g": Case(
+        {"kept.py": KEPT.format(target="g.teams"), "pages.py": PAGES},
+        {"kept.py": KEPT.format(target="g.teams").replace("return 1", "g.teams = other()")},
+    ),
+    "a backend's user": Case(
+        {"models.py": USERS, "backend.py": BACKEND, "pages.py": ASKING}, {"backend.py": BACKEND + AUTHENTICATE}
     ),
     "an index in a string": Case({"e.py": DDL}, {"e.py": DDL.replace("(name)", "(team_id)")}),
     "a session factory in a default": Case(

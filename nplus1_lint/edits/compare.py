@@ -82,7 +82,7 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
         functions.add(qualname)
         owner = new.owners.get(qualname) or old.owners.get(qualname) or ""
         name = qualname.rpartition(".")[2]
-        if not alike or [_plain(one.body) for one in was] != [_plain(one.body) for one in now]:
+        if not alike or [plain(one.body) for one in was] != [plain(one.body) for one in now]:
             rewritten.add(qualname)
             members.add((owner, name))
         if not alike:
@@ -90,7 +90,7 @@ def compare(before: f.ModuleFacts, after: f.ModuleFacts) -> Edit | None:
                 return None
             names.add(name)
             bound |= {name} if not owner and (not was or not now) else set()
-    shared = [*map(_plain, _unchanged(old, new))]
+    shared = [*map(plain, _unchanged(old, new))]
     if any(_names(one) & bound for one in shared):
         return None
     return Edit(
@@ -138,13 +138,13 @@ def _collect(body: Iterable[f.Stmt], owner: str, found: _Outline, rest: list[Any
                 found.imports[local] = (*found.imports.get(local, ()), source)
         elif isinstance(statement, (f.If, f.Try, f.For, f.While, f.With)):
             caught = [(one.type, one.name) for one in statement.handlers] if isinstance(statement, f.Try) else []
-            rest.append((type(statement).__name__, _plain((*parts(statement), *caught))))
+            rest.append((type(statement).__name__, plain((*parts(statement), *caught))))
             for block in blocks(statement):
                 rest.append(tuple(one.function.qualname for one in block if isinstance(one, f.Def)))
                 _collect(block, owner, found, rest)
             rest.append("its end")
         else:
-            rest.append(_plain(statement))
+            rest.append(plain(statement))
 
 
 def _nested_classes(body: Iterable[f.Stmt], found: _Outline) -> None:
@@ -173,8 +173,8 @@ def _classes_agree(old: _Outline, new: _Outline, names: set[str]) -> bool:
 
 def _header(cls: f.ClassFacts) -> tuple[Any, ...]:
     """All of a class but its methods and where it stands."""
-    body = [_plain(one) for one in cls.body if not isinstance(one, f.Def)]
-    head = (cls.name, _plain(cls.bases), _plain(cls.keywords), _plain(cls.decorators), cls.type_params)
+    body = [plain(one) for one in cls.body if not isinstance(one, f.Def)]
+    head = (cls.name, plain(cls.bases), plain(cls.keywords), plain(cls.decorators), cls.type_params)
     return *head, tuple(body)
 
 
@@ -182,7 +182,7 @@ def _faces(functions: Iterable[f.FunctionFacts]) -> list[tuple[Any, ...]]:
     """What callers and classes see of functions without looking into them."""
     return [
         (
-            *map(_plain, (one.params, one.returns, one.decorators)),
+            *map(plain, (one.params, one.returns, one.decorators)),
             (one.is_async, one.is_generator, one.no_query),
             not one.body or (len(one.body) == 1 and isinstance(one.body[0], f.Raise)),
         )
@@ -201,20 +201,20 @@ def _unchanged(old: _Outline, new: _Outline) -> Iterator[Any]:
             yield (cls.bases, cls.decorators, tuple(one for one in cls.body if not isinstance(one, f.Def)))
 
 
-def _plain(node: Any) -> Any:
+def plain(node: Any) -> Any:
     """Return a node of syntax without the places in it."""
     if isinstance(node, msgspec.Struct):
         fields = [getattr(node, name) for name in node.__struct_fields__ if name not in _ASIDE]
         if isinstance(node, f.FunctionFacts):
             fields.append(node.body)
-        return type(node).__name__, *map(_plain, fields)
+        return type(node).__name__, *map(plain, fields)
     if isinstance(node, tuple):
-        return tuple(map(_plain, node))
+        return tuple(map(plain, node))
     return node
 
 
 def _names(node: Any) -> set[str]:
-    """Every word in what `_plain` has returned, those in strings included: annotations may be written so."""
+    """Every word in what `plain` has returned, those in strings included: annotations may be written so."""
     if isinstance(node, tuple):
         return set().union(*map(_names, node))
     return set(node.replace(".", " ").replace("[", " ").replace("]", " ").split()) if isinstance(node, str) else set()

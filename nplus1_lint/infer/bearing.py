@@ -37,10 +37,10 @@ def bearing_of(engine: Engine) -> Bearing:
             mapped.setdefault(cls.path, set()).add(cls.id.partition(":")[2])
     protocols = [one for one in hierarchy.classes.values() if any(b.endswith("Protocol") for b in one.external)]
     return Bearing(
-        names=engine.reach.names | MAPPERS | RENDERING_NAMES | LOADING_NAMES | _SETTINGS,
+        names=engine.reach.names | MAPPERS | RENDERING_NAMES | LOADING_NAMES | _SETTINGS | engine.request.names,
         run={path: frozenset(names) for path, names in sorted(run.items())},
         mapped={path: frozenset(names) for path, names in sorted(mapped.items())},
-        abstract=frozenset(name for one in protocols for name in one.methods),
+        abstract=frozenset({"authenticate", *(name for one in protocols for name in one.methods)}),
         decorators=frozenset(
             name.rpartition(".")[2] for one in hierarchy.functions.values() for name in decorator_names(one.facts)
         ),

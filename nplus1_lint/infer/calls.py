@@ -79,6 +79,8 @@ def evaluate_call(frame: Frame, expr: f.Call) -> Val:
     mark = len(frame.emissions)
     func = expr.func
     if type(func) is f.Attr:
+        if func.name == "_get_current_object":  # what a proxy of Werkzeug stands for, it is
+            return frame.eval(func.value)
         result = _method_call(frame, expr, func)
         if func.name == "pop" and expr.args:
             keywords.popped(frame, func.value, expr.args[0])

@@ -9,11 +9,12 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import changes, keywords, records, stores, trails
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.joins import item_of, join, join_all
-from nplus1_lint.infer.library import ADDERS
+from nplus1_lint.infer.library import ADDERS, REQUEST_HOLDERS
 from nplus1_lint.infer.values import (
     SOME_FIXED,
     UNKNOWN,
     Atom,
+    External,
     Instance,
     Many,
     Mapping,
@@ -47,6 +48,8 @@ def store_attribute(frame: Frame, target: f.Attr, val: Val) -> None:
                 frame.meter.stored(atom, target.name)
             changes.assigned(frame, atom, target.name, target.pos)
             _back_reference(frame, atom, target)
+        elif type(atom) is External and atom.name in REQUEST_HOLDERS:
+            frame.given[target.name, val[0]] = None
     trails.stored(frame, target, val[0])
     frame.bind(path, val)
     stores.store(frame, path.partition(".")[0], val[1])

@@ -398,6 +398,7 @@ class Summary(NamedTuple):
         loaded: what it has loaded of its arguments' rows.
         cost: what it costs; None where costs are not asked for, or it runs inside itself.
         stored: positions of the arguments in which it stores something, with what that depends on.
+        given: what it assigns to attributes of Flask's ``g``, by their names.
     """
 
     returns: Value
@@ -407,6 +408,7 @@ class Summary(NamedTuple):
     loaded: tuple[Loaded, ...] = ()
     cost: FunctionCost | None = None
     stored: tuple[tuple[int, int], ...] = ()
+    given: tuple[tuple[str, Value], ...] = ()
 
 
 class Facts(NamedTuple):

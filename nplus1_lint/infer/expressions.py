@@ -166,7 +166,8 @@ def _tuple_attribute(atom: Tuple, mask: int, name: str) -> Val:
 def _external_attribute(frame: Frame, atom: External, name: str) -> Value:
     if name == "session" and atom.name.endswith("SQLAlchemy()"):
         return of(Session("session", "session", False, True))
-    return frame.engine.external(f"{atom.name}.{name}")
+    known = frame.engine.request.attribute(atom.name, name)
+    return known if known is not None else frame.engine.external(f"{atom.name}.{name}")
 
 
 def _subscript(frame: Frame, expr: f.Subscript) -> Val:

@@ -132,4 +132,5 @@ def together(summaries: list[Summary]) -> Summary:
     for position, one in [pair for summary in summaries for pair in summary.stored]:
         stored[position] = stored.get(position, 0) | one
     left, kept = tuple(sorted(fields.items())), tuple(sorted(stored.items()))
-    return Summary(returns, mask, tuple(merged.values()), left, loaded, cost, kept)
+    given = tuple(dict.fromkeys(pair for summary in summaries for pair in summary.given))
+    return Summary(returns, mask, tuple(merged.values()), left, loaded, cost, kept, given)

@@ -36,11 +36,13 @@ class Settings(NamedTuple):
         expires: as `reach.sessions_expire` says.
         autoflushes: as `reach.sessions_autoflush` says.
         templates: there are any.
+        request: as `RequestValues.settings` says.
     """
 
     expires: bool
     autoflushes: bool
     templates: bool
+    request: tuple[str, ...] = ()
 
 
 class State(NamedTuple):
@@ -125,7 +127,8 @@ class Former:
         return holding
 
     def _settings(self, engine: Engine) -> Settings:
-        return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active)
+        request = engine.request.settings()
+        return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active, request)
 
     def _touched(self, engine: Engine, state: State) -> tuple[frozenset[str], frozenset[str]] | None:
         """The ids of touched functions, and the files whose top level is touched; None where all may be."""

@@ -133,6 +133,7 @@ class Frame(abc.ABC):
         self.params = frozenset(param.name for param in function.facts.params)
         self.captured_names = frozenset(name for name, _ in captured)
         self.captured_mask = 0  # the bits of captured names
+        self.given: dict[tuple[str, Value], None] = {}  # what is assigned to attributes of Flask's `g`
         self.stored: dict[str, int] = {}  # names of objects in which something is stored, see `stores`
         self.notes = engine.recorder.open(function, self) if engine.recorder is not None else None
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.annotations import Annotations
     from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.classes import Classes
+    from nplus1_lint.infer.request_values import RequestValues
     from nplus1_lint.link import Project
 
 
@@ -31,6 +32,7 @@ class Globals(abc.ABC):
     project: Project
     annotations: Annotations
     classes: Classes
+    request: RequestValues
 
     def __init__(self) -> None:
         self.cells = Cells()
@@ -82,7 +84,8 @@ class Globals(abc.ABC):
         if isinstance(symbol, ModuleSymbol):
             return of(ModuleRef("module", symbol.path))
         if isinstance(symbol, ExternalSymbol):
-            return of(External("external", symbol.name))
+            known = self.request.current_user(symbol.name)
+            return known if known is not None else of(External("external", symbol.name))
         return self._variable(symbol)
 
     def _variable(self, symbol: GlobalSymbol) -> Value:

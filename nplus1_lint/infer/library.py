@@ -13,6 +13,9 @@ SQL_ROOTS: Final = frozenset(
     {"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "flask_sqlalchemy_lite", "quart_sqlalchemy", "advanced_alchemy"}
 )
 
+REQUEST_HOLDERS: Final = frozenset({"flask.g", "flask.globals.g", "quart.g", "quart.globals.g"})
+"""What Flask keeps for the time of a request."""
+
 SESSION_TYPES: Final = frozenset({"Session", "scoped_session", "SignallingSession", "Connection"})
 ASYNC_SESSION_TYPES: Final = frozenset({"AsyncSession", "async_scoped_session", "AsyncConnection"})
 SESSION_FACTORIES: Final = frozenset({"sessionmaker", "scoped_session", "create_session"})

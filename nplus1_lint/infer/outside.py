@@ -7,11 +7,22 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.values import OWN_BIT, ClassRef, External, Function, Instance, Session, Value, of
+from nplus1_lint.infer.values import (
+    OWN_BIT,
+    UNKNOWN,
+    ClassRef,
+    Const,
+    External,
+    Function,
+    Instance,
+    Session,
+    Value,
+    of,
+)
 
 _GETTERS = tuple(GETTERS.values())
 # Other names outside the project mean nothing to any table, and most calls are of these.
-_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic"}
+_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic", "werkzeug"}
 _TELLING = lib.SLEEPS | HELPERS
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
@@ -121,6 +132,9 @@ def _pydantic_call(frame: Frame, last: str, arguments: Arguments, place: Place) 
 def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val | None:
     """Call what a table names; None for all else."""
     root, last = lib.root_and_last(atom.name)
+    holder = atom.name.rpartition(".")[0]
+    if holder in lib.REQUEST_HOLDERS or last == "LocalProxy":
+        return _of_request(frame, holder, last, arguments, place)
     rendered = rendering.external_call(frame, atom.name, mask, arguments, place)
     if rendered is not None:
         return rendered
@@ -134,6 +148,19 @@ def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, p
     if last in lib.SLEEPS:
         frame.emit(Kind.OPAQUE, place)  # who waits and asks again wants to know what has changed
     return call_builtin(frame, atom.name, root, last, arguments, place)
+
+
+def _of_request(frame: Frame, holder: str, last: str, arguments: Arguments, place: Place) -> Val | None:
+    """``g.get("user")``; ``LocalProxy(current)``, which stands for what the function gives."""
+    if not arguments.positional:
+        return None
+    given = arguments.positional[0][0]
+    if last == "LocalProxy":
+        found = frame.call((given, 0), Arguments((), {}), place) if given.first(Function) is not None else (UNKNOWN, 0)
+        return found if found[0].atoms else None
+    name = given.first(Const) if last in ("get", "pop") and len(given.atoms) == 1 else None
+    known = frame.engine.request.attribute(holder, name.value) if name and isinstance(name.value, str) else None
+    return (known, 0) if known is not None else None
 
 
 def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:

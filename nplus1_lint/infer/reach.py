@@ -53,12 +53,16 @@ class Reach:
     """A closure over names: what mentions a querying name, a relationship, or a function that matters, matters.
 
     It over-approximates: two functions of one name count as one.
+
+    Args:
+        project: the linked project.
+        more: names that matter in this project beside those that always do.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, more: frozenset[str] = frozenset()) -> None:
         self._known: dict[int, tuple[f.FunctionFacts, bool]] = {}
         self._models = {m.name for m in project.models.values()}
-        self._names: set[str] = set(_QUERY_NAMES)
+        self._names: set[str] = set(_QUERY_NAMES | more)
         for model in project.models.values():
             self._names |= set(model.relationships) | set(model.proxies)
         mentioned: dict[str, list[tuple[str, f.FunctionFacts]]] = {}

@@ -99,7 +99,11 @@ def _request(frame: Frame, root: str, last: str, arguments: Arguments) -> tuple[
         return arguments.get(NAMED[last], "template_name_or_list"), records.keywords(frame, arguments)
     if last == "TemplateResponse":
         position = 0 if arguments.positional and _texts(arguments.positional[0][0]) else 1
-        return arguments.get(position, "name"), context_of(frame, arguments, position + 1, "context")
+        context = context_of(frame, arguments, position + 1, "context")
+        request = arguments.keywords.get("request") or (
+            arguments.positional[0] if position and arguments.positional else None
+        )
+        return arguments.get(position, "name"), {"request": request, **context} if request is not None else context
     if last in _WITH_DICT and root == "pyramid":
         return arguments.get(0, "renderer_name"), context_of(frame, arguments, 1, "value")
     return None
@@ -157,9 +161,10 @@ def render(frame: Frame, paths: list[str], context: Items, arguments: Arguments,
         True if every row among *arguments* was followed.
     """
     templates = frame.engine.templates
-    if not paths or not any(gives_rows(value) for value, _ in context.values()):
+    reading = [path for path in paths if templates.is_given_rows(path, context.values())]
+    if not reading:
         return False
-    for path in paths:
+    for path in reading:
         templates.run(frame, path, context, place)
     if not all(templates.is_complete(path) for path in paths):
         return False

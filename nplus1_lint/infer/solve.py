@@ -23,6 +23,7 @@ from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, are_enou
 from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
+from nplus1_lint.infer.request_values import RequestValues
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
@@ -80,7 +81,8 @@ class Engine(Globals):
         self.recorder = recorder
         self.annotations = Annotations(self)
         self.classes = Classes(self)
-        self.reach = Reach(project)
+        self.request = RequestValues(self)
+        self.reach = Reach(project, self.request.reading())
         self.receivers = Receivers(self)
         self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
@@ -244,7 +246,7 @@ class Engine(Globals):
         known = self.receivers.trimmed(definition, tuple([widen(v) for v in values]))
         if not self.reaches(definition.facts):
             # What cannot reach a query is told apart by what its result may carry, not by flags and numbers.
-            known = tuple([v if carries(v) else UNKNOWN for v in known])
+            known = tuple([v if carries(v) or self.request.has_values(v) else UNKNOWN for v in known])
         return definition.id, known, tuple([(n, widen(v)) for n, v in captured])
 
     def summary(
@@ -361,6 +363,8 @@ class Engine(Globals):
         summary = frame.summary(returns, mask, _fields(frame, definition))
         if frame.stored:
             summary = summary._replace(stored=stores.of_run(frame))
+        if frame.given:
+            summary = summary._replace(given=tuple(frame.given))
         if any(effect.kind is Kind.LAZY_LOAD for effect in summary.effects) and not definition.facts.is_generator:
             loaded = rereads.by_run(frame.left, definition.facts.params, values, definition.facts.body)
             summary = summary._replace(loaded=tuple(loaded))
@@ -456,6 +460,11 @@ class Engine(Globals):
         """Return the value of an expression in a module's namespace."""
         with self._apart():
             return self._top_level(path).eval(expr)[0]
+
+    def member(self, path: str, value: Value, expr: f.Attr) -> Value:
+        """Return an attribute of a value, as an expression of a module reads it."""
+        with self._apart():
+            return self._top_level(path).attribute((value, 0), expr.name, expr.pos)[0]
 
     def apply(self, decorator: f.Expr, definition: Definition, value: Value) -> Value:
         """Return what a decorator makes of a function."""

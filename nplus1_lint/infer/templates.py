@@ -20,6 +20,8 @@ from nplus1_lint.infer.wrappers import find_wrappers, wrapped
 from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nplus1_lint.infer.solve import Engine
 
 TEMPLATES = "<templates>"
@@ -138,7 +140,23 @@ class Templates:
             return wrapped(frame, definition, function, arguments, place)
         arguments = self._in_context(frame, definition, arguments)
         given = (*arguments.positional, *arguments.keywords.values())
-        return arguments if any(gives_rows(value) for value, _ in given) else None
+        return arguments if any(self.gives_rows(value) for value, _ in given) else None
+
+    def gives_rows(self, value: Value) -> bool:
+        """True if a template can read rows through a value."""
+        return gives_rows(value) or self._engine.request.gives_rows(value)
+
+    def is_given_rows(self, path: str, context: Iterable[Val]) -> bool:
+        """True if a template can read rows: of its context, or of what the application gives to all templates."""
+        if any(self.gives_rows(value) for value, _ in context):
+            return True
+        self.consult()
+        names = self._needed(path, TEMPLATE, path)
+        return any(self.gives_rows(value) for name in names if (value := self._ambient(name)) is not None)
+
+    def _ambient(self, name: str) -> Value | None:
+        """Return what a name stands for in every template: Flask's ``g``, the user of Flask-Login."""
+        return self._engine.request.ambient(name)
 
     def _in_context(self, frame: Frame, definition: Definition, arguments: Arguments) -> Arguments:
         """Add to the arguments of a part the other parts that it refers to and what it takes from its context."""
@@ -156,6 +174,8 @@ class Templates:
                 keywords[param.name] = known
             elif function is not None:
                 keywords[param.name] = (of(function), 0)
+            elif own and (ambient := self._ambient(param.name)) is not None:
+                keywords[param.name] = ambient, 0
         return arguments._replace(keywords=keywords)
 
     def _function(self, part: Part) -> Function | None:
