@@ -329,6 +329,67 @@ def run(session: Session):
         ),
         "name_of_many(session, list(reversed(ids)))",
     ),
+    "what the function rebinds is anew for each value": Case(
+        program(
+            """
+
+def allowed(session: Session, strict: bool, team_id: int) -> bool:
+    is_allowed = not strict
+    if not is_allowed:
+        if session.query(Hero).filter(Hero.team_id == team_id, Hero.power > 1).count() == 0:
+            return False
+        is_allowed = True
+    return is_allowed
+
+
+def run(session: Session):
+    ids = [1, *session.scalars(select(Team.id)).all(), -1]
+    return [allowed(session, True, number) for number in ids]
+"""
+        ),
+        "        is_allowed = not strict\n        if not is_allowed:",
+    ),
+    "what the function collects is anew for each value": Case(
+        program(
+            """
+
+def told(session: Session, team_id: int) -> dict:
+    limit = 2
+    names = []
+    sizes = {"names": 0}
+    logger.debug(f"telling of {team_id}")
+    with threading.Lock():
+        heroes = session.query(Hero).filter_by(team_id=team_id).order_by(Hero.id).all()
+        for hero in heroes[:limit]:
+            names.append(hero.name)
+            sizes["names"] += 1
+        return {"names": names, "sizes": sizes}
+
+
+def run(session: Session):
+    return [told(session, number) for number in session.scalars(select(Team.id)).all()]
+"""
+        ),
+        '        sizes = {"names": 0}\n        logger.debug(f"telling of {team_id}")\n        with threading.Lock():',
+    ),
+    "a query inside what is returned": Case(
+        program(
+            """
+
+def dressed(row):
+    return {"row": row.slug}
+
+
+def dress(session: Session, team_id: int) -> dict:
+    return dressed(session.get(Team, team_id))
+
+
+def run(session: Session):
+    return [dress(session, number) for number in session.scalars(select(Team.id)).all()]
+"""
+        ),
+        "dressed(team_by_id.get(team_id))",
+    ),
     "an asynchronous helper": Case(
         program(
             """
@@ -416,6 +477,40 @@ def by_id(session: Session, team_id: int):
 
 def run(session: Session):
     return [by_id(session, number) for number in session.scalars(select(Team.id))]
+""",
+    "a parameter that the function counts up": """
+def sizes(session: Session, team_id: int, start: int):
+    size = session.query(Hero).filter(Hero.team_id == team_id).count()
+    start += size
+    return start
+
+
+def run(session: Session):
+    return [sizes(session, number, 7) for number in session.scalars(select(Team.id))]
+""",
+    "a row that need not be there": """
+def size(session: Session, team: Optional[Team]):
+    if team is None:
+        return 0
+    return session.query(Hero).filter(Hero.team_id == team.id).count()
+
+
+def run(session: Session):
+    return [size(session, hero.team) for hero in session.scalars(select(Hero))]
+""",
+    "what is collected around a try": """
+def names(session: Session, team_id: int):
+    found = []
+    try:
+        for hero in session.query(Hero).filter(Hero.team_id == team_id).all():
+            found.append(hero.name)
+        return found
+    except ValueError:
+        return None
+
+
+def run(session: Session):
+    return [names(session, number) for number in session.scalars(select(Team.id))]
 """,
     "another query for each value": """
 def sizes(session: Session, team_id: int):

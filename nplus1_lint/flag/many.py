@@ -15,6 +15,7 @@ import libcst as cst
 from nplus1_lint.findings import Edit
 from nplus1_lint.flag.diff import edited
 from nplus1_lint.flag.names import Names, bindings, reads, walk
+from nplus1_lint.flag.per_value import assigned, passed_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,11 @@ class Split:
     guard: cst.If | None = None
 
     @property
+    def before(self) -> Sequence[cst.BaseStatement]:
+        """The statements of the block that run once."""
+        return self.block.body[: self.first]
+
+    @property
     def each(self) -> Sequence[cst.BaseStatement]:
         """The statements that run for each value."""
         if self.guard is not None:
@@ -88,32 +94,61 @@ def split(function: cst.FunctionDef, param: str, *, optional: bool) -> Split | N
         optional: it may be left out.
 
     Returns:
-        The parts; None when a block that depends on the parameter is not the function's last.
+        The parts; None when a block that depends on the parameter is not the function's last, or when a value would
+        find what another one has left.
     """
+    levels = _levels(function, param, optional=optional)
+    names = {one.name.value for one in _parameters(function)} - {param}
+    outside = [[one for outer in levels[:at] for one in outer.before] for at in range(len(levels))]
+    for level, around in zip(reversed(levels), reversed(outside), strict=True):
+        here = level.block.body[level.first]
+        if level is not levels[-1] and isinstance(here, cst.Try):
+            return None  # it would not catch what the queries raise, and what it closes would be closed for all
+        while passed := passed_on([*around, *level.before], level.each, names):
+            at = next((at for at, one in enumerate(level.before) if assigned(one) & passed), None)
+            if at is None or level.guard is not None:
+                break
+            level.first = at
+        else:
+            level.handlers = [one for one in level.handlers if one not in level.each]
+            return level
+    return None
+
+
+def _parameters(function: cst.FunctionDef) -> list[cst.Param]:
+    every = function.params
+    stars = [one for one in (every.star_arg, every.star_kwarg) if isinstance(one, cst.Param)]
+    return [*every.posonly_params, *every.params, *every.kwonly_params, *stars]
+
+
+def _levels(function: cst.FunctionDef, param: str, *, optional: bool) -> list[Split]:
+    """The ways to part a function's body, the outermost block first; none where the innermost is not understood."""
     if not isinstance(function.body, cst.IndentedBlock):
-        return None
+        return []
     found = Split(function.body, 0)
+    levels = []
     while True:
         body = found.block.body
         found.first = next((at for at, one in enumerate(body) if param in reads(one) and not _logs(one)), len(body))
         if found.first == len(body):
-            return None
+            return []
+        levels.append(found)
         found.handlers += [one for one in body[: found.first] if param in reads(one)]
         here = body[found.first]
         if isinstance(here, cst.Try) and here is body[-1] and here.orelse is None:
-            found.handlers += here.handlers
+            handlers = [*found.handlers, *here.handlers]
             if here.finalbody is not None and param in reads(here.finalbody):
-                return None
+                return []
             inner = here.body
         elif isinstance(here, cst.With) and here is body[-1] and not any(param in reads(item) for item in here.items):
-            inner = here.body
+            handlers, inner = found.handlers, here.body
         else:
             if optional and here is body[-1] and isinstance(here, cst.If) and _given(here, param):
                 found.guard = here
-            return found
+            return levels
         if not isinstance(inner, cst.IndentedBlock):
-            return None
-        found = Split(inner, 0, found.handlers)
+            return []
+        found = Split(inner, 0, handlers)
 
 
 def _given(node: cst.If, param: str) -> bool:
@@ -225,7 +260,11 @@ class Writer:
 
     def _direct(self, parts: Split, hoisted: Sequence[Hoisted]) -> str | None:
         """``return QUERY``, or a name that is given it and returned: what was found is the result."""
-        if len(hoisted) != 1 or hoisted[0].missing is None or parts.guard is not None or not self._plain(parts):
+        if len(hoisted) != 1 or hoisted[0].missing is None or parts.guard is not None:
+            return None
+        value = self._plain(parts)
+        whole = hoisted[0].edits[0]
+        if value is None or self.region.outer_offsets(value) != (whole.start, whole.end):
             return None
         if parts.handlers and not self._handlers(parts):
             return None
@@ -239,22 +278,19 @@ class Writer:
         self.edits.append(Edit(start, end, "".join(f"{indent}{line}{self._newline}" for line in lines)))
         return hoisted[0].missing
 
-    def _plain(self, parts: Split) -> bool:
+    def _plain(self, parts: Split) -> cst.BaseExpression | None:
+        """The value of ``return VALUE``, or of ``NAME = VALUE`` and ``return NAME``, where these are all."""
         small = [part for one in parts.each if isinstance(one, cst.SimpleStatementLine) for part in one.body]
         if len(small) != len(parts.each) or not isinstance(small[-1], cst.Return):
-            return False
+            return None
         value = small[-1].value
         if len(small) == 1:
-            return isinstance(value, (cst.Call, cst.Await))
+            return value
         given = small[0]
-        return (
-            len(small) == 2
-            and isinstance(given, cst.Assign)
-            and isinstance(value, cst.Name)
-            and isinstance(given.targets[0].target, cst.Name)
-            and given.targets[0].target.value == value.value
-            and isinstance(given.value, (cst.Call, cst.Await))
-        )
+        if len(small) != 2 or not isinstance(given, cst.Assign) or not isinstance(value, cst.Name):
+            return None
+        target = given.targets[0].target
+        return given.value if isinstance(target, cst.Name) and target.value == value.value else None
 
     def _handlers(self, parts: Split) -> bool:
         """Statements around the loop speak of all values."""

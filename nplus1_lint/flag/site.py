@@ -13,6 +13,7 @@ from nplus1_lint.flag.chain import Link, Query, Reader, criteria, links, outermo
 from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
 from nplus1_lint.flag.names import Names, bindings, reads, walk
+from nplus1_lint.flag.per_value import guarded
 from nplus1_lint.flag.rewrite import Context, Rewrite, flat
 from nplus1_lint.flag.visitor import REPEATERS
 
@@ -245,6 +246,8 @@ def site_for(context: Context, plan: BatchPlan, param: str, many: str, local: se
         if needed & local:
             return None
         value = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
+        if value != param and any(guarded(context.region, context.found.node, code, param) for code in codes):
+            return None
         return KeyList(many if value == param else f"[{value} for {param} in {many}]", (), (), loop)
 
     return _site(context, replace(plan, keys=keys), names, listed, lambda _: {param, *local}) if keys else None

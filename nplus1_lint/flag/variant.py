@@ -13,6 +13,7 @@ from nplus1_lint.flag import aggregate, batch
 from nplus1_lint.flag.chain import outermost
 from nplus1_lint.flag.many import Hoisted, Split, Writer, local_names, plural, split
 from nplus1_lint.flag.names import Names, bindings, reads
+from nplus1_lint.flag.per_value import guarded
 from nplus1_lint.flag.rewrite import Context, flat, wrap
 from nplus1_lint.flag.site import site_for
 
@@ -320,6 +321,8 @@ class Maker:
         others.append(variant)
         outer, awaited = awaited_call(region, call)
         key = flat(region, call.args[given].value)
+        if key != param and guarded(region, call, key, param):
+            return None
         name = names.fresh(*held_names(region, outer, step.callee.name, key))
         keys = many if key == param else f"[{key} for {param} in {many}]"
         before = called(region, call, given, variant, keys, f"{name} = {awaited}")
