@@ -104,3 +104,20 @@ class Callers:
                     found[callee] = None
                     stack.append(callee)
         return tuple(found)
+
+    def runs_around(self, function: str) -> tuple[Facts, ...]:
+        """Return the runs of a function and of its callers, and all that they call in turn.
+
+        Args:
+            function: the function's id.
+        """
+        runs = self._engine.facts
+        near = {function, *self._callers.get(function, {})}
+        stack = [facts for facts in self.live if facts.function in near]
+        found: dict[int, Facts] = {}
+        while stack:
+            facts = stack.pop()
+            if id(facts) not in found:
+                found[id(facts)] = facts
+                stack += filter(None, map(runs.get, facts.calls))
+        return tuple(found.values())

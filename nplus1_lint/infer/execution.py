@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import changes, counts, fetched, lookups, requeries
+from nplus1_lint.infer import changes, counts, fetched, identity, lookups, requeries
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows, holds_row
@@ -236,7 +236,7 @@ def statement_method(frame: Frame, atom: Statement, mask: int, name: str, argume
             model,
             with_model,
             place,
-            session=0,
+            session=session_mask(atom),
             style=atom.style,
             loads=atom.loads,
             is_async=atom.is_async,
@@ -319,12 +319,15 @@ def get(
     deps = arguments.mask
     criteria = ((Criterion(model, key, "Eq", place_of_key, frame.function.id, is_bare(key_expr)), deps),) if key else ()
     flags = frozenset({"for_update"}) if "with_for_update" in arguments.keywords else frozenset()
-    if method == "get" and (_held(frame, model) or _is_own_key(frame, key_expr, model, key)):
+    asked = arguments.get(1, "ident")
+    keywords = frozenset(arguments.keywords)
+    by_parent = asked is not None and identity.answers(frame, asked[0], model, session, keywords)
+    if by_parent or (method == "get" and (_held(frame, model) or _is_own_key(frame, key_expr, model, key))):
         # The weak identity map answers while the rows are held (11 statements against 51, measured).
         frame.held[model] = None
         if frame.notes is not None:
             frame.notes.without_cost(place, f"get of {entity.name}", "its rows are held, so the identity map answers")
-        return of(row(model, loads, None, is_async)), deps
+        return of(row(model, None if by_parent else loads, None, is_async)), deps
     query = Query(
         style,
         None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer.values import Atom, Many, Mapping, Row
+from nplus1_lint.infer.values import Atom, Many, Mapping, Row, Tuple, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,26 @@ def held_rows(frame: Frame, model: str | None) -> Iterator[tuple[Atom, Row]]:
             for row in held.only(Row) if held is not None else ():
                 if row.model == model:
                     yield atom, row
+
+
+def holds_any(frame: Frame, model: str) -> bool:
+    """Return True if a name holds a row of a class, or a collection of such rows."""
+    return any(_has(binding.value, model) for binding in frame.state.env.values())
+
+
+def _has(value: Value, model: str, depth: int = 3) -> bool:
+    for atom in value.atoms if depth else ():
+        kind = type(atom)
+        if kind is Row:
+            if atom.model == model:
+                return True
+        elif kind is Many or kind is Mapping:
+            if _has(atom.item if kind is Many else atom.value, model, depth - 1):
+                return True
+        elif kind is Tuple:
+            if any(_has(item, model, depth - 1) for item in atom.items):
+                return True
+    return False
 
 
 def key_of_row(frame: Frame, expr: f.Expr | None) -> str:

@@ -8,6 +8,7 @@ from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.identity import classes_answered
 from nplus1_lint.infer.joins import join_all, marks
 from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
@@ -68,7 +69,7 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
             return SCALAR, mask
         if deferred:
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=name, deps=mask, origin=atom.origin)
-        return of(ScalarOf("column-value", model.id, name)), mask
+        return of(ScalarOf("column-value", model.id, name, classes_answered(frame, atom, model, name))), mask
     if name in model.proxies:
         through, attribute_name = model.proxies[name]
         return _proxy(frame, atom, mask, model, through, attribute_name, place)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.rounds import Seen
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
+    from nplus1_lint.link.models import Relationship
 
 _NOTHING = Summary(UNKNOWN, 0, (), ())
 
@@ -95,6 +96,7 @@ class Engine(Globals):
         self.texts: dict[int, tuple[f.Call, str | None]] = {}  # how calls are written, see `repeats`
         self.quiet: dict[tuple[str, str], Value | None] = {}  # what calls give that mean nothing here, see `calls`
         self.asking: dict[int, tuple[f.Expr, Asking]] = {}  # what conditions ask, see `memos`
+        self.key_links: dict[tuple[str, str], tuple[Relationship, ...]] = {}  # see `identity`
         self.idle: dict[Site, bool] = {}  # sessions that nothing is asked of, by the name on which a call stands
         self.nodes: dict[Site, NodeKind] = {}
         self.dependencies: set[str] = set()  # ids of functions whose result a framework passes on

@@ -9,6 +9,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
 from nplus1_lint.infer import loading
 from nplus1_lint.infer.callers import Callers, Way
+from nplus1_lint.infer.library import SESSION_GETS
 from nplus1_lint.infer.loading import Declaration, declaration_of, follow
 from nplus1_lint.infer.unseen import is_read_unseen
 from nplus1_lint.infer.values import Loads, Origin
@@ -78,6 +79,7 @@ class Uses:
         self._near: dict[str, dict[Declaration, dict[Origin | None, None]]] = {}
         for facts in engine.facts.values():
             self._collect(facts)
+        self._gets: dict[str, frozenset[str]] = {}
         self._touched = {origin for facts in engine.facts.values() for origin in facts.trail.touched}
         self._blind = frozenset(name for facts in live for name in facts.trail.blind)
         self._strays = {declaration_of(relationship) for facts in live for relationship in self._stray(facts)}
@@ -153,6 +155,8 @@ class Uses:
         before = [path[:length] for length in range(len(path))]
         if any(way in self._escapes.get(site, ()) for way in before):
             return Fate.ESCAPED
+        if self._answers_gets(execution, path):
+            return Fate.READ
         if not any(way in self._leaves.get(site, ()) for way in before):
             return Fate.UNREAD
         return Fate.READ if self._may_be_read(relationship) else Fate.UNNAMED
@@ -182,6 +186,15 @@ class Uses:
                 if any(self._is_lazy(origin, declaration, execution.site) for origin in near[declaration]):
                     return True
         return False
+
+    def _answers_gets(self, execution: Execution, path: Path) -> bool:
+        """True if rows of the class that the option loads are asked for by key near by: the identity map may answer."""
+        relationship = follow(self._models, execution.models[0], path)
+        function = execution.site.function
+        if function not in self._gets:
+            near = self._callers.runs_around(function)
+            self._gets[function] = frozenset(model for facts in near for model in _got_by_key(facts))
+        return relationship is not None and relationship.target in self._gets[function]
 
     def _is_lazy(self, origin: Origin | None, declaration: Declaration, site: Site) -> bool:
         """True if reading a relationship of rows of an origin queries, or may do so."""
@@ -230,6 +243,14 @@ class Uses:
             words = [module.facts.words for module in self._engine.project.symbols.modules.values()]
             self._written = frozenset(fields.union(self._engine.project.templates.words(), *words))
         return self._written
+
+
+def _got_by_key(facts: Facts) -> Iterator[str]:
+    """The classes of which a run asks the identity map first."""
+    yield from facts.held
+    for fetch in facts.trail.fetches:
+        if fetch.method in SESSION_GETS:
+            yield fetch.model
 
 
 def _add(ways: Ways, site: Site, path: Path) -> None:

@@ -339,17 +339,23 @@ class Adapter(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """Plain data: a column's value, a number, a string."""
+    """Plain data: a column's value, a number, a string; *answers* as in `ScalarOf`."""
 
     tag: str
+    answers: tuple[str, ...] = ()
 
 
 class ScalarOf(NamedTuple):
-    """The value of a column of a row."""
+    """The value of a column of a row.
+
+    Attributes:
+        answers: ids of the classes of which the row holds the rows that this value finds, as their key or a part of it.
+    """
 
     tag: str
     model: str
     column: str
+    answers: tuple[str, ...] = ()
 
 
 Atom: TypeAlias = Any  # one of the named tuples above; a closed union of NamedTuples costs more in casts than it finds

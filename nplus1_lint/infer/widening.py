@@ -64,7 +64,7 @@ def _widen_atom(atom: Atom, budget: int) -> Atom:
         keep = atom.value is None or isinstance(atom.value, bool)
         return atom if keep else SOME
     if kind is ScalarOf:
-        return Scalar("scalar")
+        return Scalar("scalar", atom.answers)
     if kind is Many:
         item = widen(atom.item, budget - 1) if budget else UNKNOWN
         return Many("many", item, atom.kind, atom.size)

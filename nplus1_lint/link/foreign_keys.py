@@ -60,6 +60,11 @@ def foreign_key(project: Project, model: Model, relationship: Relationship) -> F
     return ForeignKey(column.name, there.name, column.required)
 
 
+def refers(column: Column, model: Model, name: str) -> bool:
+    """True if a column refers to the mapped attribute of a class."""
+    return any(there.name == name for there in _referred(column, model))
+
+
 def _own(written: str, owners: set[str]) -> str:
     """The attribute that ``foreign_keys`` names on the class itself, or an empty string."""
     owner, _, name = written.strip("[] ").rpartition(".")

@@ -30,7 +30,8 @@ class GetInLoop(Rule):
 
     When it stays quiet
         The rows were loaded just before and are still held, so that the identity map answers (it is weak: 11
-        statements when the rows are held, 51 when they were dropped); ``with_for_update``; one session per iteration.
+        statements when the rows are held, 51 when they were dropped), also where another row holds them, as an option
+        has loaded them; ``with_for_update``; one session per iteration.
 
     Fix safety
         Unsafe: the rewrite reads all rows before the loop, so what the loop changes meanwhile is not seen; it sends
@@ -129,6 +130,21 @@ def run(session: Session):
     teams = session.query(Team).all()
     owners = [session.get(Team, team_id) for (team_id,) in session.query(Hero.team_id)]
     return len(teams), owners
+""",
+        ),
+        Example(
+            "a row holds what an option has loaded",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero).options(joinedload(Hero.team))).all()
+    return [session.get(Team, hero.team_id).slug for hero in heroes]
 """,
         ),
     )

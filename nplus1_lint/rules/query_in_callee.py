@@ -190,6 +190,30 @@ def run(session: Session):
 """,
         ),
         Example(
+            "the row that gives the key holds what is asked for",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models import Hero, Team
+
+
+class Store:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def by_key(self, model, key):
+        return self.session.get(model, key)
+
+
+def run(session: Session):
+    store = Store(session)
+    heroes = session.scalars(select(Hero).options(joinedload(Hero.team))).all()
+    return [store.by_key(Team, hero.team_id).slug for hero in heroes]
+""",
+        ),
+        Example(
             "a literal argument turns the query off",
             """\
 # file: app.py

@@ -61,7 +61,7 @@ class UnusedLoaderOption(Rule):
         One caller reads the relationship. The rows go to callers outside of the project, to a framework that builds
         the response from them, or to other code that cannot be followed: nothing is said, or with low confidence.
         The rows are deleted, and the relationship with them. Nothing of the rows is read at all: they are loaded for
-        the identity map. ``contains_eager`` costs no statement of its own.
+        the identity map. Such rows are asked for by key near by. ``contains_eager`` costs no statement of its own.
 
     Fix safety
         Unsafe: a read that the analysis has not seen queries, and raises on a row that no session holds any more. A
