@@ -39,7 +39,7 @@ def without_session(atom: Statement) -> Statement:
 
 
 def carries(value: Value, depth: int = 3) -> bool:
-    """Return True if a value holds anything but plain data, as deep as *depth* collections in one another."""
+    """Return True if a value, in at most *depth* collections, holds more than plain data that finds no row in hand."""
     if depth == 0:
         return True
     for atom in value.atoms:
@@ -53,7 +53,10 @@ def carries(value: Value, depth: int = 3) -> bool:
         elif kind is Tuple:
             if any(carries(item, depth - 1) for item in atom.items):
                 return True
-        elif kind not in (Const, Scalar, ScalarOf, External):
+        elif kind in (Scalar, ScalarOf):
+            if atom.answers:
+                return True
+        elif kind not in (Const, External):
             return True
     return False
 
