@@ -269,6 +269,39 @@ AUTHENTICATE = """
 """
 
 
+FILTERS = """\
+from flask import Flask
+
+app = Flask(__name__)
+
+
+def plain(function):
+    return function
+
+
+@plain
+def label(hero):
+    return hero.team.name
+
+
+def given():
+    return dict(label=label)
+"""
+
+GIVES = "from filters import app, given, plain\n\n\ndef setup():\n    app.context_processor({})\n"
+
+RENDERS = """\
+from filters import app
+from flask import render_template
+from models import Hero
+
+
+def page(session):
+    return render_template("page.html", heroes=session.query(Hero).all())
+"""
+
+FILTERED = "{% for hero in heroes %}{{ hero|label }}{% endfor %}\n"
+
 STORE = "from sqlalchemy.orm import Session\n\nsession = Session()\n"
 
 SETUP = "from login import login\n\n\ndef setup():\n    from {} import load_user\n    login.user_loader(load_user)\n"
@@ -382,6 +415,44 @@ CASES = {
     ),
     "a backend's user": Case(
         {"models.py": USERS, "backend.py": BACKEND, "pages.py": ASKING}, {"backend.py": BACKEND + AUTHENTICATE}
+    ),
+    "a filter of templates": Case(
+        {"filters.py": FILTERS, "app.py": RENDERS, "templates/page.html": FILTERED},
+        {"filters.py": FILTERS.replace("@plain", '@app.template_filter("label")')},
+    ),
+    "what a filter of templates reads": Case(
+        {
+            "filters.py": FILTERS.replace("@plain", "@app.template_filter()").replace("hero.team.name", "hero.name"),
+            "app.py": RENDERS,
+            "templates/page.html": FILTERED,
+        },
+        {"filters.py": FILTERS.replace("@plain", "@app.template_filter()")},
+    ),
+    "a filter that a function registers": Case(
+        {
+            "filters.py": FILTERS + "\n\ndef setup(env):\n    env.filters['label'] = plain\n",
+            "app.py": RENDERS,
+            "templates/page.html": FILTERED,
+        },
+        {"filters.py": FILTERS + "\n\ndef setup(env):\n    env.filters['label'] = label\n"},
+    ),
+    "a context processor that a function registers": Case(
+        {
+            "filters.py": FILTERS,
+            "setup.py": GIVES.format("plain"),
+            "app.py": RENDERS,
+            "templates/page.html": "{% for hero in heroes %}{{ label(hero) }}{% endfor %}\n",
+        },
+        {"setup.py": GIVES.format("given")},
+    ),
+    "what a context processor gives": Case(
+        {
+            "filters.py": FILTERS.replace("label=label", "other=label"),
+            "setup.py": GIVES.format("given"),
+            "app.py": RENDERS,
+            "templates/page.html": "{% for hero in heroes %}{{ label(hero) }}{% endfor %}\n",
+        },
+        {"filters.py": FILTERS},
     ),
     "an index in a string": Case({"e.py": DDL}, {"e.py": DDL.replace("(name)", "(team_id)")}),
     "a session factory in a default": Case(

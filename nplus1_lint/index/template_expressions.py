@@ -116,6 +116,10 @@ class Expressions:
         """Return the name that stands for another part."""
         return self.name(link_name(verb, member, targets), node)
 
+    def _given(self, name: str, node: Any) -> f.Name:
+        """Return the name of a filter or test of the application, which no context holds."""
+        return f.Name(self._mention(name), self.place(node))
+
     def rooted(self, expr: f.Expr) -> f.Expr:
         """Note that what an expression starts from is read into, and return the expression."""
         start = expr
@@ -206,7 +210,7 @@ class Expressions:
             return f.Binary("Mod", operand, f.Opaque(args))
         if node.name in _TESTS:
             return _plain(operand, args)
-        return f.Call(f.Name(f"is {node.name}", self.place(node)), (operand, *args), (), self.place(node))
+        return f.Call(self._given(f"is {node.name}", node), (operand, *args), (), self.place(node))
 
     # -- filters --------------------------------------------------------------------------------------------------
 
@@ -227,7 +231,7 @@ class Expressions:
         if node.name == "attr":
             name = _text(args[0]) if args else None
             return f.Attr(value, self._mention(name), self.place(node)) if name else f.Opaque((value,))
-        function = f.Name(f"|{node.name}", self.place(node))  # the application's own: it may read anything
+        function = self._given(f"|{node.name}", node)  # the application's own: it may read anything
         return f.Call(function, (value, *args), keywords, self.place(node))
 
     def _collection_filter(
@@ -278,7 +282,7 @@ class Expressions:
             return self._each(node, value, f.Opaque((each, *args[1:])), kind="generator")
         if name in _PLAIN:
             return self._each(node, value, _plain(each, args[1:]), kind="generator")
-        applied = f.Call(f.Name(f"|{name}", self.place(node)), (each, *args[1:]), (), self.place(node))
+        applied = f.Call(self._given(f"|{name}", node), (each, *args[1:]), (), self.place(node))
         return self._each(node, value, applied, kind="generator")
 
     def _reduced(self, node: Any, name: str, value: f.Expr, attribute: str | None) -> f.Expr:

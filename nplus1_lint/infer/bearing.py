@@ -9,6 +9,7 @@ from nplus1_lint.index.names import MAPPERS
 from nplus1_lint.index.templates import LOADING_NAMES, RENDERING_NAMES
 from nplus1_lint.infer.classes import decorator_names
 from nplus1_lint.link.migrations import is_migration
+from nplus1_lint.link.template_names import GIVING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,13 @@ def bearing_of(engine: Engine) -> Bearing:
             mapped.setdefault(cls.path, set()).add(cls.id.partition(":")[2])
     protocols = [one for one in hierarchy.classes.values() if any(b.endswith("Protocol") for b in one.external)]
     return Bearing(
-        names=engine.reach.names | MAPPERS | RENDERING_NAMES | LOADING_NAMES | _SETTINGS | engine.request.names,
+        names=engine.reach.names
+        | MAPPERS
+        | RENDERING_NAMES
+        | LOADING_NAMES
+        | _SETTINGS
+        | engine.request.names
+        | GIVING,
         run={path: frozenset(names) for path, names in sorted(run.items())},
         mapped={path: frozenset(names) for path, names in sorted(mapped.items())},
         abstract=frozenset({"authenticate", *(name for one in protocols for name in one.methods)}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from nplus1_lint.findings import NodeKind  # noqa: TC001 (compiled, a named tuple looks at the types of its fields)
 
@@ -388,6 +388,10 @@ class Loaded(NamedTuple):
     marks: frozenset[str]
 
 
+TO_TEMPLATES: Final = "context "
+"""How the names begin that a context processor gives to templates, among all that a function gives."""
+
+
 class Summary(NamedTuple):
     """All that a caller needs of a function in one context.
 
@@ -398,7 +402,8 @@ class Summary(NamedTuple):
         loaded: what it has loaded of its arguments' rows.
         cost: what it costs; None where costs are not asked for, or it runs inside itself.
         stored: positions of the arguments in which it stores something, with what that depends on.
-        given: what it assigns to attributes of Flask's ``g``, by their names.
+        given: what it assigns to attributes of Flask's ``g``, by their names; what a context processor gives to
+            templates, each name behind `TO_TEMPLATES`.
     """
 
     returns: Value

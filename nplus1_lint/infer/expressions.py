@@ -55,6 +55,10 @@ def _name(frame: Frame, expr: f.Name) -> Val:
     local = frame.state.env.get(expr.id)
     if local is not None:
         return local.value, local.mask
+    if frame.engine.templates.active and frame.engine.templates.holds(frame.path):
+        given = frame.engine.names.value(expr.id)
+        if given is not None:
+            return given, 0
     return frame.engine.global_value(frame.path, expr.id, frame.function.facts.qualname), 0
 
 

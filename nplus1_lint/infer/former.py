@@ -36,7 +36,7 @@ class Settings(NamedTuple):
         expires: as `reach.sessions_expire` says.
         autoflushes: as `reach.sessions_autoflush` says.
         templates: there are any.
-        request: as `RequestValues.settings` says.
+        request: as `RequestValues.settings` says, and the ids of context processors.
     """
 
     expires: bool
@@ -127,7 +127,7 @@ class Former:
         return holding
 
     def _settings(self, engine: Engine) -> Settings:
-        request = engine.request.settings()
+        request = (*engine.request.settings(), *engine.names.processors)
         return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active, request)
 
     def _touched(self, engine: Engine, state: State) -> tuple[frozenset[str], frozenset[str]] | None:

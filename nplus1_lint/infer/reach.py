@@ -8,6 +8,8 @@ from nplus1_lint.index.walk import children, last_name
 from nplus1_lint.infer.library import is_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from nplus1_lint.index import facts as f
     from nplus1_lint.link import Project
 
@@ -56,13 +58,13 @@ class Reach:
 
     Args:
         project: the linked project.
-        more: names that matter in this project beside those that always do.
+        more: given the names that matter, gives those that do beside them in this project.
     """
 
-    def __init__(self, project: Project, more: frozenset[str] = frozenset()) -> None:
+    def __init__(self, project: Project, more: Callable[[Collection[str]], Collection[str]]) -> None:
         self._known: dict[int, tuple[f.FunctionFacts, bool]] = {}
         self._models = {m.name for m in project.models.values()}
-        self._names: set[str] = set(_QUERY_NAMES | more)
+        self._names: set[str] = set(_QUERY_NAMES)
         for model in project.models.values():
             self._names |= set(model.relationships) | set(model.proxies)
         mentioned: dict[str, list[tuple[str, f.FunctionFacts]]] = {}
@@ -77,7 +79,12 @@ class Reach:
                 work += names
         work += self._names
         self._functions = {function.facts.name for function in project.hierarchy.functions.values()}
-        seen = set(work)
+        self._close(work, mentioned)
+        self._close([name for name in more(self._names) if name not in self._names], mentioned)
+
+    def _close(self, work: list[str], mentioned: dict[str, list[tuple[str, f.FunctionFacts]]]) -> None:
+        """Add names, and those by which what mentions them is known."""
+        seen = {*work, *self._names}
         while work:
             name = work.pop()
             self._names.add(name)

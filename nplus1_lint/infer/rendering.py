@@ -12,6 +12,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import records, rows
+from nplus1_lint.infer.effects import TO_TEMPLATES
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
     Const,
@@ -196,6 +197,9 @@ def returned(frame: Frame, val: Val, expr: f.Expr) -> bool:
     """Run the template of a view on the dictionary that it returns; True if all its rows were followed there."""
     if not frame.engine.templates.active:
         return False
+    if frame.function.id in frame.engine.names.processors:
+        items = records.items_of(frame, expr) or {}
+        frame.given.update({(f"{TO_TEMPLATES}{name}", value): None for name, (value, _) in items.items()})
     renderers = _renderers(frame.engine, frame.function)
     items = records.items_of(frame, expr) or {} if renderers else {}
     given = Arguments((val,), {})

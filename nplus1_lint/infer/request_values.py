@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.edits.compare import plain
-from nplus1_lint.index.templates import RENDERING_NAMES
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.binding import entry_arguments
 from nplus1_lint.infer.joins import join_all
@@ -70,10 +69,10 @@ class RequestValues:
         """Whatever mentions one of these may change it."""
         return REGISTERING | self.keeping.names
 
-    def reading(self) -> frozenset[str]:
-        """Return names of what may read rows that nobody hands over: whatever renders a template."""
-        given = self.registered or self.keeping.keepers or self.backends
-        return RENDERING_NAMES if given and self._engine.project.templates else frozenset()
+    @property
+    def is_known(self) -> bool:
+        """True if a request has anything."""
+        return bool(self.registered or self.keeping.keepers or self.backends)
 
     def settings(self) -> tuple[str, ...]:
         """Return what stands for all of it: who reads one of the values mentions nothing of that."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.templates import RENDERING_NAMES
 from nplus1_lint.infer import expiry, flags, rereads, rows, serialise, sql, stores
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import bind_arguments, entry_arguments
@@ -25,6 +26,7 @@ from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.request_values import RequestValues
 from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.template_names import TemplateNames
 from nplus1_lint.infer.templates import Templates
 from nplus1_lint.infer.trails import Tracker, lost, origins_in
 from nplus1_lint.infer.values import (
@@ -83,7 +85,8 @@ class Engine(Globals):
         self.annotations = Annotations(self)
         self.classes = Classes(self)
         self.request = RequestValues(self)
-        self.reach = Reach(project, self.request.reading())
+        self.names = TemplateNames(self)
+        self.reach = Reach(project, self._reading)
         self.receivers = Receivers(self)
         self.templates = Templates(self)
         self.sessions_expire = sessions_expire(project)
@@ -118,6 +121,11 @@ class Engine(Globals):
                 self._methods.setdefault(name, []).append(cls)
                 if method.facts.no_query:
                     self.marked.setdefault(name, []).append(cls)
+
+    def _reading(self, reaching: Collection[str]) -> frozenset[str]:
+        """Return names of what may read rows that nobody hands over: of what renders templates."""
+        given = self.request.is_known or self.names.may_query(reaching)
+        return RENDERING_NAMES if given and self.project.templates else frozenset()
 
     # -- functions ----------------------------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ class Templates:
         self._parts: dict[str, Part] = {}
         self._needs: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._complete: dict[str, bool] = {}
+        self._asking: dict[tuple[str, str, str], bool] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._named: dict[str, dict[str, f.FunctionFacts]] = {}
         self.rendered: dict[Site, dict[str, None]] = {}
@@ -140,29 +141,57 @@ class Templates:
             return wrapped(frame, definition, function, arguments, place)
         arguments = self._in_context(frame, definition, arguments)
         given = (*arguments.positional, *arguments.keywords.values())
-        return arguments if any(self.gives_rows(value) for value, _ in given) else None
+        reads = any(self.gives_rows(value) for value, _ in given) or self._asks(self._parts[definition.id])
+        return arguments if reads else None
 
     def gives_rows(self, value: Value) -> bool:
         """True if a template can read rows through a value."""
-        return gives_rows(value) or self._engine.request.gives_rows(value)
+        engine = self._engine
+        return gives_rows(value) or engine.request.gives_rows(value) or engine.names.gives_rows(value)
 
     def is_given_rows(self, path: str, context: Iterable[Val]) -> bool:
         """True if a template can read rows: of its context, or of what the application gives to all templates."""
         if any(self.gives_rows(value) for value, _ in context):
             return True
         self.consult()
-        names = self._needed(path, TEMPLATE, path)
-        return any(self.gives_rows(value) for name in names if (value := self._ambient(name)) is not None)
+        whole = Part(path, TEMPLATE, path, _NOWHERE, True)
+        given = (self._ambient(name, imported=False) for name in self._needed(path, TEMPLATE, path))
+        return any(value is not None and self.gives_rows(value) for value in given) or self._asks(whole)
 
-    def _ambient(self, name: str) -> Value | None:
-        """Return what a name stands for in every template: Flask's ``g``, the user of Flask-Login."""
-        return self._engine.request.ambient(name)
+    def _asks(self, part: Part) -> bool:
+        """True if a part, or another that it runs, calls a filter or a test of the application that may query."""
+        key = (part.template, part.name, part.head)
+        if key not in self._asking:
+            reached = (self._facts(one.template, one.name) for one in self._reached(part, alone=True))
+            called = sorted(
+                {
+                    name
+                    for facts in reached
+                    if facts is not None
+                    for name in facts.mentions
+                    if " " in name or "|" in name
+                }
+            )
+            self._asking[key] = any(self._engine.names.asks(name) for name in called)
+        return self._asking[key]
+
+    def _ambient(self, name: str, *, imported: bool) -> Value | None:
+        """Return what a name stands for in every template, or None.
+
+        Args:
+            name: the name.
+            imported: it stands in a macro that is imported without context: the globals alone are seen there.
+        """
+        names, request = self._engine.names, self._engine.request
+        found = names.in_context(name) or request.ambient(name) if not imported else None
+        return found or names.value(name)
 
     def _in_context(self, frame: Frame, definition: Definition, arguments: Arguments) -> Arguments:
         """Add to the arguments of a part the other parts that it refers to and what it takes from its context."""
         part = self._parts[definition.id]
         keywords = dict(arguments.keywords)
         inside = not part.alone and self.holds(frame.path)
+        imported = part.alone and self.holds(frame.path)
         for position, param in enumerate(definition.facts.params):
             if param.name in keywords or (param.kind == "positional" and position < len(arguments.positional)):
                 continue
@@ -174,7 +203,7 @@ class Templates:
                 keywords[param.name] = known
             elif function is not None:
                 keywords[param.name] = (of(function), 0)
-            elif own and (ambient := self._ambient(param.name)) is not None:
+            elif own and (ambient := self._ambient(param.name, imported=imported)) is not None:
                 keywords[param.name] = ambient, 0
         return arguments._replace(keywords=keywords)
 

@@ -33,7 +33,8 @@ class LazyLoadInTemplate(Rule):
         Pyramid's views, and functions of the project that pass a name and a context on to these. Flags the call when
         a loop of the template, or a loop around the call, reads a relationship, deferred column, association proxy
         or property that nothing has loaded, or calls what queries. Includes, macros, blocks and the templates that
-        are extended are followed. Needs the extra ``templates``, which installs Jinja.
+        are extended are followed, and the filters, tests, globals and context processors that the application
+        registers. Needs the extra ``templates``, which installs Jinja.
 
     Why is this bad
         Eleven statements for ten rows, and neither the view nor the template shows them.
@@ -44,7 +45,8 @@ class LazyLoadInTemplate(Rule):
 
     When it stays quiet
         The template's name is no literal, or several folders hold it equally near; the template cannot be parsed, or
-        what it is extended with or includes cannot be told; context processors and globals of the application.
+        what it is extended with or includes cannot be told; filters and globals that are registered under a name that
+        is no literal.
 
     Fix safety
         Safe where the query stands in the function of the rendering and that function changes no rows: the same rows,
