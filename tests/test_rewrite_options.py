@@ -186,6 +186,37 @@ def run(session: Session):
         .filter(Hero.power >= 0)
 """,
     ),
+    "a chain of lines that backslashes continue": Case(
+        program(
+            IMPORTS
+            + """\
+from models import Hero
+
+
+def run(session: Session):
+    heroes_of_all_the_teams_that_there_are_or_ever_were_in_this_world = session.query(Hero)\\
+        .filter(Hero.power >= 0)\\
+        .order_by(Hero.id).all()
+    some = session.query(Hero).filter(Hero.id > 0) \\
+        .order_by(Hero.id).all()
+    more = session.query(Hero).\\
+        filter(Hero.id > 0).\\
+        order_by(Hero.id).all()
+    everybody = [*heroes_of_all_the_teams_that_there_are_or_ever_were_in_this_world, *some, *more]
+    return [hero.team.slug for hero in everybody if hero.team is not None]
+"""
+        ),
+        """\
+world = session.query(Hero)\\
+        .options(joinedload(Hero.team))\\
+        .filter(Hero.power >= 0)\\
+        .order_by(Hero.id).all()
+    some = session.query(Hero).options(joinedload(Hero.team)).filter(Hero.id > 0) \\
+        .order_by(Hero.id).all()
+    more = session.query(Hero).options(joinedload(Hero.team)).\\
+        filter(Hero.id > 0).\\
+""",
+    ),
     "a chain of two, the second class imported": Case(
         program(
             """\

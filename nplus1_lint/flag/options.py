@@ -305,7 +305,9 @@ def _inserted(region: Region, built: Construction, added: Sequence[str]) -> Edit
             indent = text[begin:dot]
             if len(indent) + len(call) > WIDTH:
                 call = _broken(region, added, indent)
-            return Edit(dot, dot, f"{call}{_newline(region)}{indent}")
+            # Outside of brackets a backslash continues the line.
+            continued = text[end:dot] if "\\" in text[end:dot].partition("#")[0] else f"{_newline(region)}{indent}"
+            return Edit(dot, dot, f"{call}{continued}")
     code = line.partition("  #")[0]
     if len(code) + len(call) > _LONG:
         call = _broken(region, added, line[: len(line) - len(line.lstrip())] if start <= end else "")
