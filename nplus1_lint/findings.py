@@ -106,11 +106,14 @@ class Key:
         column: the mapped attribute's name.
         value: where the compared value stands in the suspect's file.
         nullable: rows may hold NULL there and the value may be None, which ``==`` finds and ``IN`` does not.
+        refers: the attribute of the value that the column holds, where the value is a row; empty where it is the value
+            itself; None where the criterion names a relationship that is not held by one column.
     """
 
     column: str
     value: Pos
     nullable: bool = False
+    refers: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)

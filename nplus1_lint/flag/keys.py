@@ -99,11 +99,12 @@ class Collector:
     names: Names
     changed: set[str] = field(default_factory=set)
 
-    def collect(self, values: Sequence[cst.BaseExpression]) -> KeyList | None:
+    def collect(self, values: Sequence[cst.BaseExpression], suffixes: Sequence[str] = ()) -> KeyList | None:
         """Write the list of key values.
 
         Args:
             values: the compared expressions, as they stand in the loop.
+            suffixes: for each the attribute that is read of it, with its dot, or an empty string; none at all without.
 
         Returns:
             The code, or None when a value depends on something that exists only once the loop runs.
@@ -118,6 +119,7 @@ class Collector:
         before, edits, clauses = self._materialised(start, clauses)
         bound = bindings(start)
         texts, needed = self._inlined(values, clauses, bound)
+        texts = [text + suffix for text, suffix in itertools.zip_longest(texts, suffixes, fillvalue="")]
         for keep_conditions in (True, False):
             chosen = self._needed(clauses, needed, bound, keep_conditions)
             if chosen is None or (_lost_condition(clauses, chosen) and not all(map(_SAFE.fullmatch, texts))):

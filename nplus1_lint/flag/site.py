@@ -12,10 +12,10 @@ from nplus1_lint.findings import Applicability, Edit
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, links, outermost
 from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
-from nplus1_lint.flag.names import Names, bindings, reads, walk
+from nplus1_lint.flag.names import Names, bindings, reads, targets, walk
 from nplus1_lint.flag.per_value import guarded
 from nplus1_lint.flag.rewrite import Context, Rewrite, flat
-from nplus1_lint.flag.visitor import REPEATERS
+from nplus1_lint.flag.visitor import COMPREHENSIONS, REPEATERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nplus1_lint.flag.visitor import Region
 
 _DIRECTIVE: Final = re.compile(r"#\s*(?:noqa|nosec|[a-z0-9-]+:)")
+_NAMES: Final = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _BEHAVIOUR: Final = (
     "everything is read before the loop, so what the loop changes meanwhile is not seen; all keys go into one "
     "statement, and Python compares them"
@@ -38,11 +39,17 @@ class KeyTerm:
         column: the column's code.
         attribute: the mapped attribute's name.
         value: the compared expression.
+        suffix: ``.id`` where the value is a row and the column holds its key.
     """
 
     column: str
     attribute: str
     value: cst.BaseExpression
+    suffix: str = ""
+
+    def code(self, region: Region) -> str:
+        """The value that the column holds."""
+        return f"{flat(region, self.value)}{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class Site:
 
     def key(self) -> str:
         """The key of the current iteration, as it stands in the loop."""
-        values = [flat(self.region, term.value) for term in self.terms]
+        values = [term.code(self.region) for term in self.terms]
         return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
     def within(self) -> tuple[str, tuple[str, ...]]:
@@ -215,7 +222,11 @@ def read_site(context: Context, plan: BatchPlan) -> Site | None:
 
     def collected(loop: cst.CSTNode, terms: Sequence[KeyTerm], session: str) -> KeyList | None:
         collector = Collector(context.region, loop, context.found.node, session, names)
-        return collector.collect([term.value for term in terms])
+        repeating = loop.for_in if isinstance(loop, COMPREHENSIONS) else loop
+        repeated = targets(repeating.target) if isinstance(repeating, (cst.For, cst.CompFor)) else set()
+        if any(term.suffix and flat(context.region, term.value) not in repeated for term in terms):
+            return None  # it may be None, which has no attributes
+        return collector.collect([term.value for term in terms], [term.suffix for term in terms])
 
     return _site(context, plan, names, collected, lambda loop: set(bindings(loop)))
 
@@ -242,7 +253,7 @@ def site_for(context: Context, plan: BatchPlan, param: str, many: str, local: se
 
     def listed(loop: cst.CSTNode, terms: Sequence[KeyTerm], session: str) -> KeyList | None:
         needed = {name for term in terms for name in reads(term.value)} | {session.partition(".")[0]}
-        codes = [flat(context.region, term.value) for term in terms]
+        codes = [term.code(context.region) for term in terms]
         if needed & local:
             return None
         value = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
@@ -272,8 +283,10 @@ def _site(
         return None
     session = _session(context, plan, query)
     terms = _terms(context, plan, query)
-    if terms is None or session is None:
+    if terms is None or session is None or bound(loop) & set(_NAMES.findall(session)):
         return None
+    if isinstance(region.located(context.found.node).ancestors[-1], cst.Await):
+        plan = replace(plan, is_async=True)
     keys = collect(loop, terms, session)
     rest = _rest(region, plan, query, terms, bound(loop))
     if keys is None or rest is None:
@@ -333,8 +346,11 @@ def _terms(context: Context, plan: BatchPlan, query: Query) -> tuple[KeyTerm, ..
     terms: list[KeyTerm] = []
     for key, value in zip(plan.keys, values, strict=True):
         term = next((term for step in query.steps if (term := _compared(context, plan, query, step.call, value))), None)
-        if term is None:
+        if term is None or key.refers is None:
             return None
+        if key.refers:
+            owner = term.column.rpartition(".")[0]
+            term = replace(term, column=f"{owner}.{key.column}", attribute=key.column, suffix=f".{key.refers}")
         terms.append(term if term.attribute else replace(term, attribute=key.column))
     return tuple(terms) or None
 

@@ -203,7 +203,7 @@ MAPPING_ANNOTATIONS: Final = frozenset(
 )
 WRAPPER_ANNOTATIONS: Final = frozenset({
     "Optional", "Union", "Awaitable", "Coroutine", "Final", "ClassVar", "Required", "NotRequired", "ContextManager",
-    "AbstractContextManager", "AsyncContextManager", "Mapped", "Type",
+    "AbstractContextManager", "AsyncContextManager", "AbstractAsyncContextManager", "Mapped", "Type",
 })  # fmt: skip
 PLAIN_TYPES: Final = frozenset(
     {

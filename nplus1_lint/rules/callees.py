@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.findings import BatchPlan, Callee, CalleePlan, CalleeStep, Key, Pos
+from nplus1_lint.findings import BatchPlan, Callee, CalleePlan, CalleeStep, Pos
 from nplus1_lint.infer.effects import CHANGES, Kind
 from nplus1_lint.infer.joins import item_of
 from nplus1_lint.infer.values import Row, Statement, Value
+from nplus1_lint.rules.repeated import batch_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +141,7 @@ def _query(analysis: Analysis, effect: Effect, caller: str) -> BatchPlan | None:
     if query is None or model is None or definition is None:
         return None
     keys = tuple(
-        Key(criterion.column, Pos(*criterion.value))
+        batch_key(analysis, criterion, model)
         for criterion, mask in query.criteria
         if criterion.op == "Eq" and mask and criterion.value is not None and criterion.function == effect.site.function
     )

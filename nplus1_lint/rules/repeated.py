@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nplus1_lint.findings import BatchPlan, Confidence, Key, LoopPlan, Plan, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
+from nplus1_lint.link.foreign_keys import foreign_key
 from nplus1_lint.rules.options import made_by
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
     if query is None or model is None or effect.chain:
         return None
     keys = tuple(
-        Key(criterion.column, Pos(*criterion.value), nullable=_nullable(analysis, criterion, model))
+        replace(batch_key(analysis, criterion, model), nullable=_nullable(analysis, criterion, model))
         for criterion, mask in query.criteria
         if criterion.op == "Eq"
         and mask & repetition.loop.bit
@@ -203,6 +205,17 @@ def batch_plan(analysis: Analysis, repetition: Repetition, effect: Effect) -> Ba
     )
 
 
+def batch_key(analysis: Analysis, criterion: Criterion, model: Model) -> Key:
+    """Return what the rewriter needs to know of a criterion, whose value has a place, on a class."""
+    owner = analysis.project.models.get(criterion.model, model)
+    relationship = owner.relationships.get(criterion.column)
+    value = Pos(*(criterion.value or ()))
+    if relationship is None:
+        return Key(criterion.column, value)
+    found = foreign_key(analysis.project, owner, relationship)
+    return Key(found.column, value, refers=found.referred) if found else Key(criterion.column, value, refers=None)
+
+
 def loop_plan(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect], what: str) -> LoopPlan | None:
     """Return what the rewriter needs to move a statement out of its loop, or None for one behind a call."""
     effects = tuple(effects)
@@ -220,8 +233,11 @@ def loop_plan(analysis: Analysis, repetition: Repetition, effects: Iterable[Effe
 
 def _nullable(analysis: Analysis, criterion: Criterion, model: Model) -> bool:
     """True if the value of a criterion may be None where rows may hold NULL."""
-    column = analysis.project.models.get(criterion.model, model).columns.get(criterion.column)
-    return not criterion.filled and (column is None or not column.required)
+    owner = analysis.project.models.get(criterion.model, model)
+    column = owner.columns.get(criterion.column)
+    return (
+        criterion.column not in owner.relationships and not criterion.filled and (column is None or not column.required)
+    )
 
 
 def direct(
