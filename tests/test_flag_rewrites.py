@@ -409,6 +409,17 @@ CASES = {
         is_async=True,
         expected="out.append(counts.get(team.id, 0))",
     ),
+    "awaited, on a session of which no more is known": Case(
+        """
+        async def run(session):
+            teams = (await session.scalars(select(Team).order_by(Team.id))).all()
+            return [(await session.scalars(select(Hero).where(Hero.team_id == team.id))).first().name for team in teams]
+        """,
+        "session.scalars(select(Hero).where(Hero.team_id == team.id))",
+        {"team_id": "team.id"},
+        style="select",
+        expected="await session.scalars(select(Hero).where(Hero.team_id.in_([team.id for team in teams])))",
+    ),
     "asynchronous rows over a stream": Case(
         """
         async def run(session):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from nplus1_lint.findings import Edit
-from nplus1_lint.flag.names import bindings, reads, targets, walk
+from nplus1_lint.flag.names import asked, bindings, reads, targets, walk
 from nplus1_lint.flag.rewrite import flat, wrap
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
@@ -39,10 +39,11 @@ class Clause:
     """A step on the way from the loop to the query.
 
     Attributes:
-        kind: ``for``, ``if`` or ``let``.
-        text: its code (for ``if`` the condition only).
+        kind: ``for``, ``if``, ``match`` or ``let``.
+        text: its code (for ``if`` the condition only; for ``match`` several lines up to the case).
         reads: the names that it mentions.
         binds: the names that it gives a value.
+        asks: the names with whose objects themselves a condition has to do.
         part: the assignment of a ``let``, read only when a key needs it.
         live: a ``for`` that iterates an object itself rather than a copy, so that it sees what the loop adds.
     """
@@ -51,6 +52,7 @@ class Clause:
     text: str
     reads: frozenset[str]
     binds: frozenset[str] = frozenset()
+    asks: frozenset[str] = frozenset()
     part: cst.Assign | None = None
     live: bool = False
 
@@ -122,10 +124,10 @@ class Collector:
         texts = [text + suffix for text, suffix in itertools.zip_longest(texts, suffixes, fillvalue="")]
         for keep_conditions in (True, False):
             chosen = self._needed(clauses, needed, bound, keep_conditions)
-            if chosen is None or (_lost_condition(clauses, chosen) and not all(map(_SAFE.fullmatch, texts))):
+            if chosen is None or not _readable(texts, clauses, chosen):
                 continue
             value = texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
-            if all(clause.kind != "let" for clause in chosen):
+            if all(clause.kind in ("for", "if") for clause in chosen):
                 listed = _comprehension(value, chosen)
                 if len(listed) <= _SHORT:
                     return KeyList(listed, before, edits, start)
@@ -159,6 +161,10 @@ class Collector:
                 clauses += self._siblings(node, child)
             elif isinstance(node, (cst.If, cst.IfExp)) and child is not node.test:
                 clauses.append(self._if(node.test, child is node.body))
+            elif isinstance(node, cst.Match) and isinstance(child, cst.MatchCase):
+                clauses.append(self._match(node, child))
+            elif isinstance(node, cst.Try) and child is node.body and node.handlers:
+                clauses.append(Clause("if", "", frozenset({_LATE})))  # what it catches would be raised before the loop
             elif isinstance(node, cst.BooleanOperation) and child is node.right:
                 clauses.append(self._if(node.left, isinstance(node.operator, cst.And)))
             elif isinstance(node, COMPREHENSIONS) and child is not node.for_in:
@@ -196,7 +202,23 @@ class Collector:
         if not holds:
             code = f"not {code}" if _is_atom(test) else f"not ({code})"
         # A condition that cannot be evaluated before the loop only makes more keys when it is left out.
-        return Clause("if", code, frozenset({_LATE}) if late else names)
+        return Clause("if", code, frozenset({_LATE}) if late else names, asks=frozenset(asked(test)))
+
+    def _match(self, node: cst.Match, case: cst.MatchCase) -> Clause:
+        """A ``match`` up to one of its cases; those before it are left empty."""
+        subject = self._code(node.subject)
+        lines = [f"match {subject}:"]
+        for one in node.cases[: node.cases.index(case) + 1]:
+            guard = f" if {self._code(one.guard)}" if one.guard is not None else ""
+            lines += [f"    case {flat(self.region, one.pattern)}{guard}:", "        pass"]
+        parts = [part for one in node.cases for part in (one.pattern, one.guard) if part is not None]
+        binds = {name for part in parts for name in bindings(part)}
+        names = reads(node.subject).union(*(reads(part) for part in parts)) - binds
+        once = any(
+            self._once_only(one) for one in (node.subject, *(c.guard for c in node.cases if c.guard is not None))
+        )
+        known = frozenset({_LATE} if once or names & self.changed else names)
+        return Clause("match", "\n".join(lines[:-1]), known, frozenset(binds), asks=frozenset(reads(node.subject)))
 
     def _siblings(self, block: cst.IndentedBlock, child: cst.CSTNode) -> list[Clause]:
         """Assignments and ``if …: continue`` guards that stand before a statement of a block."""
@@ -214,7 +236,7 @@ class Collector:
         if not isinstance(part, cst.Assign) or len(part.targets) != 1:
             return None
         bound = targets(part.targets[0].target)
-        return Clause("let", "", frozenset(), frozenset(bound), part) if bound else None
+        return Clause("let", "", frozenset(), frozenset(bound), part=part) if bound else None
 
     def _once_only(self, node: cst.BaseExpression) -> bool:
         """Code that must not run a second time: it awaits, binds a name, consumes something or asks the database."""
@@ -270,7 +292,7 @@ class Collector:
         needed = set(names)
         chosen: list[Clause] = []
         for clause in reversed(clauses):
-            if clause.kind == "if" and (not keep_conditions or _LATE in clause.reads):
+            if clause.kind in _CONDITIONS and (not keep_conditions or _LATE in clause.reads):
                 continue
             if clause.kind == "let" and not clause.binds & needed:
                 continue
@@ -362,12 +384,20 @@ _ONE_SHOT: Final = re.compile(
 )
 
 
-_SAFE: Final = re.compile(r"\w+(\.\w+)?")
+_SAFE: Final = re.compile(r"(\w+)(\.\w+)?")
 """A value that can be read also where a condition that could not be kept is false."""
+_CONDITIONS: Final = ("if", "match")
 
 
-def _lost_condition(clauses: Sequence[Clause], chosen: Sequence[Clause]) -> bool:
-    return sum(clause.kind == "if" for clause in clauses) != sum(clause.kind == "if" for clause in chosen)
+def _readable(texts: Sequence[str], clauses: Sequence[Clause], chosen: Sequence[Clause]) -> bool:
+    """True if values can be read also where the conditions that could not be kept are false."""
+    kept = {id(clause) for clause in chosen}
+    lost = [clause for clause in clauses if clause.kind in _CONDITIONS and id(clause) not in kept]
+    if not lost or any(clause.kind == "let" for clause in chosen):
+        return not lost
+    asks = frozenset[str]().union(*(clause.asks for clause in lost))
+    found = [_SAFE.fullmatch(text) for text in texts]
+    return all(one is not None and not (one[2] and one[1] in asks) for one in found)
 
 
 def changed(loop: cst.CSTNode) -> set[str]:
@@ -401,9 +431,12 @@ def _long_list(name: str, listed: str) -> list[str]:
 def _two_pass(name: str, value: str, clauses: Sequence[Clause]) -> list[str]:
     lines, depth = [f"{name} = []"], 0
     for clause in clauses:
-        text = clause.text if clause.kind == "let" else f"{'if ' if clause.kind == 'if' else ''}{clause.text}:"
-        lines.append("    " * depth + text)
-        depth += clause.kind != "let"
+        if clause.kind in ("let", "match"):
+            text = clause.text
+        else:
+            text = f"{'if ' if clause.kind == 'if' else ''}{clause.text}:"
+        lines += ["    " * depth + line for line in text.split("\n")]
+        depth += {"let": 0, "match": 2}.get(clause.kind, 1)
     return [*lines, "    " * depth + f"{name}.append({value})"]
 
 

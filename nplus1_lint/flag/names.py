@@ -18,8 +18,9 @@ _TRIVIA: Final = frozenset(
     | {"lbrace", "lbracket", "lpar", "operator", "rbrace", "rbracket", "rpar", "semicolon", "trailing_whitespace"}
 )
 _BINDERS: Final[dict[type[cst.CSTNode], str]] = {
-    **dict.fromkeys((cst.AsName, cst.Param, cst.FunctionDef), "name"),
+    **dict.fromkeys((cst.AsName, cst.Param, cst.FunctionDef, cst.MatchAs, cst.MatchStar), "name"),
     **dict.fromkeys((cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor), "target"),
+    cst.MatchMapping: "rest",
 }
 """The field in which a node names what it binds."""
 
@@ -89,7 +90,16 @@ def bindings(node: cst.CSTNode) -> Counter[str]:
     return names
 
 
-def targets(target: cst.BaseExpression) -> set[str]:
+def asked(node: cst.CSTNode) -> set[str]:
+    """The names with whose objects themselves some code has to do, rather than with their attributes."""
+    every = {id(here): here.value for here in walk(node) if type(here) is cst.Name}
+    for here in walk(node):
+        if isinstance(here, cst.Attribute):
+            every.pop(id(here.value), None)
+    return set(every.values())
+
+
+def targets(target: cst.BaseExpression | None) -> set[str]:
     """The names that an assignment or loop target binds."""
     if isinstance(target, cst.Name):
         return {target.value}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from nplus1_lint.flag.names import reads, targets, walk
+from nplus1_lint.flag.names import asked, reads, targets, walk
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
 if TYPE_CHECKING:
@@ -166,11 +166,4 @@ def guarded(region: Region, node: cst.CSTNode, text: str, param: str) -> bool:
             found += [one for one in above if any(isinstance(here, _LEAVE) for here in walk(one))]
     if _ALWAYS_THERE.fullmatch(text) is None:
         return bool(found)
-    return any(_asked(one, param) for one in found if not isinstance(one, cst.Try))
-
-
-def _asked(node: cst.CSTNode, name: str) -> bool:
-    """True if some code has to do with a name's object itself, rather than with its attributes."""
-    every = [here for here in walk(node) if isinstance(here, cst.Name) and here.value == name]
-    owners = {id(here.value) for here in walk(node) if isinstance(here, cst.Attribute)}
-    return any(id(here) not in owners for here in every)
+    return any(param in asked(one) for one in found if not isinstance(one, cst.Try))

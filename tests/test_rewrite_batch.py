@@ -1,0 +1,234 @@
+"""Queries lifted out of their loops in whole programs: the keys are read only where the loop reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.executed import materialise, shared_models
+from tests.rewriting import findings, prove_rewrites
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IMPORTS = """\
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+@dataclass
+class Note:
+    text: str
+
+
+@dataclass
+class Member:
+    hero_id: int
+    rank: int = 0
+
+
+def operations(session: Session) -> list[Note | Member]:
+    ids = session.scalars(select(Hero.id).order_by(Hero.id)).all()
+    return [Note("begin"), *(Member(number, number % 3) for number in ids), Note("end"), Member(-1)]
+
+
+"""
+
+
+class Case(NamedTuple):
+    """A program, its rule, and a piece of it as it is to be afterwards."""
+
+    code: str
+    app: str
+    expected: str
+
+
+CASES = {
+    "rows compared with a relationship, which has no IN": Case(
+        "NP103",
+        """\
+def run(session: Session):
+    found = []
+    for team in session.query(Team).order_by(Team.id).all():
+        for hero in session.query(Hero).filter_by(team=team).order_by(Hero.id).all():
+            found.append((team.slug, hero.name))
+    return found
+""",
+        "Hero.team_id.in_([team.id for team in team_rows])",
+    ),
+    "rows compared with a relationship, counted": Case(
+        "NP101",
+        """\
+def run(session: Session):
+    teams = session.query(Team).order_by(Team.id).all()
+    return [(team.slug, session.query(Hero).filter_by(team=team, power=1).count()) for team in teams]
+""",
+        ".get(team.id, 0)",
+    ),
+    "a session that an asynchronous context manager gives": Case(
+        "NP103",
+        """\
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+def opened(session) -> AbstractAsyncContextManager[AsyncSession]:
+    return AsyncSession(session.bind)
+
+
+async def run(given):
+    found = []
+    async with opened(given) as session:
+        for team_id in list((await session.execute(select(Team.id))).scalars().all()):
+            statement = select(Hero.name).where(Hero.team_id == team_id).order_by(Hero.id)
+            found += (await session.execute(statement)).scalars().all()
+    return found
+""",
+        " in await session.execute(",
+    ),
+    "the case of a match": Case(
+        "NP102",
+        """\
+def run(session: Session):
+    found = []
+    for operation in operations(session):
+        match operation:
+            case Note():
+                found.append(operation.text)
+            case Member(rank=2):
+                found.append("second")
+            case Member() if operation.rank != 1:
+                hero = session.get(Hero, operation.hero_id)
+                found.append(hero.name if hero is not None else None)
+    return found
+""",
+        """\
+            case Member(rank=2):
+                pass
+            case Member() if operation.rank != 1:
+                keys.append(operation.hero_id)
+""",
+    ),
+    "a name that a case binds": Case(
+        "NP102",
+        """\
+def run(session: Session):
+    found = []
+    for operation in operations(session):
+        match operation:
+            case Member(hero_id=number, rank=0 | 1):
+                hero = session.get(Hero, number)
+                found.append(hero.name if hero is not None else None)
+            case other:
+                found.append(type(other).__name__)
+    return found
+""",
+        "                keys.append(number)\n",
+    ),
+    "a condition on what the loop changes, and a name alone": Case(
+        "NP102",
+        """\
+def run(session: Session):
+    found, seen = [], set()
+    for number in [1, 1, *session.scalars(select(Hero.id).order_by(Hero.id)).all()]:
+        if number in seen:
+            continue
+        seen.add(number)
+        hero = session.get(Hero, number)
+        found.append(hero.name)
+    return found
+""",
+        "hero_by_id.get(number)",
+    ),
+}
+
+
+def program(app: str) -> dict[str, str]:
+    return {"app.py": IMPORTS + app, "models.py": shared_models()}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_programs(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proof = prove_rewrites(program(case.app), case.code, tmp_path, monkeypatch)
+    assert case.expected in proof.files["app.py"]
+
+
+PROSE = {
+    "a session that the loop gives its name": (
+        "NP103",
+        """\
+def run(session: Session, registry: dict[str, Session]):
+    found = []
+    for team_id in session.scalars(select(Team.id)).all():
+        own = registry["own"]
+        found += own.scalars(select(Hero).where(Hero.team_id == team_id)).all()
+    return found
+""",
+    ),
+    "a row that may be missing, compared with a relationship": (
+        "NP103",
+        """\
+def run(session: Session):
+    found = []
+    for hero in session.scalars(select(Hero)).all():
+        found += session.query(Hero).filter_by(team=hero.team).all()
+    return found
+""",
+    ),
+    "a class that is asked for together with what the loop changes": (
+        "NP102",
+        """\
+def run(session: Session):
+    found, seen = [], set()
+    for operation in operations(session):
+        if isinstance(operation, Member) and operation.hero_id not in seen:
+            seen.add(operation.hero_id)
+            found.append(session.get(Hero, operation.hero_id))
+    return found
+""",
+    ),
+    "a match on what the loop changes": (
+        "NP102",
+        """\
+def run(session: Session):
+    found, last = [], {}
+    for operation in operations(session):
+        match operation:
+            case Member() if operation.hero_id not in last:
+                last[operation.hero_id] = operation
+                found.append(session.get(Hero, operation.hero_id))
+    return found
+""",
+    ),
+    "a key that a try may not get": (
+        "NP102",
+        """\
+def run(session: Session):
+    found = []
+    for operation in operations(session):
+        try:
+            found.append(session.get(Hero, int(operation.text)))
+        except ValueError:
+            continue
+    return found
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "app"), PROSE.values(), ids=PROSE.keys())
+def test_where_keys_or_session_are_not_there_before_the_loop(
+    code: str, app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = findings(materialise(program(app), tmp_path), code, monkeypatch)
+    assert found
+    for finding in found:
+        assert finding.suggestion is not None
+        assert not finding.suggestion.changes
+        assert "IN query" in finding.suggestion.title
