@@ -75,6 +75,27 @@ def test_only_what_is_the_same_for_every_row_is_reported(
         assert finding.severity is Severity.INFO
         assert said
         assert said in finding.message
+        assert finding.suggestion is not None
+        verb = "a DELETE from" if said == "deleted" else "an UPDATE of"
+        assert finding.suggestion.title == f"Write once: {verb} Hero with the criteria of the query"
+
+
+@pytest.mark.parametrize(
+    ("declared", "reported"),
+    [
+        ('team = relationship("Team")', True),
+        ('team = relationship("Team", backref="heroes")', False),
+        ('team = relationship("Team", cascade="all, delete-orphan", single_parent=True)', False),
+        ("team = property(lambda self: None, lambda self, team: print(team))", False),
+    ],
+)
+def test_rows_that_are_taken_out_of_a_collection_in_hand_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str, reported: bool
+) -> None:
+    (tmp_path / "models.py").write_text(MODELS.format(declared=declared))
+    (tmp_path / "app.py").write_text(PROGRAM.format(body="hero.team = None"))
+    monkeypatch.chdir(tmp_path)
+    assert [f.code for f in nplus1_lint.check(["."]).findings] == (["NP107"] if reported else [])
 
 
 @pytest.mark.parametrize(

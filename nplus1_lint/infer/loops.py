@@ -276,10 +276,29 @@ def write_alike(frame: Frame, node: f.Attr | f.Call, kind: str, item: Value, loo
         if type(atom) is Row and atom.origin is not None:
             if kind == "delete" and _deletes_more(frame, atom.model):
                 return
+            if isinstance(node, f.Attr) and _is_more_than_a_column(frame, atom.model, node.name):
+                return
             mark = frame.mark()
             frame.emit(Kind.WRITE, node.pos, subject=atom.model, attribute=kind, deps=loop.bit)
             frame.note_node(node, mark)
             return
+
+
+def _is_more_than_a_column(frame: Frame, model: str, name: str) -> bool:
+    """True if to set an attribute does more than an UPDATE would.
+
+    The other side of a relationship, a collection perhaps, changes with it; an orphan is deleted; a setter of Python
+    runs. Source: SQLAlchemy, "Basic Relationship Patterns", "Cascades".
+    """
+    models = frame.engine.project.models
+    relationship = models[model].relationships.get(name)
+    if relationship is None:
+        return name not in models[model].columns
+    if relationship.uselist or relationship.secondary or "delete-orphan" in relationship.cascade:
+        return True
+    there = models.get(relationship.target or "")
+    back = (other.back_populates for other in there.relationships.values()) if there is not None else ()
+    return relationship.back_populates is not None or name in back
 
 
 def _deletes_more(frame: Frame, model: str) -> bool:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Analysis, Repetition
 
 
+_ALIKE = {"assign": "an UPDATE of", "delete": "a DELETE from"}
+
+
 class WriteInLoop(Rule):
     """An INSERT, UPDATE or DELETE statement runs once per iteration.
 
@@ -113,6 +116,8 @@ def run(session: Session):
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             subject = effects[0].subject.rpartition(":")[2] or "M"
+            if effects[0].attribute:
+                return f"Write once: {_ALIKE[effects[0].attribute]} {subject} with the criteria of the query"
             return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> LoopPlan | None:
