@@ -28,7 +28,7 @@ from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.looping_helpers import looped
-from nplus1_lint.infer.outside import external_call, quiet_call, quiet_result, rows_escape
+from nplus1_lint.infer.outside import external_call, quiet_call, quiet_result, refined, rows_escape
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
     NONE,
@@ -325,6 +325,9 @@ def _call_atom(frame: Frame, atom: Any, mask: int, arguments: Arguments, place: 
 
 def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, why: str, name: str = "") -> Val:
     """A call that cannot be resolved: rows escape, callbacks may run, the result is unknown."""
+    query = refined(name, arguments) if name else None
+    if query is not None:
+        return query, mask | arguments.mask
     if frame.notes is not None:
         frame.notes.doubt("callee", place, why)
     stores.by_unknown(frame, arguments)

@@ -16,8 +16,10 @@ from nplus1_lint.infer.values import (
     Function,
     Instance,
     Session,
+    Statement,
     Value,
     of,
+    tuple_of,
 )
 
 _GETTERS = tuple(GETTERS.values())
@@ -163,6 +165,25 @@ def _of_request(frame: Frame, holder: str, last: str, arguments: Arguments, plac
     return (known, 0) if known is not None else None
 
 
+def refined(name: str, arguments: Arguments) -> Value | None:
+    """Return the query that a function elsewhere is given and gives back, as its name says, or None.
+
+    Source: sqlalchemy-filters, whose `apply_pagination` gives a pair; oslo.db's `paginate_query`; `filter` and `sort`
+    of a FastAPI Filter.
+
+    Args:
+        name: the function's.
+        arguments: of its call.
+    """
+    given = arguments.get(0, "query")
+    statement = given[0].first(Statement) if given is not None else None
+    if statement is None or not (name.startswith("apply_") or name.endswith("_query") or name in ("filter", "sort")):
+        return None
+    if name.startswith(("count", "execute", "explain", "read", "run")):
+        return None
+    return tuple_of((of(statement), UNKNOWN)) if name == "apply_pagination" else of(statement)
+
+
 def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments, place: Place) -> Val:
     """Call something outside the project."""
     root, last = lib.root_and_last(atom.name)
@@ -170,6 +191,9 @@ def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments,
         found = _known_call(frame, atom, mask, arguments, place)
         if found is not None:
             return found
+    query = refined(last, arguments)
+    if query is not None:
+        return query, mask | arguments.mask
     if frame.notes is not None:
         frame.notes.doubt("outside", place, atom.name)
     if frame.meter is not None and root not in _QUIET_ROOTS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import blocks, last_name
+from nplus1_lint.index.walk import blocks, call_name, last_name
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
@@ -19,6 +19,10 @@ from nplus1_lint.link.symbols import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DECLARING = frozenset({
+    "Column", "mapped_column", "column_property", "deferred", "synonym", "composite", "relationship", "Relationship",
+    "relation", "dynamic_loader", "association_proxy",
+})  # fmt: skip
 _ACCESSORS = frozenset({"setter", "deleter", "update_expression", "expression", "comparator", "inplace"})
 _VALUE_DEPTH = 8  # assignments followed before a name counts as unresolved
 
@@ -109,14 +113,14 @@ class Hierarchy:
             elif owner is not None and isinstance(statement, f.Assign):
                 for target in statement.targets:
                     if isinstance(target, f.Name):
-                        owner.attributes[target.id] = statement.value
+                        owner.attributes[target.id] = _declared(statement.value)
                         owner.places[target.id] = statement.pos
             elif owner is not None and isinstance(statement, f.AnnAssign):
                 if isinstance(statement.target, f.Name):
                     owner.annotations[statement.target.id] = statement.annotation
                     owner.places[statement.target.id] = statement.pos
                     if statement.value is not None:
-                        owner.attributes[statement.target.id] = statement.value
+                        owner.attributes[statement.target.id] = _declared(statement.value)
             else:
                 for block in blocks(statement):
                     self._register(module, block, owner)
@@ -324,3 +328,11 @@ def _keep_method(owner: Class, entry: Function) -> None:
 
 def _type_arguments(base: f.Subscript) -> tuple[f.Expr, ...]:
     return base.index.items if isinstance(base.index, f.Display) else (base.index,)
+
+
+def _declared(value: f.Expr) -> f.Expr:
+    """What a class body declares, without wrappers that are handed it first: ``with_roles(relationship(…), …)``."""
+    inner = value
+    while isinstance(inner, f.Call) and call_name(inner) not in _DECLARING and inner.args:
+        inner = inner.args[0]
+    return inner if isinstance(inner, f.Call) and call_name(inner) in _DECLARING else value

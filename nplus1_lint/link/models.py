@@ -5,6 +5,7 @@ What counts as mapped follows the declarative documentation of SQLAlchemy 1.4 to
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ _BASE_SUFFIXES = (
     "metaclass:sqlalchemy.ext.declarative.DeclarativeMeta",
     "metaclass:sqlalchemy.orm.decl_api.DeclarativeMeta",
 )
+_SQL = ("sqlalchemy", "flask_sqlalchemy", "sqlmodel", "metaclass:", "pydantic", "typing")
 _DECLARATIVE_ROOTS = ("DeclarativeBase", "DeclarativeBaseNoMeta", "declarative_base()", "generate_base()")
 _DECLARING = COLUMN_CALLS | {"Field"}
 _EAGER = frozenset({"selectin", "joined", "subquery", "immediate"})
@@ -130,8 +132,22 @@ def find_models(hierarchy: Hierarchy) -> dict[str, Model]:
     add_mappings(hierarchy)
     mapped = {cls.id: cls for cls in hierarchy.classes.values() if _is_mapped(hierarchy, cls)}
     reader = _Reader(hierarchy, mapped)
-    models = {cls_id: reader.model(cls) for cls_id, cls in mapped.items()}
+    models = _with_tables({cls_id: reader.model(cls) for cls_id, cls in mapped.items()}, hierarchy)
     return reader.with_relationships(models)
+
+
+def _with_tables(models: dict[str, Model], hierarchy: Hierarchy) -> dict[str, Model]:
+    """Name the tables of classes that do not, as foreign keys name them: bases elsewhere make them of the name."""
+    referred = {(c.foreign_key or "").rpartition(".")[0] for model in models.values() for c in model.columns.values()}
+    referred -= {model.table or "" for model in models.values()}
+    named = dict(models)
+    for model in models.values() if referred else ():
+        if hierarchy.find_attribute(model.id, "__tablename__") is None:
+            snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model.name).lower()
+            made = next((name for name in (f"{snake}s", snake, f"{model.name.lower()}s") if name in referred), None)
+            if made is not None:
+                named[model.id] = replace(model, table=made)
+    return named
 
 
 def _is_mapped(hierarchy: Hierarchy, cls: Class) -> bool:
@@ -153,7 +169,21 @@ def _is_mapped(hierarchy: Hierarchy, cls: Class) -> bool:
     if declarative:
         # Without a table name the name comes from outside: Flask-SQLAlchemy makes it, a third-party mixin brings it.
         return own_table or (has_columns and not any(e.endswith(_DECLARATIVE_ROOTS) for e in cls.external))
-    return "__tablename__" in cls.attributes and has_columns and (bool(externals) or bool(cls.bases))
+    if "__tablename__" in cls.attributes:
+        return has_columns and (bool(externals) or bool(cls.bases))
+    return any(map(_is_named_as_base, externals)) and _declares_columns(hierarchy, cls)
+
+
+def _is_named_as_base(base: str) -> bool:
+    """True for a class of an unknown package that its name says to be a declarative base: it makes the table's name."""
+    name = base.rpartition(".")[2].lower()
+    return not base.startswith(_SQL) and ("base" in name or "model" in name) and "mixin" not in name
+
+
+def _declares_columns(hierarchy: Hierarchy, cls: Class) -> bool:
+    """True if a class body itself has columns of SQLAlchemy's."""
+    columns = (v for v in cls.attributes.values() if isinstance(v, f.Call) and call_name(v) in COLUMN_CALLS)
+    return any((hierarchy.external_name(cls.path, one.func) or "").startswith(_SQL) for one in columns)
 
 
 def _is_declarative_decorator(hierarchy: Hierarchy, cls: Class) -> bool:
