@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RENDERING_NAMES: Final = frozenset({
     "render_template", "stream_template", "render_theme_template", "TemplateResponse", "Jinja2Templates",
-    "get_template", "jinja2", "view_config", "view_defaults",
+    "get_template", "get_or_select_template", "get_template_attribute", "jinja2", "view_config", "view_defaults",
 })  # fmt: skip
 LOADING_NAMES: Final = frozenset(
     {"Jinja2Templates", "FileSystemLoader", "Flask", "Blueprint", "APIFlask", "APIBlueprint", "Quart"}

@@ -15,6 +15,7 @@ from nplus1_lint.infer import records, rows
 from nplus1_lint.infer.effects import TO_TEMPLATES
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
+    SCALAR,
     Const,
     External,
     Function,
@@ -40,8 +41,12 @@ NAMED: Final = {"render_template": 0, "stream_template": 0, "render_theme_templa
 _WITH_DICT: Final = frozenset({"render", "render_to_response"})
 """Pyramid's functions of (name of the template, context)."""
 
-_HELD: Final = "jinja2.get_template:"
-"""How the result of ``get_template(…)`` begins: its path follows."""
+HELD: Final = "jinja2.get_template:"
+"""How the result of ``get_template(…)`` begins: its path follows, and ``.module`` for its macros."""
+
+GETS: Final = frozenset({"get_template", "get_or_select_template"})
+MAKES: Final = frozenset({"make_module", "make_module_async"})
+"""Methods of a template that give the same as its attribute ``module``, for a context."""
 
 RENDERS: Final = frozenset({"render", "render_async", "generate", "generate_async", "stream"})
 _VIEWS: Final = frozenset(
@@ -55,7 +60,7 @@ _DEPTH: Final = 4
 
 def by_name(frame: Frame, callee: Val, name: str) -> Val:
     """Take a method of something unknown for Jinja's; that a template has the name that it is given is evidence."""
-    if name in ("get_template", "TemplateResponse") and frame.engine.templates.active:
+    if (name in GETS or name == "TemplateResponse") and frame.engine.templates.active:
         return of(External("external", f"jinja2.environment().{name}")), callee[1]
     return callee
 
@@ -79,19 +84,38 @@ def external_call(frame: Frame, name: str, mask: int, arguments: Arguments, plac
     if root not in ROOTS:
         return None
     result = of(External("external", f"{name}()")), mask | arguments.mask
-    if name.startswith(_HELD):
-        path = name.removeprefix(_HELD).removesuffix(f".{last}")
-        context = {**_positional_items(frame, arguments), **records.keywords(frame, arguments)}
-        if last not in RENDERS:
-            return None
-        return result if render(frame, [path], context, arguments, place) else None
-    if last == "get_template":
-        paths = paths_of(frame, arguments.get(0, "name"), place)
-        return (of(*(External("external", f"{_HELD}{path}") for path in paths)), mask) if paths else None
+    if name.startswith(HELD):
+        return _of_template(frame, name, last, arguments, place, result)
+    if last in GETS:
+        return _held(paths_of(frame, arguments.get(0, "name"), place), "", mask)
+    if last == "get_template_attribute":
+        macro = arguments.get(1, "attribute")
+        texts = _texts(macro[0]) if macro is not None else []
+        paths = paths_of(frame, arguments.get(0, "template_name"), place)
+        return _held(paths, f".module.{texts[0]}", mask) if len(texts) == 1 else None
     request = _request(frame, root, last, arguments)
     if request is None:
         return None
     return result if render(frame, paths_of(frame, request[0], place), request[1], arguments, place) else None
+
+
+def _held(paths: list[str], what: str, mask: int) -> Val | None:
+    """Templates, or what they have, as values."""
+    return (of(*(External("external", f"{HELD}{path}{what}") for path in paths)), mask) if paths else None
+
+
+def _of_template(frame: Frame, name: str, last: str, arguments: Arguments, place: Place, result: Val) -> Val | None:
+    """Call a method of a template that is known, or one of its macros."""
+    path = name.removeprefix(HELD).removesuffix(f".{last}")
+    if path.endswith(".module"):
+        followed = frame.engine.templates.run_macro(frame, path.removesuffix(".module"), last, arguments, place)
+        return (SCALAR, result[1]) if followed else None
+    if last in MAKES:
+        return _held([path], ".module", result[1])
+    if last not in RENDERS:
+        return None
+    context = {**_positional_items(frame, arguments), **records.keywords(frame, arguments)}
+    return result if render(frame, [path], context, arguments, place) else None
 
 
 def _request(frame: Frame, root: str, last: str, arguments: Arguments) -> tuple[Val | None, Items] | None:

@@ -43,6 +43,7 @@ from nplus1_lint.infer.values import (
     unknown,
 )
 from nplus1_lint.infer.widening import carries, widen, without_session
+from nplus1_lint.infer.wrappers import made as template_made
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -195,7 +196,8 @@ class Engine(Globals):
         if summary.stored:
             stores.by_call(frame, function, summary, arguments, bound, captured)
         returned = translate(summary.mask, bound.masks, captured)
-        return summary.returns, returned
+        made = template_made(frame, definition, function, arguments, place) if self.templates.makers else None
+        return made or summary.returns, returned
 
     @staticmethod
     def _take_over(

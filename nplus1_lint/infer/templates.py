@@ -16,7 +16,7 @@ from nplus1_lint.index.template_facts import TEMPLATE, Link, linked
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.rendering import gives_rows
 from nplus1_lint.infer.values import Function, Mapping, Site, Tuple, Value, of, unknown
-from nplus1_lint.infer.wrappers import find_wrappers, wrapped
+from nplus1_lint.infer.wrappers import find_makers, find_wrappers, wrapped
 from nplus1_lint.link.hierarchy import Function as Definition
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Templates:
     Attributes:
         active: the project has any templates.
         wrappers: functions of the project that render, by id.
+        makers: those that return a template or its macros.
         rendered: the templates that each rendering call names.
         views: templates of Pyramid's views, each with the place of the decorator that names it, by function id.
     """
@@ -80,6 +81,7 @@ class Templates:
         self._named: dict[str, dict[str, f.FunctionFacts]] = {}
         self.rendered: dict[Site, dict[str, None]] = {}
         self.wrappers = find_wrappers(engine.project.hierarchy) if self._files else {}
+        self.makers = find_makers(engine.project.hierarchy) if self._files else {}
         self.views: dict[str, tuple[tuple[str, Place], ...]] = {}
 
     def consult(self) -> None:
@@ -124,6 +126,17 @@ class Templates:
         if function is not None:
             self.rendered.setdefault(part.call, {})[path] = None
             self._engine.invoke(frame, function, 0, Arguments((), context), place)
+
+    def run_macro(self, frame: Frame, path: str, macro: str, arguments: Arguments, place: Place) -> bool:
+        """Run a macro that Python calls; True if it is there and understood as a whole."""
+        self.consult()
+        part = Part(path, f"macro {macro}", path, frame.site(place), True)
+        function = self._function(part)
+        if function is None:
+            return False
+        self.rendered.setdefault(part.call, {})[path] = None
+        self._engine.invoke(frame, function, 0, arguments, place)
+        return all(self._is_complete(one) for one in self._reached(part, alone=True))
 
     def enter(
         self, frame: Frame, definition: Definition, function: Function, arguments: Arguments, place: Place

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import expressions
+from nplus1_lint.index.walk import expressions, last_name, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import records
-from nplus1_lint.infer.rendering import NAMED, RENDERS, ROOTS, context_of, paths_of, render
-from nplus1_lint.infer.values import UNKNOWN
+from nplus1_lint.infer.rendering import GETS, HELD, MAKES, NAMED, RENDERS, ROOTS, context_of, paths_of, render
+from nplus1_lint.infer.values import UNKNOWN, External, of
 from nplus1_lint.link.symbols import FunctionSymbol
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Arguments, Frame, Place
-    from nplus1_lint.infer.values import Function
+    from nplus1_lint.infer.values import Function, Value
     from nplus1_lint.link.hierarchy import Function as Definition
     from nplus1_lint.link.hierarchy import Hierarchy
 
@@ -47,6 +47,64 @@ def find_wrappers(hierarchy: Hierarchy) -> dict[str, Wrapper]:
         found.update(new)
         names = {hierarchy.functions[one].facts.name for one in new}
     return found
+
+
+class Maker(NamedTuple):
+    """A function that returns a template of which it is given the name, or what it has.
+
+    Attributes:
+        name: the parameter that names the template.
+        what: what follows the template's path in the value, as in `rendering.HELD`.
+    """
+
+    name: str
+    what: str
+
+
+def find_makers(hierarchy: Hierarchy) -> dict[str, Maker]:
+    """Return the functions of the project that return templates or their macros, by id."""
+    found = {}
+    for definition in hierarchy.functions.values():
+        if not definition.facts.mentions.isdisjoint(GETS):
+            for statement in statements(definition.facts.body):
+                made = _made(definition.facts, statement.value, "") if isinstance(statement, f.Return) else None
+                if made is not None:
+                    found[definition.id] = made
+    return found
+
+
+def _made(facts: f.FunctionFacts, expr: f.Expr | None, what: str) -> Maker | None:
+    """``env.get_template(name)``, also under a name, and ``….module`` or ``….make_module(context)`` of it."""
+    if isinstance(expr, f.Name):
+        name = expr.id
+        bindings = [one for one in statements(facts.body) if any(last_name(t) == name for t in targets(one))]
+        bound = bindings[0] if len(bindings) == 1 else None
+        return (
+            _made(facts, bound.value, what)
+            if isinstance(bound, f.Assign) and not isinstance(bound.value, f.Name)
+            else None
+        )
+    if isinstance(expr, f.Attr) and expr.name == "module" and not what:
+        return _made(facts, expr.value, ".module")
+    if not isinstance(expr, f.Call) or not isinstance(expr.func, f.Attr):
+        return None
+    if expr.func.name in MAKES and not what:
+        return _made(facts, expr.func.value, ".module")
+    name = last_name(expr.args[0]) if expr.args and isinstance(expr.args[0], f.Name) else ""
+    params = {param.name for param in facts.params if param.kind != "args"}
+    return Maker(name, what) if expr.func.name in GETS and name in params else None
+
+
+def made(frame: Frame, definition: Definition, function: Function, arguments: Arguments, place: Place) -> Value | None:
+    """Return what a function gives that makes templates, where the template's name is known."""
+    maker = frame.engine.templates.makers.get(definition.id)
+    if maker is None:
+        return None
+    frame.engine.templates.consult()
+    position = [param.name for param in definition.facts.params].index(maker.name)
+    bound = len(function.bound) + (function.receiver is not None)
+    paths = paths_of(frame, arguments.get(position - bound, maker.name), place)
+    return of(*(External("external", f"{HELD}{path}{maker.what}") for path in paths)) if paths else None
 
 
 def wrapped(frame: Frame, definition: Definition, function: Function, arguments: Arguments, place: Place) -> Arguments:

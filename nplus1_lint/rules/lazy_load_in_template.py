@@ -30,7 +30,8 @@ class LazyLoadInTemplate(Rule):
     What it does
         Follows the rows that a call renders a template with: Flask's ``render_template`` and ``stream_template``,
         ``TemplateResponse`` of Starlette and FastAPI, ``get_template(…).render(…)`` of Jinja, ``renderer=`` of
-        Pyramid's views, and functions of the project that pass a name and a context on to these. Flags the call when
+        Pyramid's views, ``get_template_attribute`` and other calls of a template's macros, and functions of the
+        project that pass a name and a context on to these. Flags the call when
         a loop of the template, or a loop around the call, reads a relationship, deferred column, association proxy
         or property that nothing has loaded, or calls what queries. Includes, macros, blocks and the templates that
         are extended are followed, and the filters, tests, globals and context processors that the application
