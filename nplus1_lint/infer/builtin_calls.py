@@ -20,11 +20,14 @@ from nplus1_lint.infer.values import (
     Const,
     External,
     Function,
+    Instance,
     Many,
     Mapping,
+    Row,
     Statement,
     Tuple,
     Value,
+    class_of,
     many,
     mapping,
     of,
@@ -103,6 +106,9 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
         item, mask = iterate_argument(frame, arguments, 0, first, place)
         default = arguments.positional[1][0] if len(arguments.positional) > 1 else UNKNOWN
         return join(item, default), mask
+    if last == "type" and first is not None and len(arguments.positional) == 1:
+        classes = [class_of(atom) for atom in first[0].atoms if type(atom) in (Row, Instance)]
+        return (join_all(classes), 0) if classes and len(classes) == len(first[0].atoms) else None
     if last == "getattr" and first is not None:
         return _getattr(frame, arguments, place)
     if last == "setattr":

@@ -79,6 +79,11 @@ class Classes:
             for base in self._engine.project.hierarchy.external_bases(class_id)
         )
 
+    def is_typed_dict(self, class_id: str) -> bool:
+        """True for a ``typing.TypedDict``: its items have the types of its attributes."""
+        bases = self._engine.project.hierarchy.external_bases(class_id)
+        return any(lib.root_and_last(base)[1] == "TypedDict" for base in bases)
+
     def is_abstract(self, definition: Definition) -> bool:
         """True if a method has no body of its own: abstract, a protocol's, or raising ``NotImplementedError``."""
         if any(decorator_name(d) in ("abstractmethod", "abstractproperty") for d in definition.facts.decorators):

@@ -38,6 +38,7 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
+    class_of,
     many,
     mapping,
     of,
@@ -124,6 +125,8 @@ def attribute(frame: Frame, val: Val, name: str, place: Place) -> Val:
 
 def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place) -> Val:
     kind = type(atom)
+    if name == "__class__" and kind in (Row, Instance):
+        return class_of(atom), 0
     if kind is Row:
         return rows.attribute(frame, atom, mask, name, place)
     if kind is Instance:
@@ -208,6 +211,10 @@ def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) ->
         known = keywords.entry(atom, index)[0] if atom.entries else None
         held: Value = atom.value if known is None else known
         return held if held.atoms else unknown("a value of a dictionary of unknown values")
+    if kind is Instance and frame.engine.classes.is_typed_dict(atom.cls):
+        key = index.first(Const)
+        if key is not None and isinstance(key.value, str):
+            return frame.attribute((of(atom), mask), key.value, place)[0]
     if kind is Tuple:
         number = index.first(Const)
         if number is not None and isinstance(number.value, int) and -len(atom.items) <= number.value < len(atom.items):

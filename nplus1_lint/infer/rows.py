@@ -9,7 +9,7 @@ from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows
 from nplus1_lint.infer.identity import classes_answered
-from nplus1_lint.infer.joins import join_all, marks
+from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
     NO_LOADS,
@@ -138,9 +138,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executes(place, rel.target, _of_lazy(frame, rel), takes_options=False)
         origin = Origin(frame.site(place), ())
-    below = loading.below(atom.loads, rel.name) if loaded is not None else None
-    if below is not None and loaded is False:
-        below = marks(below)
+    below = loading.below(atom.loads, rel.name) if loaded is not None else None  # of a lazy load, too
     if below is not None and rel.uselist and rel.back_populates:
         below = _with_parent(frame, atom, rel, below)
     if not rel.uselist and (_few(frame, atom, rel) if loaded else f"{ONE_PARENT}{rel.name}" in (atom.loads or ())):

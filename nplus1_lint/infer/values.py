@@ -404,6 +404,11 @@ def row(model: str, loads: Loads | None = None, origin: Origin | None = None, is
     return Row("row", model, loads, origin, is_async)
 
 
+def class_of(atom: Row | Instance) -> Value:
+    """Return the class of a row or an instance."""
+    return of(ClassRef("class", atom.model if isinstance(atom, Row) else atom.cls))
+
+
 def many(item: Value, kind: str = "list", size: int | None = None) -> Value:
     """Return a collection of *item*; nesting deeper than `MAX_DEPTH` is cut."""
     if depth(item) >= MAX_DEPTH:

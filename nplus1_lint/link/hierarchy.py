@@ -142,6 +142,8 @@ class Hierarchy:
                 if dotted:
                     cls.external.append(dotted)
                 own = self._given_class(symbol)
+                if own is None and isinstance(written, f.Attr) and written.name == "Model":
+                    own = self._given_class(self.resolve_expr(cls.path, written.value))
                 if own is not None and own != cls.id:
                     cls.bases.append(own)
             if not cls.facts.type_params:
@@ -154,14 +156,21 @@ class Hierarchy:
         cls.type_params = tuple(dict.fromkeys(params))
 
     def _given_class(self, symbol: Symbol | None) -> str | None:
-        """Return the class of the project that ``Base = declarative_base(cls=Named)`` builds upon."""
+        """Return the class of the project that a base builds upon.
+
+        ``Base = declarative_base(cls=Named)``; ``db = SQLAlchemy(model_class=declarative_base(cls=Named))``.
+        """
         if not isinstance(symbol, GlobalSymbol):
             return None
-        for value in self.symbols.modules[symbol.path].assigns.get(symbol.name, []):
+        waiting = list(self.symbols.modules[symbol.path].assigns.get(symbol.name, []))
+        for value in waiting:
             for key, given in value.keywords if isinstance(value, f.Call) else ():
-                found = self.resolve_expr(symbol.path, given) if key in ("cls", "model_class") else None
+                if key not in ("cls", "model_class"):
+                    continue
+                found = self.resolve_expr(symbol.path, given)
                 if isinstance(found, ClassSymbol) and found.id in self.classes:
                     return found.id
+                waiting.append(given)
         return None
 
     def _is_type_var(self, path: str, name: str) -> bool:
