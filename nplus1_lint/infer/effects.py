@@ -391,6 +391,9 @@ class Loaded(NamedTuple):
 TO_TEMPLATES: Final = "context "
 """How the names begin that a context processor gives to templates, among all that a function gives."""
 
+RETURNED: Final = "returned "
+"""How the names begin of what a returned dictionary holds, if a template can read rows through it."""
+
 
 class Summary(NamedTuple):
     """All that a caller needs of a function in one context.
@@ -403,7 +406,7 @@ class Summary(NamedTuple):
         cost: what it costs; None where costs are not asked for, or it runs inside itself.
         stored: positions of the arguments in which it stores something, with what that depends on.
         given: what it assigns to attributes of Flask's ``g``, by their names; what a context processor gives to
-            templates, each name behind `TO_TEMPLATES`.
+            templates, each name behind `TO_TEMPLATES`; items of the dictionary that it returns, behind `RETURNED`.
     """
 
     returns: Value

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
+from nplus1_lint.infer.effects import RETURNED
+from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.values import Const
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ def note_display(frame: Frame, expr: f.Dict, entries: Iterable[tuple[Value, Val]
 def note_call(frame: Frame, place: Place, arguments: Arguments) -> None:
     """Keep the items of ``dict(a=…, b=…)``."""
     frame.displays[place] = {**_of_exprs(frame, arguments.exprs), **keywords(frame, arguments)}
+
+
+def note_returned(frame: Frame, place: Place, given: Iterable[tuple[str, Value]], mask: int) -> None:
+    """Keep the items of the dictionary that a call of a function of the project returns, as far as they are told."""
+    items: dict[str, list[Value]] = {}
+    for name, value in given:
+        if name.startswith(RETURNED):
+            items.setdefault(name[len(RETURNED) :], []).append(value)
+    if items:
+        frame.displays[place] = {name: (join_all(values), mask) for name, values in items.items()}
 
 
 def items_of(frame: Frame, expr: f.Expr) -> Items | None:

@@ -12,7 +12,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import records, rows
-from nplus1_lint.infer.effects import TO_TEMPLATES
+from nplus1_lint.infer.effects import RETURNED, TO_TEMPLATES
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.values import (
     SCALAR,
@@ -221,13 +221,15 @@ def returned(frame: Frame, val: Val, expr: f.Expr) -> bool:
     """Run the template of a view on the dictionary that it returns; True if all its rows were followed there."""
     if not frame.engine.templates.active:
         return False
-    if frame.function.id in frame.engine.names.processors:
-        items = records.items_of(frame, expr) or {}
-        frame.given.update({(f"{TO_TEMPLATES}{name}", value): None for name, (value, _) in items.items()})
+    given = records.items_of(frame, expr)
+    for name, (value, _) in (given or {}).items():
+        if frame.engine.templates.gives_rows(value):
+            frame.given[f"{RETURNED}{name}", value] = None
+        if frame.function.id in frame.engine.names.processors:
+            frame.given[f"{TO_TEMPLATES}{name}", value] = None
     renderers = _renderers(frame.engine, frame.function)
-    items = records.items_of(frame, expr) or {} if renderers else {}
-    given = Arguments((val,), {})
-    followed = [render(frame, [path], items, given, place) for path, place in renderers]
+    rows_in_it = Arguments((val,), {})
+    followed = [render(frame, [path], given or {}, rows_in_it, place) for path, place in renderers]
     return bool(followed) and all(followed)
 
 

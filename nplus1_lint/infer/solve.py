@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.templates import RENDERING_NAMES
-from nplus1_lint.infer import expiry, flags, rereads, rows, serialise, sql, stores
+from nplus1_lint.infer import expiry, flags, records, rereads, rows, serialise, sql, stores
 from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
@@ -196,6 +196,8 @@ class Engine(Globals):
         if summary.stored:
             stores.by_call(frame, function, summary, arguments, bound, captured)
         returned = translate(summary.mask, bound.masks, captured)
+        if summary.given:
+            records.note_returned(frame, place, summary.given, returned)
         made = template_made(frame, definition, function, arguments, place) if self.templates.makers else None
         return made or summary.returns, returned
 
