@@ -83,6 +83,8 @@ def test_tests_migrations_and_generated_code_are_read_but_not_reported(project: 
         "app/thing_pb2.py",
         "app/thing_test.py",
         "backend/alembic/versions/1.py",
+        "db/migration/alembic_migrations/versions/a/expand/2.py",
+        "db/migration/versions/3.py",
         "db/migrations/1.py",
         "db/revisions/tenant/versions/2021-01-21_b8c1a8a4d957.py",
         "db/versions/newton/349b6fd605a6_add_names.py",

@@ -141,7 +141,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if arguments.positional and _may_be_session(base[0]):
         found = sessions.by_argument(frame, base[1], func.name, arguments, expr.pos)
         if found is not None:
-            _remember_session(frame, func.value, base[1])
+            _remember_session(frame, func, base[1])
             return found
     if func.name == "update" and frame.engine.templates.active:
         records.update(frame, func.value, arguments)
@@ -189,10 +189,10 @@ def _may_be_session(value: Value) -> bool:
     return True
 
 
-def _remember_session(frame: Frame, receiver: f.Expr, mask: int) -> None:
+def _remember_session(frame: Frame, func: f.Attr, mask: int) -> None:
     """What answers ``query(Model)`` is a session from here on."""
-    path = dotted(receiver)
-    if path is not None:
+    path = dotted(func.value)
+    if path is not None and func.name not in lib.CRITERIA_METHODS:
         frame.bind(path, (_SOME_SESSION, mask))
         frame.learned[path] = mask
 

@@ -36,6 +36,7 @@ COLUMN_FUNCTIONS: Final = frozenset(
     {"desc", "asc", "nullslast", "nullsfirst", "nulls_last", "nulls_first", "label", "cast", "case", "literal",
      "literal_column", "null", "true", "false", "extract", "type_coerce", "tuple_", "bindparam", "column"}
 )  # fmt: skip
+CRITERIA_METHODS: Final = frozenset({"filter", "where"})
 CRITERIA_CALLS: Final = frozenset({"and_", "or_", "not_"})
 CHAIN_FLAGS: Final = {
     "limit": "limit",

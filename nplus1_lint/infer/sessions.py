@@ -13,7 +13,7 @@ from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.meter import load_along, roll_back
 from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.spent import Ways
-from nplus1_lint.infer.sql import statement
+from nplus1_lint.infer.sql import chain, statement
 from nplus1_lint.infer.values import (
     NO_LOADS,
     NONE,
@@ -23,6 +23,7 @@ from nplus1_lint.infer.values import (
     Aggregate,
     ClassRef,
     ColumnRef,
+    Condition,
     External,
     Loads,
     Origin,
@@ -276,10 +277,12 @@ def _delete_row(frame: Frame, origin: Origin, model: str, place: Place, seen: tu
 
 
 def by_argument(frame: Frame, receiver: int, name: str, arguments: Arguments, place: Place) -> Val | None:
-    """Recognise ``x.query(Model)`` and ``x.execute(statement)`` for an unknown ``x``: the argument is the evidence."""
+    """Recognise ``x.query(Model)``, ``x.execute(statement)``, ``x.filter(Model.id == 1)`` by the argument."""
     if not arguments.positional:
         return None
     value = arguments.positional[0][0]
+    if name in lib.CRITERIA_METHODS:
+        return _filtered(frame, receiver, name, arguments, place)
     model = any(a.id in frame.engine.project.models for a in value.only(ClassRef)) or bool(value.only(ColumnRef))
     if name == "query" and (model or value.only(Aggregate)):
         made, mask = statement(frame, "query", arguments)
@@ -289,6 +292,17 @@ def by_argument(frame: Frame, receiver: int, name: str, arguments: Arguments, pl
     if name in lib.SESSION_GETS and model and len(arguments.positional) > 1:
         return session_method(frame, Session("session", "session", False, True), receiver, name, arguments, place)
     return None
+
+
+def _filtered(frame: Frame, receiver: int, name: str, arguments: Arguments, place: Place) -> Val | None:
+    """A query of which only a criterion is seen is taken for one of the class that it concerns."""
+    value = arguments.positional[0][0]
+    models = {c.model for one in value.only(Condition) for c in one.criteria} | {c.model for c in value.only(ColumnRef)}
+    model = models.pop() if len(models) == 1 else ""
+    if model not in frame.engine.project.models:
+        return None
+    query = Statement("statement", "query", (("row", model),), NO_LOADS, (), frozenset({"dynamic"}), False)
+    return chain(frame, query, receiver, name, arguments, place)
 
 
 def session_factory(name: str, last: str, arguments: Arguments) -> Value | None:
