@@ -150,6 +150,13 @@ MIGRATED = {
     "dropped in SQL": ([CREATED, 'op.execute("DROP INDEX ix")'], False),
     "dropped with its column": ([CREATED, 'op.drop_column("heroes", "name")'], False),
     "dropped with its table": ([CREATED, 'op.drop_table("heroes")'], False),
+    "a loop over a literal": (
+        ['for t, c in (("teams", ["name"]), ("heroes", ["name"])):\n    op.create_index("ix_" + t, t, c)'], True
+    ),
+    "a loop over a literal of others": (
+        ['for t, c in [("teams", ["name"]), ("heroes", ["power"])]:\n    op.create_index("ix_" + t, t, c)'], False
+    ),
+    "a loop over what is not known": (["for t, c in made():\n    op.create_index('ix', t, c)"], True),
     "another table": (['op.create_index("ix", "teams", ["name"])'], False),
     "downgrade only": (["pass"], False),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, children, parts, statements
+from nplus1_lint.index.walk import blocks, call_name, children, parts, statements
 from nplus1_lint.link import ddl
 from nplus1_lint.link.declarations import conditions, keywords, table_parts, text, truth
 
@@ -112,6 +112,11 @@ def _in_order(migrations: list[f.ModuleFacts]) -> list[f.ModuleFacts]:
     return sorted(migrations, key=lambda m: (place(m.path), m.path))
 
 
+def _is_literal(value: f.Expr) -> bool:
+    """True for a string, and for a list or tuple in a module."""
+    return text(value) is not None or isinstance(value, f.Display)
+
+
 def _revisions(module: f.ModuleFacts) -> tuple[str, tuple[str, ...]]:
     own = ""
     below: tuple[str, ...] = ()
@@ -135,7 +140,7 @@ class _Migration:
         self._constants = {
             s.targets[0].id: s.value
             for s in module.body.body
-            if isinstance(s, f.Assign) and isinstance(s.targets[0], f.Name) and text(s.value) is not None
+            if isinstance(s, f.Assign) and isinstance(s.targets[0], f.Name) and _is_literal(s.value)
         }
 
     def changes(self) -> Iterator[_Change]:
@@ -156,7 +161,7 @@ class _Migration:
 
     def _block(self, body: tuple[f.Stmt, ...], batches: dict[str, str]) -> Iterator[_Change]:
         """Read a suite in order; *batches* are the tables of ``with op.batch_alter_table(…) as name``."""
-        for statement in statements(body):
+        for statement in body:
             if isinstance(statement, f.With):
                 for context, target in statement.items:
                     if call_name(context) == "batch_alter_table" and isinstance(context, f.Call):
@@ -169,6 +174,25 @@ class _Migration:
                     yield from self._call(expr, batches)
                 if self._module.ddl:
                     yield from self._sql(expr, statement)
+            if isinstance(statement, f.For):
+                yield from self._loop(statement, batches)
+            else:
+                for block in blocks(statement):
+                    yield from self._block(block, batches)
+
+    def _loop(self, loop: f.For, batches: dict[str, str]) -> Iterator[_Change]:
+        """Read the body of a loop, for each item of a literal with the item's values."""
+        before = self._constants
+        over = before.get(loop.iterable.id) if isinstance(loop.iterable, f.Name) else loop.iterable
+        items = over.items if isinstance(over, f.Display) else ()
+        targets = loop.target.items if isinstance(loop.target, f.Display) else (loop.target,)
+        for item in items or (None,):
+            values = item.items if len(targets) > 1 and isinstance(item, f.Display) else (item,)
+            named = {t.id: v for t, v in zip(targets, values, strict=False) if isinstance(t, f.Name) and v is not None}
+            self._constants = {**before, **named}
+            yield from self._block(loop.body, batches)
+        self._constants = before
+        yield from self._block(loop.orelse, batches)
 
     def _text(self, value: f.Expr | None) -> str | None:
         """A string, through ``op.f("…")`` and through a constant of the module."""
@@ -179,6 +203,8 @@ class _Migration:
         return text(value)
 
     def _columns(self, value: f.Expr | None) -> tuple[str, ...]:
+        if isinstance(value, f.Name):
+            value = self._constants.get(value.id, value)
         if isinstance(value, f.Display):
             return tuple(self._column(item) for item in value.items)
         return (ddl.ANY_TABLE,) if value is not None else ()
