@@ -66,13 +66,13 @@ def _commit(context: Context, loop: cst.For, call: cst.Call, plan: LoopPlan) -> 
     last = region.place(body[-1])[2] == region.place(call)[2]
     func = call.func
     # What a flush has made, an identifier for one, is used behind it.
-    flush = isinstance(func, cst.Attribute) and func.attr.value == "flush" and not last
-    if removed is None or flush or reads(call) & set(bindings(loop)):
+    flush = isinstance(func, cst.Attribute) and func.attr.value == "flush"
+    if removed is None or (flush and not last) or reads(call) & set(bindings(loop)):
         return None
     outer, _ = awaited_call(region, call)
     behind = "an exception in one iteration undoes all of them, and rows keep their locks to the end"
     edits = [removed, _after(region, loop, [flat(region, outer)])]
-    return _made(context, loop, plan, "Commit once, behind the loop", [], edits, behind)
+    return _made(context, loop, plan, f"{'Flush' if flush else 'Commit'} once, behind the loop", [], edits, behind)
 
 
 def _write(context: Context, loop: cst.For, call: cst.Call, plan: LoopPlan) -> Rewrite | None:

@@ -21,6 +21,7 @@ from nplus1_lint.flag.pattern import lazy_value
 from nplus1_lint.flag.rewrite import Context, Rewrite
 
 _UNSEEN: Final = "a read that the analysis does not see loads it then, with one statement per row"
+_UNSEEN_ASYNC: Final = "a read that the analysis does not see raises MissingGreenlet then"
 _OPTIONS: Final = {"joined": "joinedload", "False": "joinedload", "subquery": "subqueryload"}
 
 
@@ -78,7 +79,7 @@ def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite 
         edits=(*made.edits, *own.edits),
         imports=own.imports,
         applicability=Applicability.UNSAFE,
-        behaviour=_UNSEEN,
+        behaviour=_unseen(context, plan),
         elsewhere=tuple(FileChange(path, *added) for path, added in sorted(found.items())),
     )
 
@@ -121,8 +122,23 @@ def plan_rewrite(context: Context, plan: LoaderPlan) -> Rewrite:
         (),
         (edit,),
         applicability=Applicability.DISPLAY if needed else Applicability.UNSAFE,
-        behaviour="" if needed else _UNSEEN,
+        behaviour="" if needed else _unseen(context, plan),
     )
+
+
+def _unseen(context: Context, plan: LoaderPlan) -> str:
+    """What a read that was overlooked does afterwards: nothing can be loaded then where all queries are awaited."""
+    queries = [query for query in (*plan.readers, *plan.wasters, *plan.unsure) if query.takes_options]
+    return _UNSEEN_ASYNC if queries and all(_awaited(context, query) for query in queries) else _UNSEEN
+
+
+def _awaited(context: Context, query: LoadingQuery) -> bool:
+    source = context.files[query.path]
+    column = source.column(query.place.line, query.place.column)
+    if column is None:
+        return False
+    start = source.starts[query.place.line - 1] + column
+    return source.code[max(start - 200, 0) : start].rstrip().endswith("await")
 
 
 def _where_needed(plan: LoaderPlan) -> str:

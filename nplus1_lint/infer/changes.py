@@ -66,6 +66,8 @@ def collected(frame: Frame, receiver: f.Expr, method: str, place: Place) -> None
         relationship = frame.engine.project.models[row.model].relationships.get(receiver.name)
         if relationship is not None and relationship.uselist:
             frame.changes[Change(frame.site(place), row.model, "collection", receiver.name)] = None
+            if relationship.lazy in ("dynamic", "write_only"):
+                frame.emit(Kind.CHANGE, place)  # its next query sends it before: autoflush
 
 
 def written(frame: Frame, statement: Value, place: Place) -> None:

@@ -48,7 +48,8 @@ class Use(NamedTuple):
 
     Attributes:
         line: where it stands in the function's file.
-        detail: what tells it from others of its kind: the index, the key, ``one`` for the truth of a single row.
+        detail: what tells it from others of its kind: the index, the key, the built-in function that computes a value
+            of them, ``one`` for the truth of a single row.
         again: its result takes the place of the rows, under the same name.
     """
 

@@ -207,7 +207,7 @@ class Follower:
         if not key_is_plain(key, self._columns):
             self._use(How.ROWS, node)
         elif name != "sorted":
-            self._use(How.AGGREGATE, node)
+            self._use(How.AGGREGATE, node, name)
         else:
             self._use(How.SORT, node, repr(key), self._is_again(call))
             if type(self._tree.around(call)[0]) is f.Subscript:
@@ -307,7 +307,7 @@ class Follower:
             if not subject.is_filter(conditions):
                 self._use(How.ROWS, node)
             elif consumer == "len" or (consumer in _AGGREGATES and computed):
-                self._use(How.AGGREGATE, node)
+                self._use(How.AGGREGATE, node, consumer)
             else:
                 same = isinstance(element, f.Name) and element.id == subject.row and self._is_again(whole)
                 narrows = any(map(subject.narrows, conditions))
@@ -315,7 +315,7 @@ class Follower:
         elif (consumer in ("sum", "min", "max") and subject.is_computed(element)) or (
             consumer in ("any", "all") and subject.is_filter((element,))
         ):
-            self._use(How.AGGREGATE, node)
+            self._use(How.AGGREGATE, node, consumer)
         elif whole.kind == "list" and subject.is_column(element) and self._only_searched(whole):
             self._use(How.POSITION, node)
         else:

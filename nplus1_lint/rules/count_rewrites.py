@@ -27,6 +27,13 @@ _SAID: Final = {
 }
 
 
+def _importable(module: str) -> str:
+    """A module's name behind the last folder that can be no package."""
+    parts = module.split(".")
+    start = max((at + 1 for at, part in enumerate(parts) if not part.isidentifier()), default=0)
+    return ".".join(parts[start:]) or parts[-1]
+
+
 def rewrites(analysis: Analysis, found: Repeated) -> str:
     """Write all that a finding suggests, as one text of Python.
 
@@ -113,7 +120,7 @@ def _cache(analysis: Analysis, found: Repeated) -> str:
         module="sqlalchemy.ext.asyncio" if is_async else "sqlalchemy.orm",
         session=session,
         model=model.name,
-        model_module=model.id.partition(":")[0],
+        model_module=_importable(model.id.partition(":")[0]),
         name=name,
         key=found.key,
         make=make,

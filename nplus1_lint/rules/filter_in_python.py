@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
+from nplus1_lint.infer.purposes import How
 from nplus1_lint.rules.base import Example, Proof, Rule
 from nplus1_lint.rules.fetched import Verdict, of_verdict, rows_of, suspect
 
@@ -27,6 +28,12 @@ _SAID = {
     Verdict.ONE: ("only one of them is used", "Fetch one: order_by(…).limit(1), or .first()"),
     Verdict.ORDER: ("they are sorted by their columns", "Sort in the query: .order_by(…)"),
 }
+_COMPUTED = {
+    "any": "Ask the database: select(exists().where(…))",
+    "all": "Ask the database for a row of which it does not hold: select(~exists().where(…))",
+    "len": "Count in the database: select(func.count()) with where(…)",
+}
+"""What the database does in the place of a built-in function that no SQL function is called like."""
 
 
 class FilterInPython(Rule):
@@ -183,6 +190,9 @@ def run(session: Session):
         """Yield one suspect per expression whose rows Python filters, sums, sorts or cuts."""
         for found, verdict in of_verdict(analysis, *_SAID):
             what, advice = _SAID[verdict]
+            computed = {use.detail for use in found.uses if use.how is How.AGGREGATE}
+            if verdict is Verdict.AGGREGATE and len(computed) == 1:
+                advice = _COMPUTED.get(computed.pop(), advice)
             severity = Severity.INFO if verdict is Verdict.ORDER else self.severity
             message = f"{rows_of(analysis, found)} are fetched, and {what}"
             yield suspect(self.code, analysis, found, message, severity, advice)

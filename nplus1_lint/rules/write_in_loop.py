@@ -115,16 +115,32 @@ def run(session: Session):
             return f"one {what(effects[0])} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            subject = effects[0].subject.rpartition(":")[2] or "M"
-            if effects[0].attribute:
-                return f"Write once: {_ALIKE[effects[0].attribute]} {subject} with the criteria of the query"
-            return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
+            return _advice(effects)
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> LoopPlan | None:
             return loop_plan(analysis, repetition, effects, "write")
 
         yield from repeated(self.code, analysis, self.severity, is_write, message, advice, plan=plan)
         yield from repeated(self.code, analysis, Severity.INFO, is_alike, message, advice)
+
+
+def _advice(effects: tuple[Effect, ...]) -> str:
+    """Word the one statement, by what the statements in the loop are."""
+    subject = effects[0].subject.rpartition(":")[2] or "M"
+    if effects[0].attribute:
+        return f"Write once: {_ALIKE[effects[0].attribute]} {subject} with the criteria of the query"
+    queries = [effect.query for effect in effects]
+    kinds = {one and (one.style if one.style in ("insert", "update", "delete") else one.method) for one in queries}
+    if kinds <= {"insert"}:
+        return f"Write once: execute(insert({subject}), [dicts])"
+    if kinds <= {"delete"}:
+        return f"Delete once: one DELETE of {subject} with IN"
+    if kinds <= {"update"}:
+        apart = f"update({subject}), [dicts]) with a primary key in each"
+        if not effects[0].subject:
+            apart = "statement, [dicts]) with bindparam() in the statement"  # a table: it has no update by key
+        return f"Write once: one UPDATE of {subject} with IN where all rows get the same values, else execute({apart}"
+    return f"Write once: execute(insert({subject}), [dicts]), or an UPDATE or DELETE of {subject} with IN"
 
 
 def is_write(effect: Effect) -> bool:
