@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import call_name, last_name
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.schemas import Field, Schema
@@ -73,6 +74,29 @@ def fields(frame: Frame, schema: Schema, place: Place) -> Iterator[Field]:
     for name, field in found.items():
         if field is not None and name not in excluded and (schema.only is None or name in schema.only):
             yield field
+    yield from _hooks(frame.engine, schema.cls)
+
+
+def _hooks(engine: Engine, class_id: str) -> Iterator[Field]:
+    """Methods that are given each row before it is dumped: ``@pre_dump``, but for those that get all rows at once."""
+    methods = {
+        name: one for cls in reversed(engine.project.hierarchy.mro(class_id)) for name, one in cls.methods.items()
+    }
+    for method in methods.values():
+        if any(map(_is_of_one_row, method.facts.decorators)):
+            yield Field((), (), of(Function("function", method.id, _itself(class_id), (), ())))
+
+
+def _is_of_one_row(decorator: f.Expr) -> bool:
+    """True for ``@pre_dump`` without ``pass_many`` or ``pass_collection``."""
+    keywords = dict(decorator.keywords) if isinstance(decorator, f.Call) else {}
+    return (call_name(decorator) or last_name(decorator)) == "pre_dump" and keywords.keys().isdisjoint(
+        ("pass_many", "pass_collection")
+    )
+
+
+def _itself(class_id: str) -> Value:
+    return of(Instance("instance", class_id, True, ()))
 
 
 def _of_meta(engine: Engine, cls: Class, excluded: set[str]) -> Iterator[tuple[str, Field]]:
@@ -108,8 +132,7 @@ def _field(frame: Frame, cls: Class, name: str, expr: f.Call, schema: Schema, pl
     first = expr.args[0] if expr.args else None
     if kind == "Method" and isinstance(first, f.Const):
         method = frame.engine.project.hierarchy.find_method(schema.cls, str(first.value))
-        receiver = of(Instance("instance", schema.cls, True, ()))
-        called = of(Function("function", method.id, receiver, (), ())) if method is not None else None
+        called = of(Function("function", method.id, _itself(schema.cls), (), ())) if method is not None else None
         return Field((), (), called)
     if kind == "Function" and first is not None:
         return Field((), (), frame.engine.constant(cls.path, first))
