@@ -1,9 +1,15 @@
-"""Calls that cost no query whatever the callee does: it is cached, or a comment says so."""
+"""Calls that cost no query whatever the callee does: it is cached, a comment says so, or it works off a queue.
+
+A worker takes what others put into a queue, until it is stopped: how often it queries does not depend on how many
+workers a loop starts.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import children, dotted, names, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.classes import decorator_names
 from nplus1_lint.infer.decorated import project_decorators
@@ -34,7 +40,46 @@ def why_free(engine: Engine, definition: Definition) -> str:
         declared = interface.methods[facts.name].facts
         if engine.classes.implements(definition, interface):
             return f"{declared.qualname}, which it implements, is marked `# nplus1: no-query`"
+    queue = _queue_of(facts)
+    return f"it works off `{queue}` until it is stopped" if queue else ""
+
+
+def _queue_of(facts: f.FunctionFacts) -> str:
+    """The queue that is all of a function's work: one that it is given, from which an endless loop takes one by one."""
+    if facts.loop_mentions.isdisjoint(lib.QUEUE_TAKES):
+        return ""
+    inside = tuple(statements(facts.body))
+    if any(type(one) is f.Return and one.value is not None for one in inside):
+        return ""
+    own = {name for one in inside for target in targets(one) if type(target) is f.Name for name in names(target)}
+    for loop in facts.body:
+        if type(loop) is f.While:
+            taken = (one.value for one in statements(loop.body) if type(one) is f.Assign)
+            # A loop that asks the queue itself whether it goes on empties it, and has work of its own.
+            asked = _asked(loop.test)
+            paths = (path for call in taken if (path := _queue(call)) and path not in asked)
+            queue = next((path for path in paths if path.partition(".")[0] not in own), "")
+            if queue:
+                return queue
     return ""
+
+
+def _queue(expr: f.Expr) -> str:
+    """The path of *queue* in ``queue.get()``; a dictionary's ``get`` is given a key."""
+    if type(expr) is not f.Call or expr.args or type(expr.func) is not f.Attr or expr.func.name not in lib.QUEUE_TAKES:
+        return ""
+    return dotted(expr.func.value) or ""
+
+
+def _asked(test: f.Expr) -> set[str]:
+    """The names that a test mentions, and the objects of its attributes."""
+    found: set[str] = set()
+    stack = [test]
+    while stack:
+        expr = stack.pop()
+        found |= {path} if (path := dotted(expr)) is not None else set()
+        stack += children(expr)
+    return found
 
 
 def _applied(engine: Engine, definition: Definition) -> set[str]:

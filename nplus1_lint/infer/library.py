@@ -138,6 +138,7 @@ DEFERS: Final = frozenset({
 """Methods that keep a function for later, for another process, or for ever, that forget it, or that only look at it:
 what it costs is not the caller's."""
 SLEEPS: Final = frozenset({"sleep"})
+QUEUE_TAKES: Final = frozenset({"get", "receive", "recv"})
 CACHES: Final = frozenset(
     {
         "lru_cache",

@@ -33,8 +33,8 @@ class QueryInCallee(Rule):
         A batch variant of the callee that takes all keys and is called once before the loop.
 
     When it stays quiet
-        The callee is cached or asks a memo first, or is marked ``# nplus1: no-query``; a literal argument turns the
-        query off; the receiver cannot be resolved.
+        The callee is cached or asks a memo first, or is marked ``# nplus1: no-query``, or it is a worker that takes its
+        work from a queue until it is stopped; a literal argument turns the query off; the receiver cannot be resolved.
 
     Fix safety
         Unsafe: the rows are read once before the loop, not anew in each iteration, and an exception for one key is
