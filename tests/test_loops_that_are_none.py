@@ -54,6 +54,11 @@ def run(session: Session):
 """
 
 QUIET = {
+    "windows over a key": """
+        starts = every[::1000]
+        windows = [Hero.team_id >= start for start in starts]
+        return [hero.name for window in windows for hero in session.query(Hero).filter(window).order_by(Hero.id)]
+    """,
     "memo by get": """
         known = {}
         for i in ids:
@@ -151,6 +156,13 @@ LOUD = {
         "NP104",
         """
         return [hero.team.slug for hero in session.query(Hero).filter(Hero.id > 0)]
+        """,
+    ),
+    "a condition for each key": (
+        "NP103",
+        """
+        conditions = [Hero.team_id == i for i in every]
+        return [hero.name for condition in conditions for hero in session.query(Hero).filter(condition)]
         """,
     ),
     "a limit that lets many through": (

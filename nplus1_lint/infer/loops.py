@@ -17,6 +17,8 @@ from nplus1_lint.infer.unique import guard, unique_names
 from nplus1_lint.infer.values import (
     SOME_FIXED,
     UNKNOWN,
+    Condition,
+    Many,
     Row,
     Tuple,
     Value,
@@ -32,6 +34,7 @@ Writes: TypeAlias = tuple[tuple[f.Attr | f.Call, str], ...]
 """Writes that a loop does to each row alike: the node, and ``assign`` or ``delete``."""
 
 _TEXT_LIMIT = 60
+_RANGES = frozenset({"Lt", "LtE", "Gt", "GtE"})
 _OPERATORS = {
     "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not",
     "In": "in", "NotIn": "not in",
@@ -147,8 +150,8 @@ def make_loop(
         kind = "while" if name == "itertools.count" else kind  # it ends from inside alone
     return Loop(
         frame.site(place), kind, frame.loop_bit(place), orm_place(iterable), shape.text, bounded,
-        shape.chunked, shape.sleeps, shape.targets, over[0], times(frame, iterable, over[0], bounded, kind),
-        unique_names(frame, target, iterable, over[0]),
+        shape.chunked or _is_windows(over[0]), shape.sleeps, shape.targets, over[0],
+        times(frame, iterable, over[0], bounded, kind), unique_names(frame, target, iterable, over[0]),
     )  # fmt: skip
 
 
@@ -210,6 +213,14 @@ def is_chunked(iterable: f.Expr, inside: tuple[f.Expr, ...], targets: frozenset[
         if name in lib.CHUNKERS or "chunk" in name or "batch" in name or name == "partitions":
             return True
     return any(type(item) is f.Call and _is_membership(item, targets) for item in inside)
+
+
+def _is_windows(over: Value) -> bool:
+    """True for conditions that each leave in a range of a column: a batch of rows, as a query in windows takes them."""
+    conditions = [one for atom in over.atoms if type(atom) is Many for one in atom.item.atoms]
+    return bool(conditions) and all(
+        type(one) is Condition and one.criteria and all(c.op in _RANGES for c in one.criteria) for one in conditions
+    )
 
 
 def _is_membership(call: f.Call, targets: frozenset[str]) -> bool:
