@@ -65,14 +65,17 @@ def _strings(expr: f.Expr | None) -> frozenset[str]:
 def fields(frame: Frame, schema: Schema, place: Place) -> Iterator[Field]:
     """Yield the fields that a schema dumps."""
     found: dict[str, Field | None] = {}
-    excluded = set(schema.exclude)
+    excluded, limits = set(schema.exclude), schema.only
     for cls in reversed(frame.engine.project.hierarchy.mro(schema.cls)):
         found |= dict(_of_meta(frame.engine, cls, excluded))
+        listed = _listed(frame.engine, cls)
+        if listed:
+            limits = listed if schema.only is None else schema.only & listed
         for name, expr in cls.attributes.items():
             if isinstance(expr, f.Call) and _is_field(frame.engine, cls, expr):
                 found[name] = _field(frame, cls, name, expr, schema, place)
     for name, field in found.items():
-        if field is not None and name not in excluded and (schema.only is None or name in schema.only):
+        if field is not None and name not in excluded and (limits is None or name in limits):
             yield field
     yield from _hooks(frame.engine, schema.cls)
 
@@ -110,12 +113,21 @@ def _of_meta(engine: Engine, cls: Class, excluded: set[str]) -> Iterator[tuple[s
             yield name, Field((name,), ())
     related = meta.attributes.get("include_relationships")
     written = meta.attributes.get("model")
-    if written is None or not (isinstance(related, f.Const) and related.value is True):
+    all_of_it = any(
+        lib.root_and_last(base)[1] == "ModelSchema" for base in engine.project.hierarchy.external_bases(cls.id)
+    )
+    if written is None or not (all_of_it or (isinstance(related, f.Const) and related.value is True)):
         return
     for atom in engine.constant(meta.path, written).only(ClassRef):
         model = engine.project.models.get(atom.id)
         for name in model.relationships if model is not None else ():
             yield name, Field((name,), ())
+
+
+def _listed(engine: Engine, cls: Class) -> frozenset[str]:
+    """The fields to which ``class Meta: fields = (…)`` limits a schema; none where it does not."""
+    meta = engine.project.hierarchy.classes.get(f"{cls.id}.Meta")
+    return _strings(meta.attributes.get("fields")) if meta is not None else frozenset()
 
 
 def _is_field(engine: Engine, cls: Class, expr: f.Call) -> bool:

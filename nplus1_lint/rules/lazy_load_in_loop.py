@@ -10,7 +10,7 @@ from nplus1_lint.infer.loading import below, column_deferred, follow
 from nplus1_lint.link.foreign_keys import foreign_key
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
-from nplus1_lint.rules.repeated import per, repeated, what
+from nplus1_lint.rules.repeated import named, per, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,11 +152,10 @@ def run(session: Session):
         """Yield one suspect per site whose lazy loads depend on the loop."""
 
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            named = ", ".join(dict.fromkeys(what(effect) for effect in effects[:3]))
-            return f"one {named} {per(repetition)}"
+            return f"one {named(effects)} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            return f"Add .options({options_for(analysis, effects[:3])}) to the query that made the rows"
+            return f"Add .options({options_for(analysis, effects)}) to the query that made the rows"
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | ForeignKeyPlan | None:
             options = options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))

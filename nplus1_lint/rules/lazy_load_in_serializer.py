@@ -8,7 +8,7 @@ from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
-from nplus1_lint.rules.repeated import per, repeated, what
+from nplus1_lint.rules.repeated import named, per, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -269,8 +269,7 @@ def run(session: Session):
         """Yield one suspect per site whose schema loads lazily, dependent on the loop."""
 
         def message(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            named = ", ".join(dict.fromkeys(what(effect) for effect in effects[:3]))
-            return f"{_schema(effects[0])} costs one {named} {per(repetition)}"
+            return f"{_schema(effects[0])} costs one {named(effects)} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             needed = options_for(analysis, effects)

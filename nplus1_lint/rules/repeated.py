@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link.models import Model
 
 _MAX_STEPS = 12
+_MAX_NAMED = 3
 
 
 def dependent_reads(analysis: Analysis) -> Iterator[tuple[Repetition, tuple[Effect, ...]]]:
@@ -152,6 +153,13 @@ def what(effect: Effect) -> str:
     verb = {Kind.GET: "SELECT", Kind.REFRESH: "reload of"}.get(effect.kind, effect.kind.value)
     by_key = " by its key" if effect.kind is Kind.GET else ""
     return f"{verb} {subject}{by_key}".strip()
+
+
+def named(effects: tuple[Effect, ...]) -> str:
+    """Name the first few of several statements, and say how many others there are."""
+    said = tuple(dict.fromkeys(what(effect) for effect in effects))
+    others = f" and {len(said) - _MAX_NAMED} more" if len(said) > _MAX_NAMED else ""
+    return ", ".join(said[:_MAX_NAMED]) + others
 
 
 def per(repetition: Repetition) -> str:
