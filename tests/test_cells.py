@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from nplus1_lint.infer import cells as cells_module
 from nplus1_lint.infer.cells import Cells
 from nplus1_lint.infer.effects import Summary
 from nplus1_lint.infer.values import UNKNOWN
@@ -24,8 +27,15 @@ def solve(cells: Cells, name: str, body: Callable[[], object]) -> None:
     cells.solve(key, FIRST, 1, run)
 
 
-def test_a_recursion_inside_a_shared_value_is_reached_by_way_of_another_recursion() -> None:
-    """``outer`` and ``inner`` call each other; ``inner`` reads a value whose computation reads the value itself."""
+@pytest.mark.parametrize("bound", [100, 0])
+def test_a_recursion_inside_a_shared_value_is_reached_by_way_of_another_recursion(
+    monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    """``outer`` and ``inner`` call each other; ``inner`` reads a value whose computation reads the value itself.
+
+    Whether the parts of a recursion stay its own, or are too many and are kept for all.
+    """
+    monkeypatch.setattr(cells_module, "MAX_PARTS", bound)
     cells = Cells()
     table: dict[Any, Any] = {}
     outer: Any = ("outer", (), ())
@@ -37,5 +47,9 @@ def test_a_recursion_inside_a_shared_value_is_reached_by_way_of_another_recursio
         value()
         cells.find(outer)
 
-    solve(cells, "outer", lambda: solve(cells, "inner", inner))
+    def both() -> None:
+        value()
+        solve(cells, "inner", inner)
+
+    solve(cells, "outer", both)
     assert sorted(key[0] for key in cells.reached()) == ["inner", "maker", "outer"]

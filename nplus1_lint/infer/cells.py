@@ -200,6 +200,8 @@ class Cells:
         parts = self._drop(below, values_below)
         if len(parts) > MAX_PARTS:  # an interpreter: each of its functions is a way into it
             self.merges = True
+            for one, part in running.parts.items():
+                self.done.setdefault(one, part)
             self.done.update(parts)
         elif parts or running.parts:
             cell = cell._replace(parts=tuple({**running.parts, **parts}.items()))
