@@ -143,3 +143,13 @@ def test_any_function_may_stand_behind_a_protocol_of_one_call(
 ) -> None:
     files = {"models.py": PLAIN, "app.py": TRIGGER.replace("{done}", done)}
     assert codes(tmp_path, files, monkeypatch) == found
+
+
+@pytest.mark.parametrize(("key", "found"), [("user", set()), ("user.name", {"NP201"})])
+def test_a_row_that_is_a_key_of_something_unknown_may_be_read_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, found: set[str]
+) -> None:
+    app = APP.replace("user.name for user", f"held[{key}] for user").replace(
+        "def names(session: Session)", "def names(session: Session, held)"
+    )
+    assert codes(tmp_path, {"models.py": PLAIN, "app.py": app}, monkeypatch) == found

@@ -188,6 +188,8 @@ def _subscript(frame: Frame, expr: f.Subscript) -> Val:
         return sliced
     found = [_item_at(frame, atom, index, mask, expr.pos) for atom in base.atoms]
     joined = join_all(found)
+    if not joined.atoms and rows.rows_in(index):
+        rows.escape(frame, index, expr.pos, "a key of something unknown")
     frame.note_node(expr, mark)
     return (joined if joined.atoms else unknown(base.reason or "an item of an unknown value")), mask
 
