@@ -9,7 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import equalities, execution, expiry, greenlets, keywords, lookups, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
-from nplus1_lint.infer.joins import item_of, join, join_all
+from nplus1_lint.infer.joins import concatenated, item_of, join, join_all
 from nplus1_lint.infer.loops import comprehension_loop
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.values import (
@@ -312,6 +312,8 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         for value in [part for one in right.only(Tuple) for part in one.items] or [right]:
             _printed(frame, (value, right_mask), expr.right)
     columns = left.only(ColumnRef) or left.only(Aggregate)
+    if expr.op == "Add" and not columns:
+        return concatenated(left, right), mask
     return (of(columns[0]) if columns else SCALAR), mask
 
 

@@ -26,6 +26,9 @@ from nplus1_lint.infer.values import (
 if TYPE_CHECKING:
     from nplus1_lint.infer.values import Atom, Loads
 
+MAX_TEXT = 200
+"""Characters of a text that is put together; more are no name of anything."""
+
 _LITERALS = frozenset({Const, Many, Mapping})
 """Atoms that may settle a condition by what they are."""
 
@@ -81,6 +84,15 @@ def join_all(values: list[Value]) -> Value:
     for value in values[1:]:
         joined = join(joined, value)
     return joined
+
+
+def concatenated(left: Value, right: Value) -> Value:
+    """Return ``left + right`` of two texts that are known, and plain data for all others."""
+    texts = [value.atoms[0].value for value in (left, right) if len(value.atoms) == 1 and type(value.atoms[0]) is Const]
+    if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
+        return SCALAR
+    text = "".join(map(str, texts))
+    return Value((Const("const", text),)) if len(text) <= MAX_TEXT else SCALAR
 
 
 def item_of(value: Value) -> Value:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import expressions, last_name, statements, targets
+from nplus1_lint.index.walk import expressions, last_name, names, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer import records
+from nplus1_lint.infer.joins import concatenated
 from nplus1_lint.infer.rendering import GETS, HELD, MAKES, NAMED, RENDERS, ROOTS, context_of, paths_of, render
 from nplus1_lint.infer.values import UNKNOWN, External, of
 from nplus1_lint.link.symbols import FunctionSymbol
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Arguments, Frame, Place
+    from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.values import Function, Value
     from nplus1_lint.link.hierarchy import Function as Definition
     from nplus1_lint.link.hierarchy import Hierarchy
@@ -27,25 +28,29 @@ class Wrapper(NamedTuple):
     Attributes:
         name: the parameter that names the template; for ``*args``, the first of them does.
         context: the parameter that is the context; ``**context`` gathers what is passed by name.
+        prefix: what is put before the name, as the function writes it, or None.
     """
 
     name: str
     context: str
+    prefix: f.Expr | None = None
 
 
 def find_wrappers(hierarchy: Hierarchy) -> dict[str, Wrapper]:
     """Return the functions of the project that render what they are told to, by id."""
     found: dict[str, Wrapper] = {}
-    names = {*NAMED, "TemplateResponse", "get_template"}
+    mentioned = {*NAMED, "TemplateResponse", "get_template"}
+    for cls in hierarchy.classes.values():
+        mentioned |= {name for name, value in cls.attributes.items() if last_name(_unwrapped(value)) in NAMED}
     for _ in range(_ROUNDS):
         new = {}
         for definition in hierarchy.functions.values():
-            if definition.id not in found and not definition.facts.mentions.isdisjoint(names):
+            if definition.id not in found and not definition.facts.mentions.isdisjoint(mentioned):
                 wrapper = _wrapper(hierarchy, found, definition)
                 if wrapper is not None:
                     new[definition.id] = wrapper
         found.update(new)
-        names = {hierarchy.functions[one].facts.name for one in new}
+        mentioned = {hierarchy.functions[one].facts.name for one in new}
     return found
 
 
@@ -131,7 +136,25 @@ def wrapped(frame: Frame, definition: Definition, function: Function, arguments:
         rest = {key: val for key, val in arguments.keywords.items() if key != wrapper.context}
         left = tuple((UNKNOWN, 0) if number == at else val for number, val in enumerate(arguments.positional))
         without = arguments._replace(keywords=rest, positional=left)
+    if wrapper.prefix is not None:
+        name = _prefixed(frame, definition, function, wrapper.prefix, name)
     return without if render(frame, paths_of(frame, name, place), items, arguments, place) else arguments
+
+
+def _prefixed(frame: Frame, definition: Definition, function: Function, prefix: f.Expr, name: Val | None) -> Val | None:
+    """The name of a template behind what a wrapper puts before it: a constant, or an attribute of its class."""
+    if name is None:
+        return None
+    params = definition.facts.params
+    own = params[0].name if definition.cls is not None and params else ""
+    if isinstance(prefix, f.Attr) and isinstance(prefix.value, f.Name) and prefix.value.id == own:
+        receiver = function.receiver or UNKNOWN
+        before = frame.engine.member(definition.path, receiver, prefix)
+    elif any(param.name in names(prefix) for param in params):
+        return None
+    else:
+        before = frame.engine.constant(definition.path, prefix)
+    return concatenated(before, name[0]), name[1]
 
 
 def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Definition) -> Wrapper | None:
@@ -139,7 +162,13 @@ def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Defini
     params = {param.name: param.kind for param in definition.facts.params}
     calls = [expr for expr in expressions(definition.facts.body) if isinstance(expr, f.Call)]
     named = [(call, _Call(hierarchy, known, definition, call)) for call in calls]
-    name = next((found for call, one in named if (found := _parameter(one.name(call), params))), None)
+    prefix, name = None, None
+    for call, one in named:
+        before, written = _parted(one.name(call))
+        name = _parameter(written, params)
+        if name is not None:
+            prefix = before
+            break
     if name is None:
         return None
     for call, one in named:
@@ -148,8 +177,13 @@ def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Defini
                 (c for expr in one.context(call) if (c := _parameter(expr, params)) not in (None, name)), None
             )
             if context is not None:
-                return Wrapper(name, context)
+                return Wrapper(name, context, prefix)
     return None
+
+
+def _parted(expr: f.Expr | None) -> tuple[f.Expr | None, f.Expr | None]:
+    """What is put before a name, and the name: ``prefix + name``."""
+    return (expr.left, expr.right) if isinstance(expr, f.Binary) and expr.op == "Add" else (None, expr)
 
 
 class _Call:
@@ -157,14 +191,14 @@ class _Call:
 
     def __init__(self, hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Definition, call: f.Call) -> None:
         func = call.func
-        external = hierarchy.external_name(definition.path, func)
+        external = hierarchy.external_name(definition.path, func) or _held_by_class(hierarchy, definition, func)
         self.last = func.name if isinstance(func, f.Attr) and external is None else ""
         if external is not None and external.partition(".")[0] in ROOTS:
             self.last = lib.root_and_last(external)[1]
         self.inner: Wrapper | None = None
         self._params: list[str] = []
         target = self._target(hierarchy, definition, func)
-        if target is not None and target.id in known:
+        if target is not None and target.id in known and known[target.id].prefix is None:
             self.inner, self.last = known[target.id], ""
             bound = int(target.cls is not None)
             self._params = [param.name for param in target.facts.params][bound:]
@@ -213,6 +247,23 @@ class _Call:
         given = next((value for key, value in call.keywords if key == name), None)
         position = self._params.index(name) if name in self._params else len(call.args)
         return given if given is not None else call.args[position] if position < len(call.args) else None
+
+
+def _held_by_class(hierarchy: Hierarchy, definition: Definition, func: f.Expr) -> str | None:
+    """The name of a function outside the project that a class holds: ``render = staticmethod(render_template)``."""
+    params = definition.facts.params
+    if definition.cls is None or not params or not isinstance(func, f.Attr) or not isinstance(func.value, f.Name):
+        return None
+    found = hierarchy.find_attribute(definition.cls, func.name) if func.value.id == params[0].name else None
+    if found is None:
+        return None
+    return hierarchy.external_name(found[0].path, _unwrapped(found[1]))
+
+
+def _unwrapped(value: f.Expr) -> f.Expr:
+    """What ``staticmethod(…)`` is given, or the value itself."""
+    wraps = isinstance(value, f.Call) and last_name(value.func) == "staticmethod" and value.args
+    return value.args[0] if isinstance(value, f.Call) and wraps else value
 
 
 def _parameter(expr: f.Expr | None, params: dict[str, str]) -> str | None:
