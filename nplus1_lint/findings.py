@@ -108,12 +108,14 @@ class Key:
         nullable: rows may hold NULL there and the value may be None, which ``==`` finds and ``IN`` does not.
         refers: the attribute of the value that the column holds, where the value is a row; empty where it is the value
             itself; None where the criterion names a relationship that is not held by one column.
+        text: the value may be text where the column holds UUIDs: equal for the database, not for Python.
     """
 
     column: str
     value: Pos
     nullable: bool = False
     refers: str | None = ""
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

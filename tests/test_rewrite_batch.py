@@ -232,3 +232,126 @@ def test_where_keys_or_session_are_not_there_before_the_loop(
         assert finding.suggestion is not None
         assert not finding.suggestion.changes
         assert "IN query" in finding.suggestion.title
+
+
+UUIDS = """\
+import uuid
+
+from sqlalchemy import ForeignKey, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Person(Base):
+    __tablename__ = "people"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+
+    def told(self):
+        return {"id": str(self.id)}
+
+
+class Login(Base):
+    __tablename__ = "logins"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id = mapped_column(ForeignKey("people.id"), index=True)
+
+
+class Visit(Base):
+    __tablename__ = "visits"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id = mapped_column(Uuid(as_uuid=False), index=True)
+
+
+def seed(session, size):
+    for number in range(1, size + 1):
+        session.add(Person(id=uuid.UUID(int=number)))
+        session.add_all([Login(person_id=uuid.UUID(int=number)) for _ in range(2)])
+        session.add(Visit(person_id=str(uuid.UUID(int=number))))
+    session.commit()
+"""
+LOGINS = """\
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Login, Person, Visit
+
+
+"""
+OF_UUIDS = {
+    "the key of a row": """\
+def run(session: Session):
+    people = session.scalars(select(Person).order_by(Person.id)).all()
+    return [[row.id for row in session.query(Login).filter(Login.person_id == one.id).all()] for one in people]
+""",
+    "annotated identifiers": """\
+def logins(session: Session, ids: list[uuid.UUID]):
+    found = []
+    for one in ids:
+        found.append([row.id for row in session.scalars(select(Login).where(Login.person_id == one)).all()])
+    return found
+
+
+def run(session: Session):
+    return logins(session, [uuid.UUID(told["id"]) for told in map(Person.told, session.scalars(select(Person)))])
+""",
+    "text is made into an identifier": """\
+def run(session: Session):
+    found = []
+    for told in [person.told() for person in session.scalars(select(Person).order_by(Person.id))]:
+        one = uuid.UUID(told["id"])
+        found.append([row.id for row in session.query(Login).filter(Login.person_id == one).all()])
+    return found
+""",
+    "a column that holds text": """\
+def run(session: Session):
+    found = []
+    for told in [person.told() for person in session.scalars(select(Person).order_by(Person.id))]:
+        found.append([row.id for row in session.query(Visit).filter(Visit.person_id == told["id"]).all()])
+    return found
+""",
+}
+
+
+@pytest.mark.parametrize("app", OF_UUIDS.values(), ids=OF_UUIDS.keys())
+def test_identifiers_that_are_surely_of_the_column_s_type(
+    app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = prove_rewrites({"app.py": LOGINS + app, "models.py": UUIDS}, "NP103", tmp_path, monkeypatch)
+    assert "_by_person_id.get(" in proof.files["app.py"]
+
+
+@pytest.mark.parametrize(("annotation", "written"), [(": uuid.UUID", True), ("", False), (": uuid.UUID | str", False)])
+def test_a_function_that_may_be_given_text_instead_of_an_identifier(
+    annotation: str, written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = LOGINS + (
+        f"def logins(session: Session, person_id{annotation}):\n"
+        "    return session.query(Login).filter(Login.person_id == person_id).all()\n\n\n"
+        "def run(session: Session):\n"
+        "    return [logins(session, told['id']) for told in map(Person.told, session.scalars(select(Person)).all())]\n"
+    )
+    (finding,) = findings(materialise({"app.py": app, "models.py": UUIDS}, tmp_path), "NP105", monkeypatch)
+    assert finding.suggestion is not None
+    assert bool(finding.suggestion.changes) is written
+
+
+def test_text_compared_with_identifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = (
+        LOGINS
+        + """\
+def run(session: Session):
+    found = []
+    for told in [person.told() for person in session.scalars(select(Person).order_by(Person.id))]:
+        found.append([row.id for row in session.query(Login).filter(Login.person_id == told["id"]).all()])
+    return found
+"""
+    )
+    (finding,) = findings(materialise({"app.py": app, "models.py": UUIDS}, tmp_path), "NP103", monkeypatch)
+    assert finding.suggestion is not None
+    assert not finding.suggestion.changes
+    assert "which holds UUIDs" in finding.suggestion.title

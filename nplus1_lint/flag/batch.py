@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import libcst as cst
 
 from nplus1_lint.flag.imports import import_of
 from nplus1_lint.flag.rewrite import Context, Rewrite, advise, chain, wrap
 from nplus1_lint.flag.site import Site, read_site
+from nplus1_lint.flag.uuids import surely
 from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
-    from nplus1_lint.findings import BatchPlan, Suggestion
+    from nplus1_lint.findings import BatchPlan, Key, Suggestion
 
 _FIRST: Final = frozenset({"first", "fetchone", "scalar", "one_or_none", "scalar_one_or_none", "get"})
 _EXACT: Final = frozenset({"one", "scalar_one"})
@@ -45,8 +46,15 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
             f"Fetch {plan.model} level by level with one IN query on {columns} per level, or the whole chain with one "
             "recursive common table expression"
         )
+    if any(key.text and not _sure(context, plan, key) for key in plan.keys):
+        columns += " (which holds UUIDs: make UUIDs of keys that are text, for Python does not take them for the same)"
     held = "keep them in a dict by key" if plan.unique else "group them by key"
     return advise(f"Fetch all {plan.model} rows before the loop with one IN query on {columns} and {held}")
+
+
+def _sure(context: Context, plan: BatchPlan, key: Key) -> bool:
+    loop, value = context.at(plan.loop, "a loop", REPEATERS).node, context.at(key.value, "a compared value").node
+    return surely(context.region, loop, cast("cst.BaseExpression", value))
 
 
 def plan_rewrite(context: Context, plan: BatchPlan) -> Rewrite | None:

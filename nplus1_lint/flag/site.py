@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 import libcst as cst
 
 from nplus1_lint.findings import Applicability, Edit
+from nplus1_lint.flag import uuids
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, links, outermost
 from nplus1_lint.flag.imports import import_of, merged
 from nplus1_lint.flag.keys import Collector, KeyList
@@ -282,7 +283,7 @@ def _site(
     if query is None:
         return None
     session = _session(context, plan, query)
-    terms = _terms(context, plan, query)
+    terms = _terms(context, plan, query, loop)
     if terms is None or session is None or bound(loop) & set(_NAMES.findall(session)):
         return None
     if isinstance(region.located(context.found.node).ancestors[-1], cst.Await):
@@ -333,12 +334,17 @@ def _session(context: Context, plan: BatchPlan, query: Query) -> str | None:
     return plan.model if query.style == "legacy-flask" else None
 
 
-def _terms(context: Context, plan: BatchPlan, query: Query) -> tuple[KeyTerm, ...] | None:
+def _terms(context: Context, plan: BatchPlan, query: Query, loop: cst.CSTNode) -> tuple[KeyTerm, ...] | None:
     """Find each key of the plan in the query; None when one stands in no plain comparison."""
     region = context.region
     values = [context.at(key.value, "a compared value").node for key in plan.keys]
     if "get" in query.results:
         entity = flat(region, query.entities[0])
+        if any(
+            key.text and not uuids.surely(region, loop, cast("cst.BaseExpression", value))
+            for key, value in zip(plan.keys, values, strict=True)
+        ):
+            return None
         return tuple(
             KeyTerm(f"{entity}.{key.column}", key.column, cast("cst.BaseExpression", value))
             for key, value in zip(plan.keys, values, strict=True)
@@ -346,7 +352,7 @@ def _terms(context: Context, plan: BatchPlan, query: Query) -> tuple[KeyTerm, ..
     terms: list[KeyTerm] = []
     for key, value in zip(plan.keys, values, strict=True):
         term = next((term for step in query.steps if (term := _compared(context, plan, query, step.call, value))), None)
-        if term is None or key.refers is None:
+        if term is None or key.refers is None or (key.text and not uuids.surely(region, loop, term.value)):
             return None
         if key.refers:
             owner = term.column.rpartition(".")[0]

@@ -13,7 +13,7 @@ from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
 from nplus1_lint.infer.loaders import NO_LOADERS, Loaders, combined, for_entity
 from nplus1_lint.infer.meter import load_along
-from nplus1_lint.infer.sql import Entity, chain, is_bare, place_of, source_of
+from nplus1_lint.infer.sql import Entity, chain, is_bare, may_be_text, place_of, source_of
 from nplus1_lint.infer.trails import RowQuery
 from nplus1_lint.infer.values import (
     NONE,
@@ -317,7 +317,10 @@ def get(
     key = entity.primary_key[0] if len(entity.primary_key) == 1 else ""
     place_of_key = place_of(key_expr)
     deps = arguments.mask
-    criteria = ((Criterion(model, key, "Eq", place_of_key, frame.function.id, is_bare(key_expr)), deps),) if key else ()
+    given = arguments.get(1, "ident")
+    text = key != "" and may_be_text(frame, model, key, given[0] if given is not None else UNKNOWN)
+    criterion = Criterion(model, key, "Eq", place_of_key, frame.function.id, is_bare(key_expr), text=text)
+    criteria = ((criterion, deps),) if key else ()
     flags = frozenset({"for_update"}) if "with_for_update" in arguments.keywords else frozenset()
     asked = arguments.get(1, "ident")
     keywords = frozenset(arguments.keywords)

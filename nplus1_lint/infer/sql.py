@@ -247,7 +247,8 @@ def _filter_by(frame: Frame, atom: Statement, arguments: Arguments) -> list[Crit
             requeries.write_key(frame, place, expr)
         filled = _is_filled(frame, value)
         held = key_of_row(frame, expr)
-        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr), filled, held))
+        told = (filled, held, may_be_text(frame, model, name, value))
+        criteria.append(Criterion(model, name, "Eq", place, frame.function.id, is_bare(expr), *told))
     return criteria
 
 
@@ -261,6 +262,29 @@ def _is_filled(frame: Frame, value: Value) -> bool:
         and models[atom.model].columns[atom.column].required
         for atom in value.atoms
     )
+
+
+def may_be_text(frame: Frame, model: str, column: str, value: Value) -> bool:
+    """Return True if a value that is compared with a column of UUIDs is not known to be one.
+
+    Args:
+        frame: the running function.
+        model: id of the mapped class.
+        column: the attribute.
+        value: what is compared with it.
+
+    Returns:
+        False for any other column, and for the value of a column of UUIDs.
+    """
+    models = frame.engine.project.models
+
+    def holds(model: str, name: str) -> bool:
+        known = models[model].columns.get(name) if model in models else None
+        return known is not None and known.uuid
+
+    if not holds(model, column):
+        return False
+    return not value.atoms or not all(type(atom) is ScalarOf and holds(atom.model, atom.column) for atom in value.atoms)
 
 
 _OF_SQL = frozenset({ColumnRef, RelationRef, Aggregate, Condition})
@@ -287,9 +311,8 @@ def compare(frame: Frame, expr: f.Compare, left: Val, rights: list[Val]) -> Valu
                 requeries.write_key(frame, place, value_expr)
                 bare, filled = is_bare(value_expr), _is_filled(frame, compared)
                 held = key_of_row(frame, value_expr) if operator == "Eq" else ""
-                criteria.append(
-                    Criterion(atom.model, atom.column, operator, place, frame.function.id, bare, filled, held)
-                )
+                told = (filled, held, may_be_text(frame, atom.model, atom.column, compared))
+                criteria.append(Criterion(atom.model, atom.column, operator, place, frame.function.id, bare, *told))
             if operator == "Eq":
                 for parent in value.only(RelationRef):
                     held = value_expr.id if type(value_expr) is f.Name and compared.first(Row) is not None else ""

@@ -131,6 +131,7 @@ class Criterion(NamedTuple):
         bare: the compared value is a bare name or literal rather than a part of something.
         filled: the compared value is known not to be None.
         held: the name of the row whose primary key is compared, or the row itself; empty for anything else.
+        text: the compared value may be text where the column holds UUIDs, which the database takes for the same.
     """
 
     model: str
@@ -141,6 +142,7 @@ class Criterion(NamedTuple):
     bare: bool
     filled: bool = False
     held: str = ""
+    text: bool = False
 
 
 class Statement(NamedTuple):

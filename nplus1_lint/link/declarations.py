@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, dotted, last_name
+from nplus1_lint.index.walk import call_name, children, dotted, last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,6 +38,7 @@ class Column:
         on_delete: what the foreign key does when the row is deleted to which it refers, as written.
         required: it is known to hold no NULL.
         type: its type as the call gives it, ``int`` and ``str`` for all integers and texts, or an empty string.
+        uuid: its values may be objects of ``uuid.UUID``, which equal no text.
         place: the whole assignment.
     """
 
@@ -53,6 +55,7 @@ class Column:
     on_delete: str = ""
     required: bool = False
     type: str = ""
+    uuid: bool = False
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -200,6 +203,21 @@ def referred_columns(call: f.Call) -> Iterator[f.Attr]:
                 yield argument.args[0]
 
 
+def holds_uuids(kind: str, annotation: f.Expr | None) -> bool:
+    """True if the type of a column, else its annotation, is one of UUIDs that are no text in Python."""
+    if kind:
+        return _UUID.search(kind.partition("(")[0]) is not None and "as_uuid=False" not in kind
+    return annotation is not None and any(map(_UUID.search, _words(annotation)))
+
+
+def _words(annotation: f.Expr) -> Iterator[str]:
+    """The names in an annotation, those of attributes and in text included."""
+    yield from names(annotation)
+    for part in children(annotation):
+        yield from _words(part)
+
+
+_UUID: Final = re.compile("uuid|guid", re.IGNORECASE)
 _NO_TYPES: Final = frozenset({"ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue"})
 _FAMILIES: Final = {
     **dict.fromkeys(("Integer", "BigInteger", "SmallInteger", "INTEGER", "BIGINT", "SMALLINT", "INT"), "int"),

@@ -17,6 +17,7 @@ from nplus1_lint.link.declarations import (
     Column,
     calls,
     column_from,
+    holds_uuids,
     is_sqlmodel,
     join_keys,
     keywords,
@@ -267,6 +268,8 @@ class _Reader:
         column = column_from(name, declared, place, annotation if by_type else None)
         referred = next((key for one in declared for key in referred_columns(one)), None)
         table = self._table_of(cls.path, referred) if referred is not None else None
+        if holds_uuids(column.type, annotation):
+            column = replace(column, uuid=True)
         return replace(column, foreign_key=f"{table}.{referred.name}") if table and referred is not None else column
 
     def _table_of(self, path: str, column: f.Attr) -> str | None:
@@ -311,6 +314,7 @@ class _Reader:
             owner = models.get(relationship.owner)
             if owner is not None and relationship.name not in owner.relationships:
                 owner.relationships[relationship.name] = relationship
+        _spread_uuids(models)
         return models
 
     def _relationship(
@@ -436,3 +440,24 @@ def _referred_table(column: Column) -> str:
 
 def _common(left: list[str], right: list[str]) -> int:
     return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+
+
+def _spread_uuids(models: dict[str, Model]) -> None:
+    """A foreign key without a type of its own has that of the column to which it refers."""
+    held = {(model.table, one.column_name) for model in models.values() for one in model.columns.values() if one.uuid}
+    while held:
+        found = [
+            (model, column)
+            for model in models.values()
+            for column in model.columns.values()
+            if column.foreign_key and not column.type and not column.uuid and _referred(column.foreign_key) in held
+        ]
+        held = {(model.table, column.column_name) for model, column in found}
+        for model, column in found:
+            model.columns[column.name] = replace(column, uuid=True)
+
+
+def _referred(foreign_key: str) -> tuple[str, str]:
+    """Table and column of a foreign key as it is written, its schema left out."""
+    table, _, column = foreign_key.rpartition(".")
+    return table.rpartition(".")[2], column

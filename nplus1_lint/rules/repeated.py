@@ -219,7 +219,7 @@ def batch_key(analysis: Analysis, criterion: Criterion, model: Model) -> Key:
     relationship = owner.relationships.get(criterion.column)
     value = Pos(*(criterion.value or ()))
     if relationship is None:
-        return Key(criterion.column, value)
+        return Key(criterion.column, value, text=criterion.text)
     found = foreign_key(analysis.project, owner, relationship)
     return Key(found.column, value, refers=found.referred) if found else Key(criterion.column, value, refers=None)
 
