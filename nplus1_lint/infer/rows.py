@@ -13,6 +13,7 @@ from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.meter import load_along
 from nplus1_lint.infer.values import (
     NO_LOADS,
+    OF_PARENT,
     ONE_PARENT,
     PARAMS_MASK,
     READ,
@@ -36,6 +37,7 @@ from nplus1_lint.infer.values import (
     of,
     row,
 )
+from nplus1_lint.link.foreign_keys import foreign_key
 
 if TYPE_CHECKING:
     from nplus1_lint.link.models import Model, Relationship
@@ -132,6 +134,8 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         loaded = None
     if loaded is False:
         if READ + rel.name not in (atom.loads or ()):
+            if f"{OF_PARENT}{rel.name}" in (atom.loads or ()):
+                mask = _of_the_parent(frame, atom, mask)
             deps = 0 if _few(frame, atom, rel) else mask
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
             load_along(frame, place, rel.target, NO_LOADS, one=not rel.uselist)
@@ -139,8 +143,8 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         frame.executes(place, rel.target, _of_lazy(frame, rel), takes_options=False)
         origin = Origin(frame.site(place), ())
     below = loading.below(atom.loads, rel.name) if loaded is not None else None  # of a lazy load, too
-    if below is not None and rel.uselist and rel.back_populates:
-        below = _with_parent(frame, atom, rel, below)
+    if below is not None and rel.uselist:
+        below = _with_parent(frame, atom, rel, below) | _of_parents_key(frame, model, rel)
     if not rel.uselist and (_few(frame, atom, rel) if loaded else f"{ONE_PARENT}{rel.name}" in (atom.loads or ())):
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
@@ -159,11 +163,26 @@ def _of_lazy(frame: Frame, rel: Relationship) -> Loads:
 
 def _with_parent(frame: Frame, atom: Row, rel: Relationship, below: Loads) -> Loads:
     """The way back from a collection's rows: the parent is in the identity map, with what has been loaded of it."""
-    back = frame.engine.project.models[rel.target or ""].relationships.get(rel.back_populates or "")
+    if not rel.back_populates:
+        return below
+    back = frame.engine.project.models[rel.target or ""].relationships.get(rel.back_populates)
     if back is None or back.uselist:
         return below
     known = {load for load in atom.loads or () if load.isidentifier()} | {rel.name}
     return below | {back.name, f"{ONE_PARENT}{back.name}"} | {f"{back.name}.{load}" for load in known}
+
+
+def _of_parents_key(frame: Frame, parent: Model, rel: Relationship) -> Loads:
+    """Marks of the many-to-one relationships that are the same for all rows of a collection.
+
+    The rows share the composite foreign key by which the parent holds them, and so what refers by a column of it.
+    """
+    child = frame.engine.project.models[rel.target or ""]
+    shared = [columns for columns, there in child.composite_keys if there in (parent.table, parent.name)]
+    if len(shared) != 1 or rel.secondary:
+        return NO_LOADS
+    keys = {one.name: foreign_key(frame.engine.project, child, one) for one in child.relationships.values()}
+    return frozenset(f"{OF_PARENT}{name}" for name, key in keys.items() if key is not None and key.column in shared[0])
 
 
 def _way_back(frame: Frame, rel: Relationship) -> str | None:

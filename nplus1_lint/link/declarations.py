@@ -277,6 +277,21 @@ def table_arguments(value: f.Expr, indexes: list[tuple[str, ...]], unique: list[
             unique.append(frozenset(columns))
 
 
+def composite_keys(value: f.Expr) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the foreign keys of several columns in ``__table_args__``: the columns, and the table or class named."""
+    for item in value.items if isinstance(value, f.Display) else ():
+        given = item.args[:2] if isinstance(item, f.Call) and call_name(item) == "ForeignKeyConstraint" else ()
+        sides = [tuple(map(_written, side.items)) for side in given if isinstance(side, f.Display)]
+        if len(sides) == 2 and len(sides[0]) == len(sides[1]) > 1 and all(sides[0]):
+            tables = {column.rpartition(".")[0] for column in sides[1]}
+            if len(tables) == 1:
+                yield sides[0], tables.pop()
+
+
+def _written(column: f.Expr) -> str:
+    return text(column) or ".".join(names(column))
+
+
 def table_parts(items: Iterable[f.Expr], table: str) -> Iterator[tuple[tuple[str, ...], str, int]]:
     """Read the arguments of ``Table(…)`` or ``op.create_table(…)``.
 

@@ -17,6 +17,7 @@ from nplus1_lint.link.declarations import (
     Column,
     calls,
     column_from,
+    composite_keys,
     holds_uuids,
     is_sqlmodel,
     join_keys,
@@ -109,6 +110,7 @@ class Model:
         indexes: column names of each ``Index``, key or unique constraint, in order.
         unique_keys: column sets that select at most one row.
         table: table name, or None.
+        composite_keys: foreign keys of several columns: these, and the table or class to which they refer.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Model:
     proxies: dict[str, tuple[str, str]]
     indexes: tuple[tuple[str, ...], ...]
     unique_keys: tuple[frozenset[str], ...]
+    composite_keys: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -215,6 +218,7 @@ class _Reader:
         proxies: dict[str, tuple[str, str]] = {}
         indexes: list[tuple[str, ...]] = []
         unique: list[frozenset[str]] = []
+        composite: list[tuple[tuple[str, ...], str]] = []
         for part in reversed(self._hierarchy.mro(cls.id)):
             for name, place in part.places.items():
                 value = part.attributes.get(name)
@@ -230,6 +234,7 @@ class _Reader:
             arguments = part.attributes.get("__table_args__")
             if arguments is not None:
                 table_arguments(arguments, indexes, unique)
+                composite += composite_keys(arguments)
         table = self._table(cls)
         indexes += [(c.column_name,) for c in columns.values() if c.index or c.unique]
         keys = tuple(c.column_name for c in columns.values() if c.primary_key)
@@ -238,8 +243,9 @@ class _Reader:
             unique.append(frozenset(c.name for c in columns.values() if c.primary_key))
         unique += [frozenset({c.name}) for c in columns.values() if c.unique]
         return Model(
-            cls.id, cls.name, cls.path, cls.facts.pos, table, columns, {}, proxies, tuple(indexes), tuple(unique)
-        )
+            cls.id, cls.name, cls.path, cls.facts.pos, table, columns, {}, proxies, tuple(indexes), tuple(unique),
+            tuple(composite),
+        )  # fmt: skip
 
     def _table(self, cls: Class) -> str | None:
         found = self._hierarchy.find_attribute(cls.id, "__tablename__")

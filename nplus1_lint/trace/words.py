@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.infer.expiry import EXPIRED
 from nplus1_lint.infer.values import (
+    OF_PARENT,
     ONE_PARENT,
     PENDING,
     SOME,
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
 _LIMIT = 160  # characters of a value
 _NESTED = 3  # levels of collections written out
 _KINDS = {"context": "context manager giving", "rows": "rows of", "scalars": "result of"}
-_SUFFIX = {"!": "lazy", "=": "only columns", "~": "deferred", "+": "undeferred", ONE_PARENT: "one for all rows"}
+_SUFFIX = {
+    "!": "lazy", "=": "only columns", "~": "deferred", "+": "undeferred", ONE_PARENT: "one for all rows",
+    OF_PARENT: "one for the collection",
+}  # fmt: skip
 
 
 def class_name(class_id: str) -> str:
