@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _USERS: Final = frozenset({"flask_login", "flask_security", "flask_jwt_extended"})
 _FRAMEWORKS: Final = _USERS | {"starlette", "fastapi"}
+_BACKEND: Final = ("starlette", "AuthenticationBackend")
 _REQUESTS: Final = ("starlette.", "fastapi.")
 _CONNECTIONS: Final = ("Request()", "HTTPConnection()", "WebSocket()")
 
@@ -209,7 +210,7 @@ def _backends(engine: Engine) -> tuple[Definition, ...]:
         cls.methods["authenticate"]
         for class_id, cls in sorted(hierarchy.classes.items())
         if "authenticate" in cls.methods
-        and any(base.endswith("authentication.AuthenticationBackend") for base in hierarchy.external_bases(class_id))
+        and any(lib.root_and_last(base) == _BACKEND for base in hierarchy.external_bases(class_id))
     )
 
 
