@@ -374,7 +374,7 @@ class Engine(Globals):
             frame.leave()
         returns, mask = self._returned(frame, definition, values)
         frame.tracker.returned.update(dict.fromkeys(origins_in(returns)))
-        summary = frame.summary(returns, mask, _fields(frame, definition))
+        summary = frame.summary(returns, mask, stores.fields_left(frame, definition))
         if frame.stored:
             summary = summary._replace(stored=stores.of_run(frame))
         if frame.given:
@@ -517,17 +517,3 @@ def _passes_on(frame: Frame, arguments: Arguments) -> bool:
     return any(
         (known := frame.lookup(name)) is not None and known[0].first(Function) is not None for name in named & params
     )
-
-
-def _fields(frame: Run, definition: Definition) -> tuple[tuple[str, Value], ...]:
-    """What the function leaves on its first parameter."""
-    if definition.cls is None or not definition.facts.params:
-        return ()
-    prefix = f"{definition.facts.params[0].name}."
-    fields: dict[str, Value] = {}
-    for state in frame.left:
-        for path, binding in state.env.items():
-            if path.startswith(prefix) and path.count(".") == 1:
-                name = path[len(prefix) :]
-                fields[name] = join(fields[name], binding.value) if name in fields else binding.value
-    return tuple(sorted(fields.items()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import statements, targets
 from nplus1_lint.infer.instantiate import contents, translate
+from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.values import (
     PARAMS_MASK,
     Const,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame
     from nplus1_lint.infer.state import Binding
     from nplus1_lint.infer.values import Function, Value
+    from nplus1_lint.link.hierarchy import Function as Definition
 
 _DATA = frozenset({Many, Mapping, Const, Scalar, ScalarOf})
 
@@ -115,3 +117,17 @@ def by_unknown(frame: Frame, arguments: Arguments) -> None:
         store(frame, arguments.holder, contents(arguments.mask))
     elif frame.state.asked:
         frame.forget_asked(arguments.holder)
+
+
+def fields_left(frame: Frame, definition: Definition) -> tuple[tuple[str, Value], ...]:
+    """Return what a method leaves on its first parameter, by attribute, sorted."""
+    if definition.cls is None or not definition.facts.params:
+        return ()
+    prefix = f"{definition.facts.params[0].name}."
+    fields: dict[str, Value] = {}
+    for state in frame.left:
+        for path, binding in state.env.items():
+            if path.startswith(prefix) and path.count(".") == 1:
+                name = path[len(prefix) :]
+                fields[name] = join(fields[name], binding.value) if name in fields else binding.value
+    return tuple(sorted(fields.items()))
