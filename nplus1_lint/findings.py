@@ -109,6 +109,7 @@ class Key:
         refers: the attribute of the value that the column holds, where the value is a row; empty where it is the value
             itself; None where the criterion names a relationship that is not held by one column.
         text: the value may be text where the column holds UUIDs: equal for the database, not for Python.
+        integer: the column holds integers, which equal no text either.
     """
 
     column: str
@@ -116,6 +117,7 @@ class Key:
     nullable: bool = False
     refers: str | None = ""
     text: bool = False
+    integer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

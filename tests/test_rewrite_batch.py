@@ -355,3 +355,27 @@ def run(session: Session):
     assert finding.suggestion is not None
     assert not finding.suggestion.changes
     assert "which holds UUIDs" in finding.suggestion.title
+
+
+@pytest.mark.parametrize(
+    ("parameter", "iterable", "value", "written"),
+    [
+        ("keys: str", 'keys.split(",")', "key", False),
+        ("keys: list[str]", "keys", "key", False),
+        ("keys: list", "keys", "str(key)", False),
+        ("keys: list[str]", "keys", "int(key)", True),
+        ("keys: list[int]", "keys", "key", True),
+        ("keys: list", "keys", "key", True),
+    ],
+)
+def test_text_compared_with_integers(
+    parameter: str, iterable: str, value: str, written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = (
+        f"def run(session: Session, {parameter}):\n"
+        f"    return [session.query(Hero).filter(Hero.team_id == {value}).all() for key in {iterable}]\n"
+    )
+    (finding,) = findings(materialise(program(app), tmp_path), "NP103", monkeypatch)
+    assert finding.suggestion is not None
+    assert bool(finding.suggestion.changes) is written
+    assert ("which holds integers" in finding.suggestion.title) is not written

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
 from nplus1_lint.flag.imports import import_of
+from nplus1_lint.flag.key_types import misses
 from nplus1_lint.flag.rewrite import Context, Rewrite, advise, chain, wrap
 from nplus1_lint.flag.site import Site, read_site
-from nplus1_lint.flag.uuids import surely
 from nplus1_lint.flag.visitor import REPEATERS
 
 if TYPE_CHECKING:
@@ -46,15 +46,17 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
             f"Fetch {plan.model} level by level with one IN query on {columns} per level, or the whole chain with one "
             "recursive common table expression"
         )
-    if any(key.text and not _sure(context, plan, key) for key in plan.keys):
-        columns += " (which holds UUIDs: make UUIDs of keys that are text, for Python does not take them for the same)"
+    others = [key for key in plan.keys if _misses(context, plan, key)]
+    if others:
+        kind = "UUIDs" if others[0].text else "integers"
+        columns += f" (which holds {kind}: make {kind} of keys that are text, for Python they differ)"
     held = "keep them in a dict by key" if plan.unique else "group them by key"
     return advise(f"Fetch all {plan.model} rows before the loop with one IN query on {columns} and {held}")
 
 
-def _sure(context: Context, plan: BatchPlan, key: Key) -> bool:
+def _misses(context: Context, plan: BatchPlan, key: Key) -> bool:
     loop, value = context.at(plan.loop, "a loop", REPEATERS).node, context.at(key.value, "a compared value").node
-    return surely(context.region, loop, cast("cst.BaseExpression", value))
+    return misses(context.region, loop, key, value)
 
 
 def plan_rewrite(context: Context, plan: BatchPlan) -> Rewrite | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, cast
 import libcst as cst
 
 from nplus1_lint.findings import Applicability, Edit
-from nplus1_lint.flag import uuids
 from nplus1_lint.flag.chain import Link, Query, Reader, criteria, links, outermost
 from nplus1_lint.flag.imports import import_of, merged
+from nplus1_lint.flag.key_types import misses
 from nplus1_lint.flag.keys import Collector, KeyList
 from nplus1_lint.flag.names import Names, bindings, reads, targets, walk
 from nplus1_lint.flag.per_value import guarded
@@ -340,10 +340,7 @@ def _terms(context: Context, plan: BatchPlan, query: Query, loop: cst.CSTNode) -
     values = [context.at(key.value, "a compared value").node for key in plan.keys]
     if "get" in query.results:
         entity = flat(region, query.entities[0])
-        if any(
-            key.text and not uuids.surely(region, loop, cast("cst.BaseExpression", value))
-            for key, value in zip(plan.keys, values, strict=True)
-        ):
+        if any(misses(region, loop, key, value) for key, value in zip(plan.keys, values, strict=True)):
             return None
         return tuple(
             KeyTerm(f"{entity}.{key.column}", key.column, cast("cst.BaseExpression", value))
@@ -352,7 +349,7 @@ def _terms(context: Context, plan: BatchPlan, query: Query, loop: cst.CSTNode) -
     terms: list[KeyTerm] = []
     for key, value in zip(plan.keys, values, strict=True):
         term = next((term for step in query.steps if (term := _compared(context, plan, query, step.call, value))), None)
-        if term is None or key.refers is None or (key.text and not uuids.surely(region, loop, term.value)):
+        if term is None or key.refers is None or misses(region, loop, key, term.value):
             return None
         if key.refers:
             owner = term.column.rpartition(".")[0]

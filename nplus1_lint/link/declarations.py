@@ -39,6 +39,7 @@ class Column:
         required: it is known to hold no NULL.
         type: its type as the call gives it, ``int`` and ``str`` for all integers and texts, or an empty string.
         uuid: its values may be objects of ``uuid.UUID``, which equal no text.
+        integer: its values are surely integers.
         place: the whole assignment.
     """
 
@@ -56,6 +57,7 @@ class Column:
     required: bool = False
     type: str = ""
     uuid: bool = False
+    integer: bool = False
 
 
 def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
@@ -208,6 +210,13 @@ def holds_uuids(kind: str, annotation: f.Expr | None) -> bool:
     if kind:
         return _UUID.search(kind.partition("(")[0]) is not None and "as_uuid=False" not in kind
     return annotation is not None and any(map(_UUID.search, _words(annotation)))
+
+
+def holds_integers(kind: str, annotation: f.Expr | None) -> bool:
+    """True if the type of a column, else its annotation, is one of integers alone."""
+    if kind or annotation is None:
+        return kind == "int"
+    return set(_words(annotation)) <= {"Mapped", "Optional", "int"} and "int" in _words(annotation)
 
 
 def _words(annotation: f.Expr) -> Iterator[str]:

@@ -18,6 +18,7 @@ from nplus1_lint.link.declarations import (
     calls,
     column_from,
     composite_keys,
+    holds_integers,
     holds_uuids,
     is_sqlmodel,
     join_keys,
@@ -276,6 +277,8 @@ class _Reader:
         table = self._table_of(cls.path, referred) if referred is not None else None
         if holds_uuids(column.type, annotation):
             column = replace(column, uuid=True)
+        elif holds_integers(column.type, annotation):
+            column = replace(column, integer=True)
         return replace(column, foreign_key=f"{table}.{referred.name}") if table and referred is not None else column
 
     def _table_of(self, path: str, column: f.Attr) -> str | None:

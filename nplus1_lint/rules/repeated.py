@@ -219,7 +219,9 @@ def batch_key(analysis: Analysis, criterion: Criterion, model: Model) -> Key:
     relationship = owner.relationships.get(criterion.column)
     value = Pos(*(criterion.value or ()))
     if relationship is None:
-        return Key(criterion.column, value, text=criterion.text)
+        column = owner.columns.get(criterion.column)
+        integer = column is not None and column.integer
+        return Key(criterion.column, value, text=criterion.text, integer=integer)
     found = foreign_key(analysis.project, owner, relationship)
     return Key(found.column, value, refers=found.referred) if found else Key(criterion.column, value, refers=None)
 
