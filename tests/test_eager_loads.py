@@ -88,7 +88,7 @@ def slugs(session):
 """
 
 
-def test_rows_that_escape_elsewhere_may_be_read_so_that_the_mapping_is_not_changed(
+def test_rows_that_escape_elsewhere_may_be_read_so_that_their_query_asks_for_the_relationship_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = sorted(found(tmp_path, monkeypatch, dump=DUMP, slugs=SLUGS), key=lambda finding: finding.also_in)
@@ -99,7 +99,11 @@ def test_rows_that_escape_elsewhere_may_be_read_so_that_the_mapping_is_not_chang
     assert other.message.endswith("read by 0 of 2 modules that load it, perhaps by 1 more")
     for finding in (one, other):
         assert finding.suggestion is not None
-        assert (finding.suggestion.diff, finding.suggestion.changes) == ("", ())
+        assert (
+            "+    return [[getattr(team, name) for name in names] for team in session.scalars(select(Team).options(\n"
+            in (finding.suggestion.diff)
+        )
+        assert [change.path for change in finding.suggestion.changes] == ["dump.py", "models.py"]
     assert other.suggestion is not None
     assert other.suggestion.title == 'Team.heroes: lazy="select" and selectinload at 1 query whose rows may be read'
     assert other.suggestion.code.splitlines()[-3:] == [

@@ -33,13 +33,13 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
         plan: the readers and the queries that load for nothing.
 
     Returns:
-        The code; queries are named by file and line in comments. No change where the rows of one may be read unseen.
+        The code; queries are named by file and line in comments. Those whose rows may be read unseen ask for them, too.
 
     Raises:
         InternalError: the relationship sets no ``lazy=``.
     """
     made = plan_rewrite(context, plan)
-    with_readers = _with_readers(context, plan, made) if plan.readers and not plan.unsure else None
+    with_readers = _with_readers(context, plan, made) if plan.readers or plan.unsure else None
     shown = (with_readers or made).suggestion(context)
     relationship = f"{plan.model}.{plan.relationship}"
     option = _OPTIONS.get(plan.lazy, "selectinload")
@@ -59,17 +59,18 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
 
 
 def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite | None:
-    """The change together with the option for each reader; None when one of them does not ask for the class itself."""
+    """The change together with the option for each query that needs it, and for those that may and can ask for it.
+
+    None when a reader does not ask for the class itself, or one that may read so does in async code.
+    """
     option = _OPTIONS.get(plan.lazy, "selectinload")
     found: dict[str, Added] = {}
-    for query in plan.readers:
-        if not query.takes_options or query.asking_for or any(len(way) != 1 for way in query.ways):
-            return None
-        chains = tuple((Hop(option, *way[0], ""),) for way in query.ways)
-        place = OptionPlace(query.path, query.place, chains)
-        added = added_at(context.files[query.path], place)
+    for query in (*plan.readers, *plan.unsure):
+        added = _with_option(context, query, option)
         if added is None:
-            return None
+            if query in plan.readers or (query.takes_options and _awaited(context, query)):
+                return None
+            continue  # what is read there is loaded lazily
         before = found.get(query.path, Added((), ()))
         edits = dict.fromkeys((*before.edits, *added.edits))
         found[query.path] = Added(tuple(edits), (*before.imports, *added.imports))
@@ -82,6 +83,14 @@ def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite 
         behaviour=_unseen(context, plan),
         elsewhere=tuple(FileChange(path, *added) for path, added in sorted(found.items())),
     )
+
+
+def _with_option(context: Context, query: LoadingQuery, option: str) -> Added | None:
+    """The option added to one query; None where it does not ask for the class itself."""
+    if not query.takes_options or query.asking_for or any(len(way) != 1 for way in query.ways):
+        return None
+    chains = tuple((Hop(option, *way[0], ""),) for way in query.ways)
+    return added_at(context.files[query.path], OptionPlace(query.path, query.place, chains))
 
 
 def _comment(query: LoadingQuery, loader: str, otherwise: str) -> str:
