@@ -498,6 +498,23 @@ def size(session: Session, team: Optional[Team]):
 def run(session: Session):
     return [size(session, hero.team) for hero in session.scalars(select(Hero))]
 """,
+    "an exception for one value, which the loop goes on from": """
+def team(session: Session, team_id: int):
+    found = session.get(Team, team_id)
+    if found is None:
+        raise LookupError(team_id)
+    return found
+
+
+def run(session: Session):
+    found = []
+    for number in [*session.scalars(select(Team.id)), -1]:
+        try:
+            found.append(team(session, number).slug)
+        except LookupError:
+            continue
+    return found
+""",
     "what is collected around a try": """
 def names(session: Session, team_id: int):
     found = []

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.findings import Callee, CalleePlan, Suggestion
 
+_RAISES: Final = re.compile(r"^\s*raise\b", re.MULTILINE)
 _ALL: Final = "all rows are changed in one transaction, so that an exception for one undoes the others"
 
 
@@ -90,11 +91,14 @@ class Use:
         outer, awaited = awaited_call(region, call)
         if keys is None or not (self.variant.by_value or (self.plan.rows and _is_target(loop, argument))):
             return None
+        caught = _caught(region, loop, call)
+        if caught and any(_RAISES.search(one.text) for one in self.variant.every()):
+            return None  # one value's exception, which the loop goes on from, would end all of it
         key = flat(region, argument)
         name = names.fresh(*held_names(region, outer, self.plan.callee.name, key))
         before = called(region, call, self.given, self.variant, keys.expression, f"{name} = {awaited}")
         used = Edit(*region.outer_offsets(outer), looked_up(name, key, self.variant.missing))
-        end = ", outside of the loop's own try" if _caught(region, loop, call) else ""
+        end = ", outside of the loop's own try" if caught else ""
         lean = ", without the relationships that the loop does not read" if _lean(self.plan.callee) else ""
         behaviour = f"rows are read once before the loop{lean}, and an exception for one key is raised there{end}"
         title = f"Add {self.variant.name}(), which queries once for all keys, and call it before the loop"
