@@ -28,7 +28,7 @@ def run(session: Session, power: int):
 
 MODELS = """\
 from sqlalchemy import Column, ForeignKey, Integer
-from sqlalchemy.orm import DeclarativeBase, relationship
+from sqlalchemy.orm import DeclarativeBase, backref, relationship
 
 
 class Base(DeclarativeBase):
@@ -84,12 +84,13 @@ def test_only_what_is_the_same_for_every_row_is_reported(
     ("declared", "reported"),
     [
         ('team = relationship("Team")', True),
-        ('team = relationship("Team", backref="heroes")', False),
+        ('team = relationship("Team", backref="heroes")', True),
+        ('team = relationship("Team", backref=backref("heroes", cascade="all, delete-orphan"))', False),
         ('team = relationship("Team", cascade="all, delete-orphan", single_parent=True)', False),
         ("team = property(lambda self: None, lambda self, team: print(team))", False),
     ],
 )
-def test_rows_that_are_taken_out_of_a_collection_in_hand_are_needed(
+def test_rows_of_which_more_than_a_column_changes_are_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str, reported: bool
 ) -> None:
     (tmp_path / "models.py").write_text(MODELS.format(declared=declared))

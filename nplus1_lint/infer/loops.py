@@ -296,20 +296,22 @@ def write_alike(frame: Frame, node: f.Attr | f.Call, kind: str, item: Value, loo
 
 
 def _is_more_than_a_column(frame: Frame, model: str, name: str) -> bool:
-    """True if to set an attribute does more than an UPDATE would.
+    """True if to set an attribute changes more in the database than an UPDATE of its column would.
 
-    The other side of a relationship, a collection perhaps, changes with it; an orphan is deleted; a setter of Python
-    runs. Source: SQLAlchemy, "Basic Relationship Patterns", "Cascades".
+    A collection, and rows of a secondary table; an orphan is deleted; a setter of Python runs. Source: SQLAlchemy,
+    "Basic Relationship Patterns", "Cascades".
     """
     models = frame.engine.project.models
     relationship = models[model].relationships.get(name)
     if relationship is None:
         return name not in models[model].columns
-    if relationship.uselist or relationship.secondary or "delete-orphan" in relationship.cascade:
-        return True
     there = models.get(relationship.target or "")
-    back = (other.back_populates for other in there.relationships.values()) if there is not None else ()
-    return relationship.back_populates is not None or name in back
+    others = there.relationships.values() if there is not None else ()
+    ways = [
+        relationship,
+        *(one for one in others if name == one.back_populates or one.name == relationship.back_populates),
+    ]
+    return relationship.uselist or bool(relationship.secondary) or any("delete-orphan" in way.cascade for way in ways)
 
 
 def _deletes_more(frame: Frame, model: str) -> bool:
