@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.link import Project
 
-MAX_DEPTH: Final = 100  # calls on the stack; one application meets it, the next has 55
-MAX_ACTIVE: Final = 2  # runs of one function on the stack
-MAX_ROUNDS: Final = 3  # runs of a function that reads its own result
-MAX_CONTEXTS: Final = 2000  # contexts of one function; a handler's constructor was met with 900
-MAX_RECURSION: Final = 200  # contexts of one recursion; the largest has 142
+MAX_DEPTH = 100  # calls on the stack; one application meets it, the next has 55
+MAX_ACTIVE = 2  # runs of one function on the stack
+MAX_ROUNDS = 3  # runs of a function that reads its own result
+MAX_CONTEXTS = 2000  # contexts of one function; a handler's constructor was met with 900
+MAX_RECURSION = 200  # contexts of one recursion; the largest has 142
 _FEW: Final = 4  # contexts of one function where there are too many in its recursion, or in all
 _SOON: Final = 0.95  # nearer to a bound than this, another order of the runs may meet it
 

@@ -216,7 +216,8 @@ def holds_integers(kind: str, annotation: f.Expr | None) -> bool:
     """True if the type of a column, else its annotation, is one of integers alone."""
     if kind or annotation is None:
         return kind == "int"
-    return set(_words(annotation)) <= {"Mapped", "Optional", "int"} and "int" in _words(annotation)
+    words = set(_words(annotation))
+    return "int" in words and words <= {"Mapped", "Optional", "int"}
 
 
 def _words(annotation: f.Expr) -> Iterator[str]:
