@@ -77,14 +77,15 @@ class UnusedEagerLoad(Rule):
         one router that does not need it. Never ``noload``: it silently returns nothing.
 
     When it stays quiet
-        Column-only selects, counts, bulk updates and deletes; queries with ``lazyload``, ``raiseload`` or ``noload``.
+        Column-only selects, counts, bulk updates and deletes; queries with ``lazyload``, ``raiseload`` or ``noload``;
+        relationships that a file which cannot be parsed names, or that the library whose class the model extends reads.
         Rows that go where they cannot be followed lower the confidence.
 
     Fix safety
         Unsafe: a read that the analysis does not see loads the rows then, with one statement per row, and raises
-        ``MissingGreenlet`` in asynchronous code. The queries whose rows are read for the relationship get its option in
-        the same change. Shown only where one of them takes no option, or reaches the class by way of another, or where
-        rows of any query go where they cannot be followed.
+        ``MissingGreenlet`` in asynchronous code. The queries whose rows are read for the relationship, or go where they
+        cannot be followed, get its option in the same change. Shown only where a reader takes no option, or reaches the
+        class by way of another, or where an awaited query whose rows may be read does.
     """
 
     code: ClassVar[str] = "NP201"

@@ -34,7 +34,7 @@ class WriteInLoop(Rule):
 
     When it stays quiet
         ORM ``add()`` with one commit after the loop; attribute writes that differ per row; chunks; rows whose deletion
-        deletes or detaches others by the mapping.
+        deletes or detaches others by the mapping; attributes that change more than their column when set.
 
     Fix safety
         Unsafe: an error then concerns all rows at once. Shown only where the loop sends other statements as well. A
