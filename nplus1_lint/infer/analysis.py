@@ -30,10 +30,10 @@ from nplus1_lint.infer.effects import (
     Requery,
 )
 from nplus1_lint.infer.filters import filtered
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.injected import Injected, injected
 from nplus1_lint.infer.origins import Origins
 from nplus1_lint.infer.rendered import Rendering, renderings
-from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.trails import HELD
 from nplus1_lint.infer.uses import Uses
 from nplus1_lint.infer.values import CONTENTS, Site

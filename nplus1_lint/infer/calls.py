@@ -26,6 +26,7 @@ from nplus1_lint.infer.builtin_calls import with_callbacks
 from nplus1_lint.infer.containers import add_item, fetched, set_default
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.joins import item_of, join, join_all
 from nplus1_lint.infer.looping_helpers import looped
 from nplus1_lint.infer.outside import external_call, quiet_call, quiet_result, refined, rows_escape
@@ -333,7 +334,7 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     stores.by_unknown(frame, arguments)
     rows_escape(frame, arguments, place, why)
     given = [value for value, _ in (*arguments.positional, *arguments.keywords.values(), *arguments.starred)]
-    if any(value.first(Session) is not None or rows.rows_in(value) for value in given):
+    if any(value.first(Session) is not None or rows_in(value) for value in given):
         frame.emit(Kind.OPAQUE, place)
         if frame.meter is not None:
             frame.meter.doubt(place, "rows or a session go to unknown code")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.effects import Change, Kind
-from nplus1_lint.infer.rows import rows_in
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.values import ClassRef, Const, Row
 
 if TYPE_CHECKING:

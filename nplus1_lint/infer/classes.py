@@ -37,6 +37,8 @@ from nplus1_lint.infer.values import (
 from nplus1_lint.infer.widening import widen
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Class
@@ -48,6 +50,7 @@ _PROPERTIES = frozenset(
     {"property", "cached_property", "hybrid_property", "classproperty", "abstractproperty", "lazyproperty", "reify"}
 )
 _PLAIN_FIELDS = ("dataclass", "define", "attrs", "frozen", "mutable", "s", "dataclasses.dataclass", "attr.s")
+_ENUMS = ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")
 _FIELD_BASES = ("BaseModel", "NamedTuple", "TypedDict", "SQLModel", "BaseSettings", "Struct", "GenericModel")
 
 
@@ -74,15 +77,16 @@ class Classes:
 
     def is_enum(self, class_id: str) -> bool:
         """True if a class is an enumeration: its members are fixed in the source."""
-        return any(
-            lib.root_and_last(base)[1] in ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")
-            for base in self._engine.project.hierarchy.external_bases(class_id)
-        )
+        return self.extends(class_id, _ENUMS)
 
     def is_typed_dict(self, class_id: str) -> bool:
         """True for a ``typing.TypedDict``: its items have the types of its attributes."""
+        return self.extends(class_id, ("TypedDict",))
+
+    def extends(self, class_id: str, names: Collection[str]) -> bool:
+        """True if a class, or one that it extends, has a base outside the project that goes by one of some names."""
         bases = self._engine.project.hierarchy.external_bases(class_id)
-        return any(lib.root_and_last(base)[1] == "TypedDict" for base in bases)
+        return any(lib.root_and_last(base)[1] in names for base in bases)
 
     def is_abstract(self, definition: Definition) -> bool:
         """True if a method has no body of its own: abstract, a protocol's, or raising ``NotImplementedError``."""
@@ -119,7 +123,7 @@ class Classes:
         for cls in hierarchy.mro(class_id):
             if any(decorator_name(d) in _PLAIN_FIELDS for d in cls.facts.decorators):
                 return True
-        return any(lib.root_and_last(b)[1] in _FIELD_BASES for b in hierarchy.external_bases(class_id))
+        return self.extends(class_id, _FIELD_BASES)
 
     def type_argument(self, class_id: str, path: str, name: str) -> tuple[str, f.Expr] | None:
         """Return what a type variable is bound to by a concrete class: (module, expression)."""
@@ -247,7 +251,7 @@ class Classes:
     def _by_protocol(self, instance: Instance, name: str) -> list[tuple[Instance, Definition]]:
         """Classes that have every method of a ``Protocol`` implement it without saying so."""
         hierarchy = self._engine.project.hierarchy
-        if not any(lib.root_and_last(b)[1] == "Protocol" for b in hierarchy.external_bases(instance.cls)):
+        if not self.extends(instance.cls, ("Protocol",)):
             return []
         wanted = set(hierarchy.classes[instance.cls].methods)
         found = []

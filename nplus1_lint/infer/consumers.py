@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, dotted
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.nested import name_of
 from nplus1_lint.infer.plain import Columns
 from nplus1_lint.infer.purposes import How, Shape, Use
 from nplus1_lint.infer.roles import Follower
-from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.tree import Tree
 from nplus1_lint.infer.values import Const, Many, Row, Site
 

@@ -317,12 +317,11 @@ def get(
     key = entity.primary_key[0] if len(entity.primary_key) == 1 else ""
     place_of_key = place_of(key_expr)
     deps = arguments.mask
-    given = arguments.get(1, "ident")
-    text = key != "" and may_be_text(frame, model, key, given[0] if given is not None else UNKNOWN)
+    asked = arguments.get(1, "ident")
+    text = key != "" and may_be_text(frame, model, key, asked[0] if asked is not None else UNKNOWN)
     criterion = Criterion(model, key, "Eq", place_of_key, frame.function.id, is_bare(key_expr), text=text)
     criteria = ((criterion, deps),) if key else ()
     flags = frozenset({"for_update"}) if "with_for_update" in arguments.keywords else frozenset()
-    asked = arguments.get(1, "ident")
     keywords = frozenset(arguments.keywords)
     by_parent = asked is not None and identity.answers(frame, asked[0], model, session, keywords)
     if by_parent or (method == "get" and (_held(frame, model) or _is_own_key(frame, key_expr, model, key))):

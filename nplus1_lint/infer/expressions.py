@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import equalities, execution, expiry, greenlets, keywords, lookups, records, rereads, rows, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.joins import concatenated, item_of, join, join_all
 from nplus1_lint.infer.loops import comprehension_loop
 from nplus1_lint.infer.spent import Ways
@@ -91,7 +92,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
         expiry.refreshed(frame, expr.value, mark)
         rereads.read(frame, expr.value, mark)
         rereads.receiver(frame, expr.value)
-    if path is not None and base[0].first(Row) is not None and rows.rows_in(found[0], 2):
+    if path is not None and base[0].first(Row) is not None and rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
         frame.bind(path, found)
     return found
@@ -188,7 +189,7 @@ def _subscript(frame: Frame, expr: f.Subscript) -> Val:
         return sliced
     found = [_item_at(frame, atom, index, mask, expr.pos) for atom in base.atoms]
     joined = join_all(found)
-    if not joined.atoms and rows.rows_in(index):
+    if not joined.atoms and rows_in(index):
         rows.escape(frame, index, expr.pos, "a key of something unknown")
     frame.note_node(expr, mark)
     return (joined if joined.atoms else unknown(base.reason or "an item of an unknown value")), mask

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import children, dotted, names, statements, targets
+from nplus1_lint.index.walk import dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.classes import decorator_names
 from nplus1_lint.infer.decorated import project_decorators
@@ -56,7 +56,7 @@ def _queue_of(facts: f.FunctionFacts) -> str:
         if type(loop) is f.While:
             taken = (one.value for one in statements(loop.body) if type(one) is f.Assign)
             # A loop that asks the queue itself whether it goes on empties it, and has work of its own.
-            asked = _asked(loop.test)
+            asked = set(filter(None, map(dotted, expressions((f.ExprStmt(loop.test, loop.pos),)))))
             paths = (path for call in taken if (path := _queue(call)) and path not in asked)
             queue = next((path for path in paths if path.partition(".")[0] not in own), "")
             if queue:
@@ -69,17 +69,6 @@ def _queue(expr: f.Expr) -> str:
     if type(expr) is not f.Call or expr.args or type(expr.func) is not f.Attr or expr.func.name not in lib.QUEUE_TAKES:
         return ""
     return dotted(expr.func.value) or ""
-
-
-def _asked(test: f.Expr) -> set[str]:
-    """The names that a test mentions, and the objects of its attributes."""
-    found: set[str] = set()
-    stack = [test]
-    while stack:
-        expr = stack.pop()
-        found |= {path} if (path := dotted(expr)) is not None else set()
-        stack += children(expr)
-    return found
 
 
 def _applied(engine: Engine, definition: Definition) -> set[str]:

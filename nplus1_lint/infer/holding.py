@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame
 
 
+def rows_in(value: Value, depth: int = 4) -> list[Row]:
+    """Return the rows that a value holds, in collections and tuples too."""
+    found: list[Row] = []
+    if depth == 0:
+        return found
+    for atom in value.atoms:
+        kind = type(atom)
+        if kind is Row:
+            found.append(atom)
+        elif kind is Many:
+            found += rows_in(atom.item, depth - 1)
+        elif kind is Mapping:
+            found += rows_in(atom.value, depth - 1)
+        elif kind is Tuple:
+            for item in atom.items:
+                found += rows_in(item, depth - 1)
+    return found
+
+
 def held_rows(frame: Frame, model: str | None) -> Iterator[tuple[Atom, Row]]:
     """Yield the rows of a class in queried collections and in dictionaries, each with what holds it.
 
@@ -31,22 +50,7 @@ def held_rows(frame: Frame, model: str | None) -> Iterator[tuple[Atom, Row]]:
 
 def holds_any(frame: Frame, model: str) -> bool:
     """Return True if a name holds a row of a class, or a collection of such rows."""
-    return any(_has(binding.value, model) for binding in frame.state.env.values())
-
-
-def _has(value: Value, model: str, depth: int = 3) -> bool:
-    for atom in value.atoms if depth else ():
-        kind = type(atom)
-        if kind is Row:
-            if atom.model == model:
-                return True
-        elif kind is Many or kind is Mapping:
-            if _has(atom.item if kind is Many else atom.value, model, depth - 1):
-                return True
-        elif kind is Tuple:
-            if any(_has(item, model, depth - 1) for item in atom.items):
-                return True
-    return False
+    return any(row.model == model for binding in frame.state.env.values() for row in rows_in(binding.value, 3))
 
 
 def key_of_row(frame: Frame, expr: f.Expr | None) -> str:

@@ -36,10 +36,11 @@ def narrowed(frame: Frame, value: Value, classes: f.Expr, positive: bool) -> tup
     ids = _ids(frame, classes)
     if ids is None:
         return value.atoms
+    told = [(atom, _is_of(frame, atom, ids)) for atom in value.atoms]
     if not positive:
-        return tuple([atom for atom in value.atoms if _is_of(frame, atom, ids) is not True])
-    sure = tuple([atom for atom in value.atoms if _is_of(frame, atom, ids) is True])
-    return sure or tuple([atom for atom in value.atoms if _is_of(frame, atom, ids) is not False])
+        return tuple([atom for atom, known in told if known is not True])
+    sure = tuple([atom for atom, known in told if known is True])
+    return sure or tuple([atom for atom, known in told if known is not False])
 
 
 def _ids(frame: Frame, classes: f.Expr) -> frozenset[str] | None:

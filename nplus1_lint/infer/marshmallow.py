@@ -113,9 +113,7 @@ def _of_meta(engine: Engine, cls: Class, excluded: set[str]) -> Iterator[tuple[s
             yield name, Field((name,), ())
     related = meta.attributes.get("include_relationships")
     written = meta.attributes.get("model")
-    all_of_it = any(
-        lib.root_and_last(base)[1] == "ModelSchema" for base in engine.project.hierarchy.external_bases(cls.id)
-    )
+    all_of_it = engine.classes.extends(cls.id, ("ModelSchema",))
     if written is None or not (all_of_it or (isinstance(related, f.Const) and related.value is True)):
         return
     for atom in engine.constant(meta.path, written).only(ClassRef):

@@ -7,6 +7,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.values import (
     OWN_BIT,
     UNKNOWN,
@@ -82,7 +83,7 @@ def _encoded(frame: Frame, name: str, arguments: Arguments, place: Place) -> Non
     What it gives in a row's place may hold further rows, which are not followed.
     """
     given = arguments.get(0, "obj") if name in _DUMPS else None
-    held = rows.rows_in(given[0]) if given is not None else []
+    held = rows_in(given[0]) if given is not None else []
     default, cls = arguments.keywords.get("default"), arguments.keywords.get("cls")
     if given is None or not held or not (default or cls or arguments.starred):
         return

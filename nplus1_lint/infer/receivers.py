@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, names, statements
-from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.classes import is_property, method_kind
 from nplus1_lint.infer.constructors import Shown, shown
 from nplus1_lint.infer.keywords import Uses, uses_of
@@ -161,7 +160,7 @@ class Receivers:
             hierarchy = self._engine.project.hierarchy
             self._final[class_id] = not (
                 hierarchy.descendants(class_id)
-                or any(lib.root_and_last(base)[1] == "Protocol" for base in hierarchy.external_bases(class_id))
+                or self._engine.classes.extends(class_id, ("Protocol",))
                 or is_schema(self._engine, class_id)
             )
         return self._final[class_id]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import records, rows
+from nplus1_lint.infer import records
 from nplus1_lint.infer.effects import RETURNED, TO_TEMPLATES
 from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.values import (
     SCALAR,
     Const,
@@ -193,9 +194,9 @@ def render(frame: Frame, paths: list[str], context: Items, arguments: Arguments,
         templates.run(frame, path, context, place)
     if not all(templates.is_complete(path) for path in paths):
         return False
-    known = {atom for value, _ in context.values() for atom in rows.rows_in(value)}
+    known = {atom for value, _ in context.values() for atom in rows_in(value)}
     given = (*arguments.positional, *arguments.keywords.values(), *arguments.starred)
-    return all(atom in known for value, _ in given for atom in rows.rows_in(value))
+    return all(atom in known for value, _ in given for atom in rows_in(value))
 
 
 def gives_rows(value: Value, depth: int = _DEPTH) -> bool:
@@ -205,7 +206,7 @@ def gives_rows(value: Value, depth: int = _DEPTH) -> bool:
     for atom in value.atoms:
         kind = type(atom)
         inner = atom.item if kind is Many else atom.value if kind is Mapping else None
-        if kind is Statement or rows.rows_in(of(atom), 1) or (inner is not None and gives_rows(inner, depth - 1)):
+        if kind is Statement or rows_in(of(atom), 1) or (inner is not None and gives_rows(inner, depth - 1)):
             return True
         held = atom.items if kind is Tuple else [v for _, v in atom.captured] if kind is Function else ()
         fields = [v for _, v in atom.fields] if kind is Instance else ()

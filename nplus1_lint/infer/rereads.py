@@ -12,8 +12,8 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted, statements, targets
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.expiry import map_rows
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.joins import marks
-from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.values import READ, Loads, Row, Value
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.holding import held_rows
+from nplus1_lint.infer.holding import held_rows, rows_in
 from nplus1_lint.infer.identity import classes_answered
 from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.meter import load_along
@@ -31,7 +31,6 @@ from nplus1_lint.infer.values import (
     Row,
     ScalarOf,
     Statement,
-    Tuple,
     Value,
     many,
     of,
@@ -225,25 +224,6 @@ def _proxy(frame: Frame, atom: Row, mask: int, model: Model, through: str, name:
     items = [frame.attribute((of(r), mask), name, place)[0] for r in rows_in(value)]
     item = items[0] if items else SCALAR
     return (many(item) if relationship.uselist else item), mask
-
-
-def rows_in(value: Value, depth: int = 4) -> list[Row]:
-    """Return the rows that a value holds, in collections and tuples too."""
-    found: list[Row] = []
-    if depth == 0:
-        return found
-    for atom in value.atoms:
-        kind = type(atom)
-        if kind is Row:
-            found.append(atom)
-        elif kind is Many:
-            found += rows_in(atom.item, depth - 1)
-        elif kind is Mapping:
-            found += rows_in(atom.value, depth - 1)
-        elif kind is Tuple:
-            for item in atom.items:
-                found += rows_in(item, depth - 1)
-    return found
 
 
 def escape(frame: Frame, value: Value, place: Place, why: str) -> None:

@@ -10,6 +10,7 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.schemas import Schema, schemas_in
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
@@ -89,13 +90,13 @@ def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Pl
 def constructed(frame: Frame, cls: ClassRef, fields: tuple[tuple[str, Value], ...], mask: int, place: Place) -> None:
     """``Page[TeamOut](items=rows)``: pydantic validates its arguments, so the field's schema reads the rows."""
     hierarchy, annotations = frame.engine.project.hierarchy, frame.engine.annotations
-    if not any(lib.root_and_last(base)[1] in lib.SCHEMA_BASES for base in hierarchy.external_bases(cls.id)):
+    if not frame.engine.classes.extends(cls.id, lib.SCHEMA_BASES):
         return
     declared = frame.engine.classes.annotated_fields(cls.id)
     given = zip(hierarchy.classes[cls.id].type_params, cls.arguments, strict=False)
     bound = {param: annotations.instance(argument) for param, argument in given if argument}
     for name, value in fields:
-        if name in declared and rows.rows_in(value):
+        if name in declared and rows_in(value):
             path, annotation = declared[name]
             found = substitute(annotation, bound) or annotations.value(path, annotation)
             read(frame, value, mask, schemas_in(found), place)
@@ -162,7 +163,7 @@ def _root_schemas(frame: Frame, schema: Schema) -> list[Schema]:
 
 def _read_fields(frame: Frame, atom: Mapping, mask: int, schema: Schema, place: Place, depth: int) -> None:
     """``Page.model_validate({"items": rows})``: rows in a dict are for the one field that has a schema of its own."""
-    if not rows.rows_in(atom.value):
+    if not rows_in(atom.value):
         return
     nested = [field.nested for field in _fields(frame, schema, atom.value, place) if field.nested]
     if len(nested) == 1:
@@ -172,7 +173,7 @@ def _read_fields(frame: Frame, atom: Mapping, mask: int, schema: Schema, place: 
 
 def _read_each(frame: Frame, atom: Many, mask: int, schema: Schema, place: Place, depth: int) -> None:
     """A schema reads a collection row by row: a loop that no line of the program shows."""
-    if not rows.rows_in(atom.item):
+    if not rows_in(atom.item):
         return
     name = schema.cls.rpartition(":")[2]
     bit = frame.loop_bit(place)

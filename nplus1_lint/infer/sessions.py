@@ -9,9 +9,9 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind, Query
 from nplus1_lint.infer.execution import execute, first_item, get, row_value, size_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
+from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.meter import load_along, roll_back
-from nplus1_lint.infer.rows import rows_in
 from nplus1_lint.infer.spent import Ways
 from nplus1_lint.infer.sql import chain, statement
 from nplus1_lint.infer.values import (

@@ -30,12 +30,9 @@ class Told:
         self._modules = {path: module.facts for path, module in project.symbols.modules.items()}
         self._everywhere = set(names)
         self._here = {edit.path: set(edit.bound) for edit in edits if edit.bound}
-        self._functions: dict[str, list[tuple[str, f.FunctionFacts]]] = {}
-        decorated: list[tuple[str, f.FunctionFacts]] = []
-        for definition in project.hierarchy.functions.values():
-            self._functions.setdefault(definition.path, []).append((definition.id, definition.facts))
-            if definition.facts.decorators:
-                decorated.append((definition.path, definition.facts))
+        self._functions = project.hierarchy.functions_by_path
+        functions = project.hierarchy.functions.values()
+        decorated = [(one.path, one.facts) for one in functions if one.facts.decorators]
         while self._grows(decorated):
             pass
 
@@ -45,7 +42,7 @@ class Told:
 
     def functions_in(self, path: str, names: Collection[str]) -> set[str]:
         """Return the ids of the functions of a file that mention a name."""
-        return {one for one, facts in self._functions.get(path, ()) if not facts.mentions.isdisjoint(names)}
+        return {one.id for one in self._functions.get(path, ()) if not one.facts.mentions.isdisjoint(names)}
 
     def _grows(self, decorated: Iterable[tuple[str, f.FunctionFacts]]) -> bool:
         """Let each file tell the others once; False if nobody has learnt anything."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 COLUMN_CALLS = frozenset({"Column", "mapped_column", "column_property", "deferred", "synonym", "composite"})
+RELATIONSHIP_CALLS = frozenset({"relationship", "Relationship", "relation", "dynamic_loader"})
 PRIMARY_KEY = "the primary key"
 CONSTRAINTS = frozenset({"Index", "UniqueConstraint", "PrimaryKeyConstraint", "ExcludeConstraint"})
 COLLECTIONS = frozenset(
@@ -64,7 +65,7 @@ def relationship_values(cls: Class) -> Iterator[tuple[str, f.Call]]:
     """Yield the relationships that a class body declares: (attribute, call)."""
     for name, value in cls.attributes.items():
         call = next(
-            (c for c in calls(value) if call_name(c) in ("relationship", "Relationship", "relation", "dynamic_loader")),
+            (c for c in calls(value) if call_name(c) in RELATIONSHIP_CALLS),
             None,
         )
         if call is not None:

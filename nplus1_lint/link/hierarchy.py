@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import blocks, call_name, last_name
+from nplus1_lint.link.declarations import COLUMN_CALLS, RELATIONSHIP_CALLS
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
@@ -19,10 +20,7 @@ from nplus1_lint.link.symbols import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DECLARING = frozenset({
-    "Column", "mapped_column", "column_property", "deferred", "synonym", "composite", "relationship", "Relationship",
-    "relation", "dynamic_loader", "association_proxy",
-})  # fmt: skip
+_DECLARING = COLUMN_CALLS | RELATIONSHIP_CALLS | {"association_proxy"}
 _ACCESSORS = frozenset({"setter", "deleter", "update_expression", "expression", "comparator", "inplace"})
 _VALUE_DEPTH = 8  # assignments followed before a name counts as unresolved
 
@@ -89,6 +87,9 @@ class Hierarchy:
         for cls in self.classes.values():
             for base in cls.bases:
                 self.subclasses.setdefault(base, []).append(cls.id)
+        self.functions_by_path: dict[str, list[Function]] = {}
+        for function in self.functions.values():
+            self.functions_by_path.setdefault(function.path, []).append(function)
         self._descendants: dict[str, tuple[str, ...]] = {}
         self._mro: dict[str, tuple[Class, ...]] = {}
 

@@ -41,7 +41,7 @@ class Registered(NamedTuple):
 
 def find_registered(symbols: Symbols, hierarchy: Hierarchy) -> tuple[Registered, ...]:
     """Return what the code registers, in the order of the files and of each of them."""
-    by_path = _functions(hierarchy)
+    by_path = hierarchy.functions_by_path
     found: list[Registered] = []
     for path, module in sorted(symbols.modules.items()):
         if module.facts.body.mentions.isdisjoint(REGISTERING):
@@ -55,13 +55,6 @@ def find_registered(symbols: Symbols, hierarchy: Hierarchy) -> tuple[Registered,
             if not definition.facts.mentions.isdisjoint(REGISTERING):
                 found += _calls(path, definition, definition.facts.body)
     return tuple(found)
-
-
-def _functions(hierarchy: Hierarchy) -> dict[str, list[Function]]:
-    found: dict[str, list[Function]] = {}
-    for definition in hierarchy.functions.values():
-        found.setdefault(definition.path, []).append(definition)
-    return found
 
 
 def _calls(path: str, holder: Function | None, body: tuple[f.Stmt, ...]) -> Iterator[Registered]:
@@ -94,7 +87,7 @@ class Keeping(NamedTuple):
 
 def find_keeping(symbols: Symbols, hierarchy: Hierarchy) -> Keeping:
     """Return which functions keep something on ``g``; what the top level of a file does is no part of a request."""
-    by_path = _functions(hierarchy)
+    by_path = hierarchy.functions_by_path
     names: set[str] = set()
     keepers: dict[str, dict[str, None]] = {}
     blurred: set[str] = set()

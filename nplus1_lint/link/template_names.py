@@ -73,9 +73,7 @@ class _Registrar(NamedTuple):
 
 def find_given(symbols: Symbols, hierarchy: Hierarchy) -> tuple[Given, ...]:
     """Return what templates are given, in the order of the files and of each of them."""
-    by_path: dict[str, list[Function]] = {}
-    for definition in hierarchy.functions.values():
-        by_path.setdefault(definition.path, []).append(definition)
+    by_path = hierarchy.functions_by_path
     reader = _Reader(symbols, hierarchy)
     found: list[Given] = []
     registrars: dict[str, _Registrar] = {}
