@@ -326,3 +326,164 @@ def test_one_finding_names_all_places(tmp_path: Path, monkeypatch: pytest.Monkey
     assert said.startswith("Hero.name is filtered on here and in 1 more place,")
     (finding,) = nplus1_lint.check(["b.py"]).findings
     assert (finding.path, finding.also_in) == ("a.py", ("b.py",))
+
+
+COLLECTION = """\
+from sqlalchemy import Column, ForeignKey, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    city: Mapped[str] = mapped_column(index=True)
+    mentor_id: Mapped[int | None] = mapped_column(ForeignKey("heroes.id"))
+    {collection}
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    {key}
+
+
+{below}
+"""
+ONE_TO_MANY = {
+    "collection": 'heroes: Mapped[list["Hero"]] = relationship(foreign_keys="Hero.team_id")',
+    "key": 'team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))',
+}
+LAZY = 'for team in db.query(Team).filter(Team.city == "Rome"):\n        print({0})'
+NO_INDEX = "no index, key or unique constraint begins with it"
+
+
+def said_of_loads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, body: str = "", above: str = "", below: str = "", **parts: str
+) -> list[str]:
+    """What NP401 says of a function over the collections of teams."""
+    written = {**ONE_TO_MANY, "below": below, **parts}
+    models = COLLECTION.format(**written)
+    body = body or LAZY.format("team.heroes")
+    app = f"from models import *\n{above}\ndef run(db: Session):\n    {body}\n"
+    return messages(folder, {"models.py": models, "app.py": app}, monkeypatch)
+
+
+WHERE_LOADED = {
+    "lazily, per row": (LAZY.format("team.heroes"), "", 1),
+    "lazily, once": ("print(db.get(Team, 1).heroes)", "", 0),
+    "lazily, for a request": (
+        "print(db.get(Team, 1).heroes)",
+        "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/')",
+        1,
+    ),
+    "with all teams, for a request": (
+        "return [len(t.heroes) for t in db.query(Team).options(selectinload(Team.heroes))]",
+        "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/')",
+        0,
+    ),
+    "with some teams, for a request": (
+        "return db.query(Team).options(selectinload(Team.heroes)).limit(5).all()",
+        "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/')",
+        1,
+    ),
+    "the other way": ("for hero in db.query(Hero).limit(9):\n        print(hero.team)", "", 0),
+}
+
+
+@pytest.mark.parametrize("name", WHERE_LOADED)
+def test_the_load_of_a_collection_searches_by_its_key(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, above, count = WHERE_LOADED[name]
+    expected = [f"Hero.team_id is searched by loads of Team.heroes, and {NO_INDEX}"] * count
+    key = ONE_TO_MANY["key"] + "\n    team: Mapped[Team] = relationship(foreign_keys=team_id)"
+    assert said_of_loads(tmp_path, monkeypatch, body, above, key=key) == expected
+
+
+LINKS = (
+    'links = Table("links", Base.metadata, Column("hero_id", ForeignKey("heroes.id"), primary_key=True),'
+    ' Column("team_id", ForeignKey({0}), primary_key=True))'
+)
+MANY_TO_MANY = 'heroes = relationship("Hero", secondary={0})'
+KEYS = {
+    "indexed": ({"key": 'team_id = mapped_column(ForeignKey("teams.id"), index=True)'}, ""),
+    "no foreign key": ({"key": "team_id: Mapped[int] = mapped_column()"}, ""),
+    "a join that is written out": (
+        {"collection": 'heroes = relationship("Hero", primaryjoin="Team.id == Hero.team_id")'}, ""
+    ),
+    "two keys, one named": (
+        {"key": ONE_TO_MANY["key"] + '\n    rival_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))'},
+        "Hero.team_id",
+    ),
+    "two keys, none named": (
+        {
+            "collection": 'heroes: Mapped[list["Hero"]] = relationship()',
+            "key": ONE_TO_MANY["key"] + '\n    rival_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))',
+        },
+        "",
+    ),
+    "the column has another name": (
+        {"key": 'team_id: Mapped[int] = mapped_column("team", ForeignKey("teams.id"))'}, "Hero.team_id"
+    ),
+    "association table": (
+        {"collection": MANY_TO_MANY.format('"links"'), "below": LINKS.format('"teams.id"')}, "links.team_id"
+    ),
+    "association table, by attribute": (
+        {"collection": MANY_TO_MANY.format("lambda: links"), "below": LINKS.format("Team.id")}, "links.team_id"
+    ),
+    "association table with the key in front": (
+        {"collection": MANY_TO_MANY.format('"links"'), "below": LINKS.format('"teams.id"').replace("hero_id", "zero")},
+        "links.team_id",
+    ),
+    "association class": (
+        {
+            "collection": MANY_TO_MANY.format('"links"'),
+            "below": 'class Link(Base):\n    __tablename__ = "links"\n'
+            '    hero_id = mapped_column(ForeignKey("heroes.id"), primary_key=True)\n'
+            '    team_id = mapped_column(ForeignKey("teams.id"), primary_key=True)\n',
+        },
+        "Link.team_id",
+    ),
+    "a back-reference through an association table": (
+        {
+            "collection": "",
+            "key": 'teams = relationship("Team", secondary=lambda: links, backref="heroes")',
+            "below": LINKS.format('"teams.id"'),
+        },
+        "links.team_id",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_which_column_a_collection_is_found_by(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, column = KEYS[name]
+    expected = [f"{column} is searched by loads of Team.heroes, and {NO_INDEX}"] if column else []
+    assert said_of_loads(tmp_path, monkeypatch, **parts) == expected
+
+
+DELETIONS = {
+    "per row": ("for team in db.query(Team).limit(9):\n        db.delete(team)", "CASCADE", 1),
+    "set to NULL": ("for team in db.query(Team).limit(9):\n        db.delete(team)", "set null", 1),
+    "no action": ("for team in db.query(Team).limit(9):\n        db.delete(team)", "NO ACTION", 0),
+    "one": ("db.delete(db.get(Team, 1))", "CASCADE", 0),
+    "of others": ("for hero in db.query(Hero).limit(9):\n        db.delete(hero)", "CASCADE", 0),
+}
+
+
+@pytest.mark.parametrize("name", DELETIONS)
+def test_deletions_search_by_the_keys_that_refer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body, action, count = DELETIONS[name]
+    key = f'team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="{action}"))'
+    expected = [f"Hero.team_id is searched by deletions of Team rows, and {NO_INDEX}"] * count
+    assert said_of_loads(tmp_path, monkeypatch, body, key=key, collection="") == expected
+
+
+def test_loads_of_a_collection_stand_behind_the_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = LAZY.format("team.heroes") + "\n        db.query(Hero).filter(Hero.team_id == team.id).all()"
+    (said,) = said_of_loads(tmp_path, monkeypatch, body)
+    assert said == f"Hero.team_id is filtered on here and searched by loads of Team.heroes, and {NO_INDEX}"

@@ -226,17 +226,29 @@ class Fetch(NamedTuple):
     counts: bool
 
 
+LOAD: Final = "Load"
+"""What a `Lookup` does that is the load of a relationship: the column is found by the mapping."""
+
+
+DELETE: Final = "Delete"
+"""What a `Lookup` does by which the database finds the rows that refer to a deleted one: ``ON DELETE``."""
+
+BY_MAPPING: Final = frozenset({LOAD, DELETE})
+"""What a `Lookup` does that nobody wrote as an expression."""
+
+
 class Lookup(NamedTuple):
     """A column by which a statement finds, joins or groups rows, where an index of it would help.
 
     Attributes:
         model: id of the mapped class.
-        column: the mapped attribute.
-        op: ``Eq``, ``In``, ``Range``, ``Prefix``, ``Join`` (equal to another table's column) or ``Group``.
+        column: the mapped attribute; for `LOAD`, the relationship.
+        op: ``Eq``, ``In``, ``Range``, ``Prefix``, ``Join`` (equal to another table's column), ``Group``, `LOAD`
+            or `DELETE`.
         function: id of the function that wrote it.
         place: the expression.
         node: what stands there.
-        other: the other side of a join, (model, attribute), where it is known.
+        other: the other side of a join, (model, attribute), where it is known; the deleted row's class for `DELETE`.
         either: an ``OR`` lets rows in by another column too.
     """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nplus1_lint.infer.effects import DELETE, LOAD
 from nplus1_lint.link.ddl import ANY_TABLE
 from nplus1_lint.link.declarations import PRIMARY_KEY
 from nplus1_lint.link.indexes import SQL, Index, Schema, Storage
@@ -13,8 +14,8 @@ from nplus1_lint.link.indexes import SQL, Index, Schema, Storage
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Filter, Lookup
 
-_ORDER: Final = ("Eq", "In", "Range", "Prefix")
-_EXACT: Final = frozenset({"Eq", "In"})
+_ORDER: Final = ("Eq", LOAD, DELETE, "In", "Range", "Prefix")
+_EXACT: Final = frozenset({"Eq", LOAD, DELETE, "In"})
 
 
 class _Term(NamedTuple):
@@ -70,7 +71,8 @@ def judge(schema: Schema, query: Filter) -> Verdict:
     fixed: set[Storage] = set()
     searched: set[str] = set()
     for lookup in query.lookups:
-        storage = schema.columns.get((lookup.model, lookup.column))
+        column = lookup.model, lookup.column
+        storage = schema.columns.get(schema.searched.get(column, column) if lookup.op == LOAD else column)
         if storage is None:
             continue
         tables.setdefault(storage.table, []).append(_Term(lookup, storage))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Kind
+from nplus1_lint.infer.filters import load_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.holding import held_rows, rows_in
 from nplus1_lint.infer.identity import classes_answered
@@ -138,6 +139,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
             deps = 0 if _few(frame, atom, rel) else mask
             frame.emit(Kind.LAZY_LOAD, place, subject=model.id, attribute=rel.name, deps=deps, origin=atom.origin)
             load_along(frame, place, rel.target, NO_LOADS, one=not rel.uselist)
+            frame.filters.append(load_of(model.id, rel.name, frame.site(place)))
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executes(place, rel.target, _of_lazy(frame, rel), takes_options=False)
         origin = Origin(frame.site(place), ())

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping  # noqa: TC003 (compiled, a dataclass looks at the types of its fields)
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, children, expressions
 from nplus1_lint.link import ddl
+from nplus1_lint.link.association import table_name
 from nplus1_lint.link.declarations import (
     CONSTRAINTS,
     PRIMARY_KEY,
+    column_from,
     conditions,
     keywords,
     names,
@@ -24,6 +26,7 @@ from nplus1_lint.link.declarations import (
     text,
 )
 from nplus1_lint.link.migrations import is_migration, migrated, sql_text
+from nplus1_lint.link.searched import searched
 from nplus1_lint.link.symbols import ClassSymbol, GlobalSymbol
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class Storage:
         path: file of its declaration.
         line: line of its declaration.
         few: it has as few values as the source says: a boolean, an enumeration, a ``CHECK (… IN (…))``.
+        call: the call that declares it, or None where there is none beside its name.
     """
 
     table: str
@@ -78,6 +82,7 @@ class Storage:
     path: str
     line: int
     few: bool
+    call: f.Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,16 @@ class Schema:
     """What is known of the tables.
 
     Attributes:
-        columns: by (id of the class, attribute); a class whose table's name is made at run time has none.
+        columns: by (id of the class, attribute); a class whose table's name is made at run time has none. Those of
+            tables without a class by (table, column).
         indexes: by table; those of `ddl.ANY_TABLE` may belong to any.
+        searched: the key in *columns* of the column by which the load of a relationship finds its rows, by (id of the
+            class, relationship).
     """
 
     columns: Mapping[tuple[str, str], Storage]
     indexes: Mapping[str, tuple[Index, ...]]
+    searched: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def of(self, table: str) -> tuple[Index, ...]:
         """Return every index that a table has or may have."""
@@ -116,7 +125,8 @@ def find_indexes(hierarchy: Hierarchy, models: Mapping[str, Model], migrations: 
     indexes: dict[str, dict[Index, None]] = {}
     for index in found:
         indexes.setdefault(index.table, {})[index] = None
-    return Schema(reader.columns, {table: tuple(of) for table, of in indexes.items()})
+    by_table = {table: tuple(of) for table, of in indexes.items()}
+    return Schema(reader.columns, by_table, dict(searched(hierarchy, models, reader.tables)))
 
 
 def _made(name: str, table: str, columns: tuple[str, ...], path: str, line: int) -> Index:
@@ -140,8 +150,12 @@ class _Reader:
         self._hierarchy = hierarchy
         self._models = models
         self.columns: dict[tuple[str, str], Storage] = {}
+        self.tables: dict[str, dict[str, Column]] = {}
         for model in models.values():
             self._keep_columns(model)
+        for module in hierarchy.symbols.modules.values():
+            if "Table" in module.facts.body.mentions:
+                self._keep_tables(module)
 
     def _keep_columns(self, model: Model) -> None:
         parts = self._hierarchy.mro(model.id)
@@ -152,7 +166,22 @@ class _Reader:
             table = self._table(owner)
             if table is not None:
                 few = column.enumerated or self._has_few_values(part, name) or _is_listed(column, checked)
-                self.columns[model.id, name] = Storage(table, column.column_name, part.path, column.place[0], few)
+                value = part.attributes.get(name)
+                call = value.pos if isinstance(value, f.Call) else None
+                self.columns[model.id, name] = Storage(table, column.column_name, part.path, column.place[0], few, call)
+
+    def _keep_tables(self, module: Module) -> None:
+        """The columns of ``Table(…)``."""
+        for expr in expressions(module.facts.body.body):
+            table = table_name(expr)
+            for item in expr.args if table is not None and isinstance(expr, f.Call) else ():
+                name = text(item.args[0]) if isinstance(item, f.Call) and item.args else None
+                if table is not None and name and isinstance(item, f.Call) and call_name(item) == "Column":
+                    column = column_from(name, [item], item.pos)
+                    self.tables.setdefault(table, {})[name] = column
+                    self.columns[table, name] = Storage(
+                        table, name, module.path, item.pos[0], column.enumerated, item.pos
+                    )
 
     def _table(self, model: Model) -> str | None:
         """The table's name, or None when the class makes it at run time."""
@@ -294,7 +323,7 @@ class _Reader:
                 yield from self._standing_alone(module, expr)
 
     def _of_table(self, module: Module, call: f.Call) -> Iterator[Index]:
-        table = text(call.args[0]) if call.args else None
+        table = table_name(call)
         if table is None:
             return
         for columns, name, line in table_parts(call.args[1:], table):
@@ -321,8 +350,7 @@ class _Reader:
 
     def _held_table(self, symbol: GlobalSymbol) -> str | None:
         values = self._hierarchy.symbols.modules[symbol.path].assigns.get(symbol.name, [])
-        made = (v for v in values if isinstance(v, f.Call) and call_name(v) == "Table" and v.args)
-        return next((text(call.args[0]) for call in made), None)
+        return next((name for name in map(table_name, values) if name is not None), None)
 
 
 def _options(call: f.Call) -> Iterator[tuple[str, f.Expr]]:

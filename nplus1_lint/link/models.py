@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name
+from nplus1_lint.link.association import association_table
 from nplus1_lint.link.declarations import (
     COLLECTIONS,
     COLUMN_CALLS,
@@ -73,6 +74,7 @@ class Relationship:
         lazy_written: the ``lazy=`` argument as the source has it (``selectin``, ``False``), or None without one.
         cascade: the cascade option as written, or an empty string.
         place: the ``relationship(…)`` call.
+        secondary: the table of a many-to-many, by name where that is known, or None.
         foreign_keys: what ``foreign_keys`` names, nothing without it; None where it is not understood, or where the
             join is written out.
         remote_side: what ``remote_side`` names.
@@ -335,7 +337,7 @@ class _Reader:
         if target is None and annotation is not None:
             target = self._target(part, annotation)
         strategy, written = lazy(options, annotation)
-        secondary = text(options.get("secondary"))
+        secondary = association_table(self._hierarchy, part, options.get("secondary"))
         uselist = self._uselist(models, model, target, options, annotation, "secondary" in options)
         return Relationship(
             model.id, name, part.path, target, uselist, strategy, written, secondary,

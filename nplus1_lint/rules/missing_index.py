@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
+from nplus1_lint.findings import Confidence, NodeKind, Pos, Severity, Suspect
+from nplus1_lint.infer.effects import BY_MAPPING, LOAD
 from nplus1_lint.infer.index_use import judge
-from nplus1_lint.infer.values import Site
-from nplus1_lint.link.indexes import SQL
 from nplus1_lint.rules.base import Example, Proof, Rule
+from nplus1_lint.rules.searches import (
+    Places,
+    advice,
+    column_of,
+    evidence,
+    first_of,
+    keep,
+    matters,
+    message,
+    message_of_loads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nplus1_lint.infer.analysis import Analysis
-    from nplus1_lint.infer.filters import Filtered
-    from nplus1_lint.infer.index_use import Need
-    from nplus1_lint.link.indexes import Index, Schema, Storage
-
-_MAX_PLACES = 8
-_MAX_INDEXES = 4
-_MAX_COLUMNS = 3
-_WORDS = {"Join": "joined on", "Group": "grouped on"}
-
-_Places = dict[tuple[str, int], tuple["Need", "Filtered"]]
-"""Each place (file, line) that searches by a column, and the query."""
+    from nplus1_lint.link.indexes import Index
 
 
 class MissingIndex(Rule):
@@ -33,7 +33,10 @@ class MissingIndex(Rule):
     What it does
         Flags a column on which executed queries filter, join or group and with which no index, key or unique
         constraint of the models or of the Alembic migrations begins: at the query that most routers reach. The other
-        places are evidence, as are the indexes of the table that serve other queries.
+        places are evidence, as are the indexes of the table that serve other queries. The load of a collection, lazy or
+        eager, is a query by its foreign key, or by one of the association table; a column by which nothing else
+        searches is told of where it is declared, if a router or a loop loads the collection, or if a loop deletes rows
+        to which it refers with ``ON DELETE``.
 
     Why is this bad
         The database reads the whole table for each such query.
@@ -45,10 +48,11 @@ class MissingIndex(Rule):
     When it stays quiet
         Another criterion of the query, or the parent of a dynamic relationship, finds the rows by an index;
         ``LIKE '%x%'``, ``!=``, ``IS NULL``, functions of the
-        column, an ``OR`` with a part that no index serves; tables whose name is made at run time. A foreign key
+        column, an ``OR`` with a part that no index serves; tables whose name is made at run time; collections loaded
+        along with all rows of their table. A foreign key
         by itself is no index on SQLite and PostgreSQL; MySQL makes one for it. An index in SQL text that no
         migration runs does not count, and is named. Columns with few values (booleans, enumerations), queries that
-        neither a router nor a loop runs, and rows that a joined table leads to are reported as info.
+        neither a router nor a loop runs, rows that a joined table leads to, and deletions are reported as info.
 
     Fix safety
         Shown only: an index costs on every write, and the table may be small.
@@ -167,6 +171,66 @@ from models import Hero
 def run(session: Session):
     found = session.scalars(select(Hero).filter_by(name="hero-1")).all()  # expect: NP401
     return found, session.scalars(select(Hero).where(Hero.power == 5)).all()
+""",
+            Proof.SCAN,
+        ),
+        Example(
+            "the foreign keys of collections",
+            """\
+# file: models.py
+from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+links = Table(
+    "links",
+    Base.metadata,
+    Column("tag_id", ForeignKey("tags.id"), primary_key=True),
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),  # expect: NP401
+)
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(50), unique=True)
+    heroes: Mapped[list["Hero"]] = relationship()
+    tags: Mapped[list[Tag]] = relationship(secondary=links, lazy="selectin")
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))  # expect: NP401
+
+
+def seed(session, n):
+    tag = Tag()
+    session.add_all(Team(slug=f"team-{number}", heroes=[Hero(), Hero()], tags=[tag]) for number in range(n))
+    session.commit()
+    session.expunge_all()
+# file: app.py
+from sqlalchemy.orm import Session
+
+from models import Team
+
+
+def run(session: Session):
+    found = []
+    for team in session.query(Team).filter(Team.slug.in_(["team-0", "team-1"])).all():
+        found += [hero.id for hero in team.heroes] + [tag.id for tag in team.tags]
+    for slug in [team.slug for team in session.query(Team).filter(Team.id < 3)]:
+        found += [tag.id for tag in session.query(Team).filter(Team.slug == slug).one().tags]
+    return found
 """,
             Proof.SCAN,
         ),
@@ -297,6 +361,57 @@ def run(session: Session):
             Proof.SCAN,
         ),
         Example(
+            "collections of all teams, and those that a key or an index serves",
+            """\
+# file: models.py
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(50), unique=True)
+    heroes: Mapped[list["Hero"]] = relationship()
+    pets: Mapped[list["Pet"]] = relationship(lazy="selectin")
+
+
+class Hero(Base):
+    __tablename__ = "heroes"
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Pet(Base):
+    __tablename__ = "pets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+
+
+def seed(session, n):
+    session.add_all(Team(slug=f"team-{number}", heroes=[Hero(number=1)], pets=[Pet()]) for number in range(n))
+    session.commit()
+    session.expunge_all()
+# file: app.py
+from sqlalchemy.orm import Session, lazyload, selectinload
+
+from models import Team
+
+
+def run(session: Session):
+    found = [pet.id for team in session.query(Team) for pet in team.pets]
+    for slug in ("team-0", "team-1"):
+        query = session.query(Team).options(lazyload(Team.pets), selectinload(Team.heroes))
+        team = query.filter(Team.slug == slug).one()
+        found += [hero.number for hero in team.heroes]
+    return found
+""",
+        ),
+        Example(
             "what no index serves",
             """\
 # file: app.py
@@ -318,7 +433,7 @@ def run(session: Session):
     def suspects(self, analysis: Analysis) -> Iterable[Suspect]:
         """Yield one suspect per column of a table."""
         schema = analysis.project.schema
-        found: dict[tuple[str, str], _Places] = {}
+        found: dict[tuple[str, str], Places] = {}
         used: dict[Index, int] = {}
         for query in analysis.filters:
             verdict = judge(schema, query.filter)
@@ -326,17 +441,18 @@ def run(session: Session):
                 used[index] = used.get(index, 0) + 1
             for need in verdict.needs:
                 column = (need.storage.table, need.storage.column)
-                _keep(found.setdefault(column, {}), analysis, need, query)
+                keep(found.setdefault(column, {}), analysis, need, query)
         for places in found.values():
-            yield self._suspect(analysis, places, used)
+            if all(need.lookup.op in BY_MAPPING for need, _ in places.values()):
+                yield from self._loaded(analysis, places, used)
+            else:
+                yield self._suspect(analysis, places, used)
 
-    def _suspect(self, analysis: Analysis, places: _Places, used: dict[Index, int]) -> Suspect:
-        first = min(places, key=lambda where: (*_weight(*places[where]), where))
+    def _suspect(self, analysis: Analysis, places: Places, used: dict[Index, int]) -> Suspect:
+        first = first_of(places)
         need, _ = places[first]
-        storage, lookup = need.storage, need.lookup
-        matters = any(not one.minor and (query.routers or query.repeated) for one, query in places.values())
+        lookup = need.lookup
         model = analysis.project.models[lookup.model].name
-        also = tuple(sorted({path for path, _ in places} - {first[0]}))
         return Suspect(
             code=self.code,
             path=first[0],
@@ -344,78 +460,40 @@ def run(session: Session):
             node=lookup.node,
             scope=Pos(*lookup.place),
             function=analysis.function_name(lookup.function),
-            message=_message(analysis.project.schema, model, need, len(places) - 1),
-            severity=Severity.WARNING if matters else Severity.INFO,
+            message=message(analysis, model, places),
+            severity=self.severity if any(map(matters, places.values())) else Severity.INFO,
             confidence=Confidence.MEDIUM,
-            evidence=tuple(_evidence(analysis, model, places, first, used)),
-            advice=_advice(model, [one for one, _ in places.values()]),
-            also_in=also,
+            evidence=tuple(evidence(analysis, places, used)),
+            advice=advice(model, (one for one, _ in places.values())),
+            also_in=tuple(sorted({path for path, _ in places} - {first[0]})),
+            discriminator=f"{need.storage.table}.{need.storage.column}",
+        )
+
+    def _loaded(self, analysis: Analysis, places: Places, used: dict[Index, int]) -> Iterator[Suspect]:
+        """A column by which nothing but loads of relationships finds rows: told of where it is declared."""
+        places = {where: one for where, one in places.items() if matters(one)}
+        loaded = any(need.lookup.op == LOAD for need, _ in places.values())
+        storage, call = None, None
+        if places:
+            need, _ = places[first_of(places)]
+            storage, call = need.storage, need.storage.call
+        if storage is None or call is None:
+            return
+        owner, column = column_of(analysis, need)
+        model = analysis.project.models.get(owner)
+        name = model.name if model is not None else storage.table
+        yield Suspect(
+            code=self.code,
+            path=storage.path,
+            pos=Pos(*call),
+            node=NodeKind.CALL,
+            scope=Pos(*call),
+            function=name,
+            message=message_of_loads(analysis, f"{name}.{column}", places),
+            severity=self.severity if loaded else Severity.INFO,
+            confidence=Confidence.MEDIUM,
+            evidence=tuple(evidence(analysis, places, used)),
+            advice=advice(name, (one for one, _ in places.values())),
+            also_in=tuple(sorted({path for path, _ in places} - {storage.path})),
             discriminator=f"{storage.table}.{storage.column}",
         )
-
-
-def _keep(places: _Places, analysis: Analysis, need: Need, query: Filtered) -> None:
-    path = analysis.path_of(Site(need.lookup.function, need.lookup.place))
-    where = (path, need.lookup.place[0])
-    present = places.get(where)
-    if present is None or _weight(*present) > _weight(need, query):
-        places[where] = (need, query)
-
-
-def _weight(need: Need, query: Filtered) -> tuple[bool, int, bool]:
-    """What sorts the places where an index is worth most to the front."""
-    return need.minor, -query.routers, not query.repeated
-
-
-def _message(schema: Schema, model: str, need: Need, others: int) -> str:
-    storage = need.storage
-    doing = _WORDS.get(need.lookup.op, "filtered on")
-    more = f" and in {others} more place{'s' if others > 1 else ''}" if others else ""
-    said = f"{model}.{need.lookup.column} is {doing} here{more}, and no index, key or unique constraint begins with it"
-    unsure = [i for i in schema.of(storage.table) if i.source == SQL and i.columns[0] == storage.column]
-    if unsure:
-        said += f"; {unsure[0].name or 'an index'} is in the SQL text of {unsure[0].path} only, which no migration runs"
-    if storage.few:
-        said += "; it has few values"
-    return said
-
-
-def _evidence(
-    analysis: Analysis, model: str, places: _Places, first: tuple[str, int], used: dict[Index, int]
-) -> Iterator[Step]:
-    ordered = [first, *sorted(set(places) - {first})]
-    for where in ordered[:_MAX_PLACES]:
-        need, _ = places[where]
-        yield Step(*where, f"{_WORDS.get(need.lookup.op, 'filtered on')} {model}.{need.lookup.column}")
-    storage = places[ordered[0]][0].storage
-    yield Step(storage.path, storage.line, f"{storage.table}.{storage.column} is declared without an index")
-    for index in _good(analysis.project.schema, storage, used)[:_MAX_INDEXES]:
-        count = used[index]
-        name = index.name or "an index"
-        serves = f"serves {count} other quer{'ies' if count > 1 else 'y'}"
-        yield Step(
-            index.path, index.line, f"{name} on ({', '.join(c or '…' for c in index.columns)}) is good: {serves}"
-        )
-
-
-def _good(schema: Schema, storage: Storage, used: dict[Index, int]) -> list[Index]:
-    """The indexes of the table that serve queries, each once however often it is declared."""
-    seen: dict[tuple[str, ...], Index] = {}
-    for index in schema.of(storage.table):
-        if index in used:
-            seen.setdefault(index.columns, index)
-    return list(seen.values())
-
-
-def _advice(model: str, needs: list[Need]) -> str:
-    """One index for what is always filtered together, else for the column alone."""
-    storage = needs[0].storage
-    common = [c for c in needs[0].partners if all(c in need.partners for need in needs)]
-    behind = all(need.lookup.op in ("Eq", "In") for need in needs)
-    columns = ([storage.column, *common] if behind else [*common, storage.column])[:_MAX_COLUMNS]
-    name = f"ix_{storage.table}_{'_'.join(columns)}"
-    declared = ", ".join(f'"{column}"' for column in columns)
-    title = f"Declare the index in __table_args__ of {model} and create it in a migration"
-    if storage.few and not common:
-        title = f"Declare the index, better with a column of many values in front, in {model} and in a migration"
-    return f'{title}\nIndex("{name}", {declared})\nop.create_index("{name}", "{storage.table}", [{declared}])'
