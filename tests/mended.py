@@ -35,6 +35,12 @@ MENDED: dict[Key, Replacements] = {
     ),
     Key("NP202", "an option for names"): ((".options(selectinload(Team.heroes))", ""),),
     Key("NP202", "the end of a chain, behind a repository"): ((".selectinload(Team.heroes)", ""),),
+    Key("NP202", "options of two callers, of which one reads"): (
+        (
+            "team.slug for team in teams(session, [selectinload(Team.heroes)])",
+            "team.slug for team in teams(session, [])",
+        ),
+    ),
     Key("NP202", "a flag that asks for too much"): (("teams(session, True)", "teams(session)"),),
     Key("NP203", "teams load heroes load powers"): (
         ('relationship(lazy="selectin", back_populates="team")', 'relationship(lazy="select", back_populates="team")'),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+import pytest
+
 import nplus1_lint
 from nplus1_lint.findings import Confidence, Severity
 from nplus1_lint.rules import example_models
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from nplus1_lint.findings import Finding
 
@@ -331,3 +331,70 @@ def test_templates_read_rows_that_objects_hold(tmp_path: Path, monkeypatch: pyte
     assert one.confidence is Confidence.MEDIUM
     page.write_text("{% if broken %} {{ heroes }}", encoding="utf-8")
     assert not found(tmp_path, monkeypatch, app=app), "what cannot be parsed may read by any name that stands in it"
+
+
+HELPER = """
+def teams(session: Session, options):
+    return session.scalars(select(Team).options(*options)).all()
+
+def reader(session: Session):
+    return [hero.name for team in teams(session, [selectinload(Team.heroes)]) for hero in team.heroes]
+"""
+GIVERS = {
+    "reads another column": (
+        "def names(session: Session):\n    return [team.slug for team in teams(session, [selectinload(Team.heroes)])]",
+        True,
+    ),
+    "hands the rows to what reads another column": (
+        "def slug(team):\n    return team.slug\n\n"
+        "def names(session: Session):\n    return [slug(team) for team in teams(session, [selectinload(Team.heroes)])]",
+        True,
+    ),
+    "through two helpers": (
+        "def ordered(session, options):\n    return sorted(teams(session, options), key=lambda team: team.slug)\n\n"
+        "def names(session: Session):\n    return [t.slug for t in ordered(session, [selectinload(Team.heroes)])]",
+        True,
+    ),
+    "returns the rows to a caller that reads": (
+        "def some(session: Session):\n    found = teams(session, [selectinload(Team.heroes)])\n"
+        "    print(found[0].slug)\n    return found\n\n"
+        "def main(session: Session):\n    print([len(team.heroes) for team in some(session)])",
+        False,
+    ),
+    "returns the rows to a caller that does not": (
+        "def some(session: Session):\n    found = teams(session, [selectinload(Team.heroes)])\n"
+        "    print(found[0].slug)\n    return found\n\n"
+        "def main(session: Session):\n    print([team.slug for team in some(session)])",
+        True,
+    ),
+    "keeps them in an object": (
+        "class Some:\n    def __init__(self, session: Session):\n"
+        "        self.teams = teams(session, [selectinload(Team.heroes)])\n        print(self.teams[0].slug)\n\n"
+        "    def print(self):\n        print([hero.name for team in self.teams for hero in team.heroes])",
+        False,
+    ),
+    "only holds them": (
+        "def names(session: Session):\n    held = teams(session, [selectinload(Team.heroes)])\n"
+        "    print(reader(session))\n    del held",
+        False,
+    ),
+    "asks a function for its options": (
+        "def options():\n    return [selectinload(Team.heroes)]\n\n"
+        "def names(session: Session):\n    print([team.slug for team in teams(session, options())])\n"
+        "    print([team.heroes for team in teams(session, options())])",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GIVERS)
+def test_options_are_judged_by_what_the_caller_that_gave_them_reads(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, unread = GIVERS[name]
+    reported = [one for one in found(tmp_path, monkeypatch, app=HELPER + source) if one.confidence > Confidence.LOW]
+    assert len(reported) == unread
+    for one in reported:
+        assert one.function != "reader"
+        assert one.function in ("names", "some")
+        assert one.evidence[-1].message == "the query that is given the option runs here"

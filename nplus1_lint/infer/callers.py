@@ -94,6 +94,14 @@ class Callers:
         wrapped = set(decorator_names(self._engine.definition(function).facts)) - _TRANSPARENT
         return Way.ONWARDS if wrapped or self._may_be_named(function) else Way.FOLLOWED
 
+    def of(self, function: str) -> tuple[str, ...]:
+        """Return the functions that call one."""
+        return tuple(self._callers.get(function, ()))
+
+    def hands_back(self, function: str) -> bool:
+        """True if a function's result goes to its callers; a route handler's has been read by then."""
+        return function not in self._handlers and self.way_out(function) is Way.FOLLOWED
+
     def around(self, function: str) -> tuple[str, ...]:
         """Return a function, all that it calls, and its callers: what is likely to share a session with it."""
         found = {function: None, **self._callers.get(function, {})}

@@ -9,6 +9,7 @@ from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children
 from nplus1_lint.infer import loading
 from nplus1_lint.infer.callers import Callers, Way
+from nplus1_lint.infer.givers import NO_PATHS, Givers, Ways
 from nplus1_lint.infer.library import SESSION_GETS
 from nplus1_lint.infer.loading import Declaration, declaration_of, follow
 from nplus1_lint.infer.unseen import is_read_unseen
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link.models import Relationship
 
 Path: TypeAlias = tuple[str, ...]
-Ways: TypeAlias = dict["Site", set[Path]]
+_BySite: TypeAlias = dict["Site", set[Path]]
 
 # Methods of a row that Python calls without naming them.
 _UNNAMED = ("__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__len__", "__iter__", "__bool__", "__contains__")
@@ -59,6 +60,7 @@ class Uses:
         self._engine = engine
         self._models = engine.project.models
         self._callers = Callers(engine, handlers)
+        self._givers = Givers(engine, self._callers)
         live = self._callers.live
         self.executions: tuple[Execution, ...] = tuple(dict.fromkeys(e for facts in live for e in facts.executions))
         self.fetches: tuple[RowQuery, ...] = tuple(
@@ -73,14 +75,17 @@ class Uses:
             for execution in facts.executions:
                 for model in execution.models:
                     self._loads.setdefault(execution.site, {})[model, execution.loads] = None
-        self._reads: Ways = {}
-        self._escapes: Ways = {}
-        self._leaves: Ways = {}
+        self._reads: _BySite = {}
+        self._escapes: _BySite = {}
+        self._leaves: _BySite = {}
         self._near: dict[str, dict[Declaration, dict[Origin | None, None]]] = {}
         for facts in engine.facts.values():
             self._collect(facts)
         self._gets: dict[str, frozenset[str]] = {}
-        self._touched = {origin for facts in engine.facts.values() for origin in facts.trail.touched}
+        self._touched: _BySite = {}
+        for facts in engine.facts.values():
+            for origin in facts.trail.touched:
+                _add(self._touched, origin.site, origin.path)
         self._blind = frozenset(name for facts in live for name in facts.trail.blind)
         self._strays = {declaration_of(relationship) for facts in live for relationship in self._stray(facts)}
         self._written: frozenset[str] | None = None
@@ -146,20 +151,35 @@ class Uses:
             execution: the query.
             loader: one of its options.
         """
-        site, path = execution.site, loader.path
+        path = loader.path
         relationship = follow(self._models, execution.models[0], path)
-        if relationship is None or path in self._reads.get(site, ()) or self._is_read_unnamed(relationship):
+        ways = self._ways(execution, loader)
+        if relationship is None or path in ways.reads or self._is_read_unnamed(relationship):
             return Fate.READ
-        if Origin(site, path[:-1]) not in self._touched or self._serves_others(execution, path):
+        if path[:-1] not in ways.touched or self._serves_others(execution, path):
             return Fate.READ  # rows that are fetched and left alone are there for the identity map
-        before = [path[:length] for length in range(len(path))]
-        if any(way in self._escapes.get(site, ()) for way in before):
+        before = {path[:length] for length in range(len(path))}
+        if not before.isdisjoint(ways.escapes):
             return Fate.ESCAPED
         if self._answers_gets(execution, path):
             return Fate.READ
-        if not any(way in self._leaves.get(site, ()) for way in before):
+        if before.isdisjoint(ways.leaves):
             return Fate.UNREAD
         return Fate.READ if self._may_be_read(relationship) else Fate.UNNAMED
+
+    def is_given(self, execution: Execution, loader: Loader) -> bool:
+        """True if a caller gave the query an option, so that what other callers read says nothing of it."""
+        return self._givers.ways(execution, loader) is not None
+
+    def _ways(self, execution: Execution, loader: Loader) -> Ways:
+        """The ways of a query's rows; where a caller gave it the option, those of that caller's rows."""
+        site = execution.site
+        given = self._givers.ways(execution, loader)
+        if given is None or given.leaves:  # rows that go on elsewhere may be read by anyone
+            every = (self._reads, self._escapes, self._leaves, self._touched)
+            return Ways(*(of.get(site, NO_PATHS) for of in every))
+        reads, escapes, leaves = ({self._shortest(site, path) for path in paths} for paths in given[:3])
+        return Ways(reads, escapes, leaves, given.touched)
 
     def _is_read_unnamed(self, relationship: Relationship) -> bool:
         if is_read_unseen(self._engine.project, relationship):
@@ -253,7 +273,7 @@ def _got_by_key(facts: Facts) -> Iterator[str]:
             yield fetch.model
 
 
-def _add(ways: Ways, site: Site, path: Path) -> None:
+def _add(ways: _BySite, site: Site, path: Path) -> None:
     ways.setdefault(site, set()).add(path)
 
 

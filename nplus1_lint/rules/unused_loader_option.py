@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from nplus1_lint.findings import Confidence, Pos, Severity, Step, StrategyPlan, Suspect
+from nplus1_lint.findings import Confidence, NodeKind, Pos, Severity, Step, StrategyPlan, Suspect
 from nplus1_lint.infer.library import LOADING_OPTIONS
 from nplus1_lint.infer.loading import follow
 from nplus1_lint.infer.uses import Fate
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Execution
     from nplus1_lint.infer.injected import Injected
     from nplus1_lint.infer.loaders import Loader
+    from nplus1_lint.infer.values import Site
     from nplus1_lint.link.models import Relationship
 
 _CONFIDENCE = {Fate.UNREAD: Confidence.HIGH, Fate.UNNAMED: Confidence.MEDIUM, Fate.ESCAPED: Confidence.LOW}
@@ -46,7 +47,8 @@ class UnusedLoaderOption(Rule):
     What it does
         Flags the execution of a query whose ``selectinload``, ``joinedload``, ``subqueryload`` or ``immediateload``
         loads a relationship that no code in the project reads on the query's rows, through any number of calls. Of a
-        chain such as ``selectinload(Team.heroes).joinedload(Hero.powers)`` the last part alone may be unused.
+        chain such as ``selectinload(Team.heroes).joinedload(Hero.powers)`` the last part alone may be unused. An option
+        that a caller gives to a helper's query is judged by what becomes of the rows that this caller gets.
 
     Why is this bad
         Each option costs a statement or a join, and rows that are built for nothing.
@@ -116,6 +118,30 @@ from repository import Heroes
 
 def run(session: Session):
     return [(hero.name, hero.team.slug) for hero in Heroes(session).strong()]
+""",
+            Proof.OPTIONS,
+        ),
+        Example(
+            "options of two callers, of which one reads",
+            """\
+# file: app.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Team
+
+
+def teams(session: Session, options):
+    return session.scalars(select(Team).options(*options)).all()
+
+
+def names(session: Session):
+    return [team.slug for team in teams(session, [selectinload(Team.heroes)])]  # expect: NP202
+
+
+def run(session: Session):
+    found = [hero.name for team in teams(session, [selectinload(Team.heroes)]) for hero in team.heroes]
+    return found + names(session)
 """,
             Proof.OPTIONS,
         ),
@@ -306,8 +332,7 @@ def run(session: Session):
         for (execution, loader), fate in fates.items():
             if fate is Fate.READ:
                 readers.setdefault(loader, {})[execution.site.function] = None
-        groups: dict[tuple[object, Confidence, bool], dict[tuple[str, ...], Unused]] = {}
-        sites: dict[object, Execution] = {}
+        groups: dict[tuple[Site, str, Confidence, bool], dict[tuple[str, ...], Unused]] = {}
         for (execution, loader), fate in fates.items():
             confidence = _CONFIDENCE.get(fate)
             relationship = follow(analysis.project.models, execution.models[0], loader.path)
@@ -317,12 +342,12 @@ def run(session: Session):
             if any(fate_of in _CONFIDENCE for fate_of in _fates_before(fates, execution, loader)):
                 continue
             name = named(analysis, execution, loader)
-            group = groups.setdefault((execution.site, confidence, bool(others)), {})
+            giver = loader.site.function if loader.is_attribute and analysis.uses.is_given(execution, loader) else ""
+            group = groups.setdefault((execution.site, giver, confidence, bool(others)), {})
             group.setdefault(loader.path, Unused(loader, relationship, name, len(others)))
-            sites.setdefault(execution.site, execution)
-        for (site, confidence, shared), unused in groups.items():
+        for (site, giver, confidence, shared), unused in groups.items():
             if not (shared and confidence is Confidence.LOW):
-                yield self._suspect(analysis, sites[site], list(unused.values()), confidence)
+                yield self._suspect(analysis, site, list(unused.values()), confidence, given=bool(giver))
         for one in analysis.injected:
             if fates.get((one.execution, one.loader)) in _READ and _seldom(one):
                 yield self._seldom_read(analysis, one)
@@ -349,9 +374,9 @@ def run(session: Session):
         )
 
     def _suspect(
-        self, analysis: Analysis, execution: Execution, unused: list[Unused], confidence: Confidence
+        self, analysis: Analysis, query: Site, unused: list[Unused], confidence: Confidence, *, given: bool
     ) -> Suspect:
-        site = execution.site
+        site = unused[0].loader.site if given else query
         several = len(unused) > 1
         names = " and ".join(filter(None, [", ".join(one.name for one in unused[:-1]), unused[-1].name]))
         where = "nobody reads" if confidence > Confidence.LOW else "nobody is seen to read"
@@ -360,13 +385,13 @@ def run(session: Session):
             code=self.code,
             path=analysis.path_of(site),
             pos=Pos(*site.place),
-            node=analysis.node_at(site),
+            node=NodeKind.ATTRIBUTE if given else analysis.node_at(site),
             scope=Pos(*site.place),
             function=analysis.function_name(site.function),
             message=f"{names} {'load' if several else 'loads'} for this query what {where} on its rows",
             severity=Severity.INFO if shared else self.severity,
             confidence=confidence,
-            evidence=tuple(_steps(analysis, unused)),
+            evidence=tuple(_steps(analysis, unused, query if given else None)),
             plan=_plan(analysis, unused, shared),
             advice=_advice(names, unused, shared),
             discriminator=",".join(".".join(one.loader.path) for one in unused),
@@ -394,10 +419,11 @@ def _fates_before(fates: dict[tuple[Execution, Loader], Fate], execution: Execut
                 yield fate
 
 
-def _steps(analysis: Analysis, unused: list[Unused]) -> Iterator[Step]:
+def _steps(analysis: Analysis, unused: list[Unused], query: Site | None) -> Iterator[Step]:
     for one in unused:
         site = one.loader.site
-        yield Step(analysis.path_of(site), site.place[0], f"{one.name} is asked for here")
+        if query is None:
+            yield Step(analysis.path_of(site), site.place[0], f"{one.name} is asked for here")
         if one.readers:
             readers = "another function reads" if one.readers == 1 else f"{one.readers} other functions read"
             yield Step(analysis.path_of(site), site.place[0], f"{readers} what it loads for a query of its own")
@@ -406,6 +432,8 @@ def _steps(analysis: Analysis, unused: list[Unused]) -> Iterator[Step]:
                 one.relationship.declared_in, one.relationship.place[0],
                 f'the mapping loads {one.relationship.name} in any case: lazy="{one.relationship.lazy}"',
             )  # fmt: skip
+    if query is not None:
+        yield Step(analysis.path_of(query), query.place[0], "the query that is given the option runs here")
 
 
 def _plan(analysis: Analysis, unused: list[Unused], shared: bool) -> StrategyPlan | None:
