@@ -126,7 +126,8 @@ def _declared(engine: Engine, definition: Definition, param: f.Param, earlier: l
     if param.annotation is not None:
         value = engine.annotations.value(definition.path, param.annotation, cls)
     if not value.atoms:
-        return _provided(engine, definition, param)
+        provided = _provided(engine, definition, param)
+        return provided if provided.atoms else engine.filled_in(definition).get(param.name, provided)
     if value.first(Row) is not None:
         provided = _provided(engine, definition, param)
         return provided if provided.first(Row) is not None else value  # the provider knows how the row was loaded
@@ -191,7 +192,7 @@ def _default(engine: Engine, definition: Definition, param: f.Param, earlier: li
     if isinstance(param.default, f.Const):
         value = of(Const("const", param.default.value)) if not isinstance(param.default.value, float) else SCALAR
         injected = set(decorator_names(definition.facts)) - _PLAIN_DECORATORS
-        if value == NONE and injected and param.annotation is not None:
+        if value == NONE and injected:
             # A decorator may fill it in: `@with_session def get(self, id, session: Session = None)`.
             declared = _declared(engine, definition, param, earlier)
             return declared if declared.atoms else value

@@ -6,18 +6,24 @@ its parameters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import children, expressions
-from nplus1_lint.infer.values import Function, Value, of
+from nplus1_lint.infer.statements import Run
+from nplus1_lint.infer.values import SCALAR, UNKNOWN, Function, Mapping, Tuple, Value, of
+from nplus1_lint.infer.widening import carries
 from nplus1_lint.link.symbols import FunctionSymbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.solve import Engine
     from nplus1_lint.link.hierarchy import Function as Definition
+
+_NO_POSITIONAL: Final = of(Tuple("tuple", ()))
+_NO_KEYWORDS: Final = of(Mapping("mapping", SCALAR, UNKNOWN, None, (), True))
 
 
 def decorated(engine: Engine, definition: Definition) -> Value:
@@ -41,6 +47,47 @@ def decorated(engine: Engine, definition: Definition) -> Value:
             if inner and _uses_what_it_is_given(engine.definition(wrapper.id).facts, inner):
                 value = made
     return value
+
+
+def filled_in(engine: Engine, definition: Definition) -> dict[str, Value]:
+    """Return what a function's decorators give it under the names of parameters that its callers leave out.
+
+    ``kwargs["session"] = made; return function(*args, **kwargs)``, ``function(*args, session=made, **kwargs)`` and
+    ``function(made, *args, **kwargs)``: the wrapper is run without arguments of its own.
+
+    Args:
+        engine: runs the wrappers.
+        definition: a function, decorated or not.
+
+    Returns:
+        Values by parameter; plain data, and what is not known, are left out.
+    """
+    found: dict[str, Value] = {}
+    if not definition.facts.decorators or not engine.reaches(definition.facts):
+        return found
+    value = of(Function("function", definition.id, None, (), ()))
+    for decorator in project_decorators(engine, definition):
+        for atom in engine.apply(decorator, definition, value).atoms:
+            if type(atom) is Function and atom.id != definition.id and any(v == value for _, v in atom.captured):
+                for key in _calls_of(engine, atom):
+                    if key[0] == definition.id:
+                        given = zip(definition.facts.params, key[1], strict=True)
+                        found.update((param.name, one) for param, one in given if carries(one))
+    return found
+
+
+def _calls_of(engine: Engine, wrapper: Function) -> tuple[Key, ...]:
+    """The contexts in which a wrapper that is given no arguments calls others."""
+    definition = engine.definition(wrapper.id)
+    frame = Run(engine, definition, 1, wrapper.captured)
+    for param in definition.facts.params:
+        nothing = {"args": _NO_POSITIONAL, "kwargs": _NO_KEYWORDS}.get(param.kind, UNKNOWN)
+        frame.bind(param.name, (nothing, 0))
+    for name, captured in wrapper.captured:
+        if frame.lookup(name) is None:
+            frame.bind(name, (captured, 0))
+    frame.block(definition.facts.body)
+    return tuple(frame.calls)
 
 
 def project_decorators(engine: Engine, definition: Definition) -> Iterator[f.Expr]:

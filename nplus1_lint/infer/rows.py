@@ -8,7 +8,7 @@ from nplus1_lint.infer import expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.filters import load_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.holding import held_rows, rows_in
+from nplus1_lint.infer.holding import rows_in, target_held
 from nplus1_lint.infer.identity import classes_answered
 from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.meter import load_along
@@ -27,7 +27,6 @@ from nplus1_lint.infer.values import (
     Instance,
     Loads,
     Many,
-    Mapping,
     Origin,
     Row,
     ScalarOf,
@@ -121,7 +120,7 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
     frame.read(atom.origin, rel.name, place)
     loaded = loading.state_of(atom.loads, rel)
     origin = Origin(atom.origin.site, (*atom.origin.path, rel.name)) if atom.origin else None
-    held = _target_held(frame, rel) if loaded is False and not rel.uselist else None
+    held = target_held(frame, rel) if loaded is False and not rel.uselist else None
     if held is not None:
         frame.held[held.model] = None
         if frame.notes is not None:
@@ -193,12 +192,6 @@ def _way_back(frame: Frame, rel: Relationship) -> str | None:
     target = frame.engine.project.models[rel.target]
     ways = [one.name for one in target.relationships.values() if one.target == rel.owner and not one.uselist]
     return ways[0] if len(ways) == 1 else None
-
-
-def _target_held(frame: Frame, rel: Relationship) -> Row | None:
-    """Return a row of the target that a name holds in a queried collection, so that the identity map answers."""
-    rows = held_rows(frame, rel.target)
-    return next((row for holder, row in rows if row.origin is not None or type(holder) is Mapping), None)
 
 
 def _few(frame: Frame, atom: Row, rel: Relationship) -> bool:

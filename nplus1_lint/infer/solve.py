@@ -12,12 +12,13 @@ from nplus1_lint.infer.annotations import Annotations
 from nplus1_lint.infer.binding import bind_arguments, entry_arguments
 from nplus1_lint.infer.classes import Classes, decorator_names
 from nplus1_lint.infer.conditions import truth
-from nplus1_lint.infer.decorated import decorated
+from nplus1_lint.infer.decorated import decorated, filled_in
 from nplus1_lint.infer.effects import Facts, Kind, Loaded, Summary
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
 from nplus1_lint.infer.handlers import is_handler, response_annotation
+from nplus1_lint.infer.holding import unanswered
 from nplus1_lint.infer.instantiate import captured_bit, captured_masks, instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
 from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, are_enough
@@ -114,6 +115,7 @@ class Engine(Globals):
         self._responses: dict[str, tuple[Value | None, ...]] = {}
         self._free: dict[str, Held] = {}
         self._functions: dict[str, Held] = {}
+        self._filled: dict[str, Held] = {}
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
         self.marked: dict[str, list[Class]] = {}  # classes whose method of that name is marked as costing no query
@@ -213,7 +215,7 @@ class Engine(Globals):
     ) -> None:
         """Record what a called function runs as effects of the call."""
         passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
-        for effect in summary.effects:
+        for effect in unanswered(frame, summary.effects) if frame.loops else summary.effects:
             frame.callback += passed_on and effect.callback
             frame.record(instantiate(effect, bound, captured, frame.site(place), frame.current_bits()), place)
             frame.callback -= passed_on and effect.callback
@@ -494,6 +496,13 @@ class Engine(Globals):
         if definition is None or not definition.facts.decorators:
             return itself
         return self.cells.share(self._functions, function_id, itself, lambda: decorated(self, definition))
+
+    def filled_in(self, definition: Definition) -> dict[str, Value]:
+        """Return what a function's decorators give it where its callers leave a parameter out, by the parameter."""
+        if not definition.facts.decorators:
+            return {}
+        nothing: dict[str, Value] = {}
+        return self.cells.share(self._filled, definition.id, nothing, lambda: filled_in(self, definition))
 
     def class_id(self, path: str, facts: f.ClassFacts) -> str:
         """Return the id of a class by its definition."""
