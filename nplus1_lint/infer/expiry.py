@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import NO_LOADS, PENDING, Function, Loads, Many, Mapping, Origin, Row, Tuple, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from nplus1_lint.index import facts as f
     from nplus1_lint.infer.effects import Effect, Loop
     from nplus1_lint.infer.frame import Frame
+    from nplus1_lint.infer.state import State
 
 EXPIRED: Final = "^"
 """The mark among a row's loads that says that its next read reloads it."""
@@ -85,14 +86,49 @@ def refreshed(frame: Frame, expr: f.Expr, mark: int) -> None:
         expr: the object that was read, or the iterable whose items were.
         mark: the effects before the read.
     """
-    if len(frame.emissions) == mark or not any(
-        e.effect.kind is Kind.REFRESH and e.effect.attribute == "expired" for e in frame.emissions[mark:]
-    ):
-        return
+    if any(_is_reload(emission.effect) for emission in frame.emissions[mark:]):
+        held_fresh(frame, expr)
+
+
+def held_fresh(frame: Frame, expr: f.Expr) -> None:
+    """The name that holds expired rows holds fresh ones from here on."""
     path = dotted(expr)
     binding = frame.state.env.get(path) if path else None
     if path is not None and binding is not None:
         frame.state.env[path] = binding._replace(value=map_rows(binding.value, fresh))
+
+
+class Refreshing:
+    """Whether a loop makes each row that it iterates fresh, as ``for row in rows: session.refresh(row)`` does."""
+
+    def __init__(self, frame: Frame, target: f.Expr, iterable: f.Expr) -> None:
+        self._frame = frame
+        self._name = target.id if type(target) is f.Name else ""
+        self._iterable = iterable
+        self._mark = frame.mark()
+        self._fresh: bool | None = None
+
+    def end_round(self, others: Iterable[State], complete: bool) -> None:
+        """Note what holds at the end of the body.
+
+        Args:
+            others: where ``continue`` has ended it.
+            complete: no ``break`` leaves rows as they are.
+        """
+        bindings = [state.env.get(self._name) for state in (self._frame.state, *others) if state.alive]
+        fresh_now = all(one is not None and _all_fresh(one.value) for one in bindings)
+        self._fresh = self._fresh is not False and complete and bool(bindings) and fresh_now
+
+    def finish(self) -> None:
+        """Let the name of what was iterated know, after the loop; a commit in it would have expired them again."""
+        emissions = self._frame.emissions[self._mark :]
+        if self._fresh and not any(_may_expire(emission.effect) for emission in emissions):
+            held_fresh(self._frame, self._iterable)
+
+
+def _all_fresh(value: Value) -> bool:
+    rows = [atom for atom in value.atoms if type(atom) is Row]
+    return bool(rows) and all(EXPIRED not in (row.loads or ()) for row in rows)
 
 
 def reloaded_each_time(frame: Frame, repeated: set[int], loop: Loop) -> set[int]:

@@ -84,7 +84,7 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
         if known is not None:
             return known
     base = frame.eval(expr.value)
-    mark = len(frame.emissions)
+    mark, misreads = len(frame.emissions), len(frame.misreads)
     frame.engine.forget_loaded()
     found = attribute(frame, base, expr.name, expr.pos)
     frame.note_node(expr, mark)
@@ -92,6 +92,8 @@ def _attr(frame: Frame, expr: f.Attr) -> Val:
         expiry.refreshed(frame, expr.value, mark)
         rereads.read(frame, expr.value, mark)
         rereads.receiver(frame, expr.value)
+    if len(frame.misreads) > misreads and frame.misreads[-1].expired:
+        expiry.held_fresh(frame, expr.value)  # the program ends here: what follows is not read
     if path is not None and base[0].first(Row) is not None and rows_in(found[0], 2):
         # A relationship read once stays loaded on this row until the name is bound again.
         frame.bind(path, found)

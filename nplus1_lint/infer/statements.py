@@ -258,10 +258,13 @@ def _for(frame: Run, statement: f.For) -> None:
     shape = loops.shape_of(frame, statement.iterable, statement.target, statement.body)
     uniform = loops.uniform_writes(frame, statement)
     each = rereads.Pass(frame, statement.target, statement.iterable)
+    refreshing = expiry.Refreshing(frame, statement.target, statement.iterable)
 
     def body() -> None:
         frame.block(statement.body)
-        each.end_round(frame.loops[-1].continues, not frame.loops[-1].breaks)
+        running = frame.loops[-1]
+        each.end_round(running.continues, not running.breaks)
+        refreshing.end_round(running.continues, not running.breaks)
         for node, kind in uniform:
             loops.write_alike(frame, node, kind, item, loop)
 
@@ -275,6 +278,7 @@ def _for(frame: Run, statement: f.For) -> None:
         seen=rounds.of_loop(frame.engine.seen, statement),
     )
     expiry.refreshed(frame, statement.iterable, started)
+    refreshing.finish()
     each.finish()
     frame.scopes.pop()
     if frame.state.alive:
