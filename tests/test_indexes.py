@@ -207,6 +207,35 @@ def test_conditions(condition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(found) == CONDITIONS[condition]
 
 
+TYPED_KEYS = {
+    "an alias of Annotated": "Key = Annotated[int, mapped_column(primary_key=True)]",
+    "an alias of an alias": "Own = Annotated[int, mapped_column(primary_key=True)]\nKey = Own",
+    "one of two columns": ("Key = Annotated[int, mapped_column(primary_key=True) if AUTO else mapped_column()]"),
+}
+
+
+@pytest.mark.parametrize("written", ["Key", "Key | None", "Optional[Key]", "kinds.Key"])
+def test_a_key_by_its_type_as_written(written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = MODELS.replace("id: Mapped[int] = mapped_column(primary_key=True)", f"id: Mapped[{written}]")
+    own = "from typing import Annotated\nfrom sqlalchemy.orm import mapped_column\n\n"
+    files = {
+        "kinds.py": own + TYPED_KEYS["an alias of Annotated"],
+        "models.py": "from typing import Optional\nimport kinds\nfrom kinds import Key\n" + keyed,
+        "app.py": APP.replace("{condition}", "Hero.id.in_([value])"),
+    }
+    assert messages(tmp_path, files, monkeypatch) == []
+
+
+@pytest.mark.parametrize("name", TYPED_KEYS)
+def test_a_key_by_its_type(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = MODELS.replace("id: Mapped[int] = mapped_column(primary_key=True)", "id: Mapped[Key]")
+    head = (
+        f"from typing import Annotated\nfrom sqlalchemy.orm import mapped_column\n\nAUTO = False\n{TYPED_KEYS[name]}\n"
+    )
+    condition = APP.replace("{condition}", "Hero.id.in_([value])")
+    assert messages(tmp_path, {"models.py": head + keyed, "app.py": condition}, monkeypatch) == []
+
+
 def test_filter_by_means_the_class_joined_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = MODELS + (
         "\n\nclass Pet(Base):\n"

@@ -86,8 +86,11 @@ def _is_declared_attr(decorator: f.Expr) -> bool:
 
 
 def calls(value: f.Expr | None) -> Iterator[f.Call]:
-    """The call itself and calls it wraps: ``deferred(Column(…))``, ``Field(sa_column=Column(…))``."""
-    if isinstance(value, f.Call):
+    """The call itself and calls it wraps: ``deferred(Column(…))``, ``Field(sa_column=Column(…))``; both of an if."""
+    if isinstance(value, f.Conditional):
+        for way in (value.body, value.orelse):
+            yield from calls(way)
+    elif isinstance(value, f.Call):
         yield value
         for argument in (*value.args, *(v for _, v in value.keywords)):
             if isinstance(argument, f.Call) and call_name(argument) in COLUMN_CALLS:

@@ -292,23 +292,31 @@ class _Reader:
         cls = self._hierarchy.classes.get(symbol.id) if isinstance(symbol, ClassSymbol) else None
         return self._table(cls) if cls is not None else None
 
-    def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 4) -> Iterator[f.Call]:
-        """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed."""
+    def _annotated_calls(self, path: str, annotation: f.Expr | None, depth: int = 8) -> Iterator[f.Call]:
+        """Calls inside ``Annotated[int, mapped_column(…)]``, aliases followed, both ways of an if."""
         if annotation is None or depth == 0:
             return
+        inner: tuple[f.Expr, ...] = ()
         if isinstance(annotation, f.Call):
             yield annotation
         elif isinstance(annotation, f.Subscript):
-            yield from self._annotated_calls(path, annotation.index, depth - 1)
+            inner = (annotation.index,)
         elif isinstance(annotation, f.Display):
-            for item in annotation.items:
-                yield from self._annotated_calls(path, item, depth - 1)
-        elif isinstance(annotation, f.Name):
-            symbol = self._hierarchy.symbols.resolve(path, annotation.id)
+            inner = annotation.items
+        elif isinstance(annotation, f.Conditional):
+            inner = (annotation.body, annotation.orelse)
+        elif isinstance(annotation, f.Binary):
+            inner = (annotation.left, annotation.right)
+        elif isinstance(annotation, (f.Name, f.Attr)):
+            name = annotation.id if isinstance(annotation, f.Name) else None
+            symbols = self._hierarchy.symbols
+            symbol = symbols.resolve(path, name) if name else self._hierarchy.resolve_expr(path, annotation)
             if isinstance(symbol, GlobalSymbol):
-                for value in self._hierarchy.symbols.modules[symbol.path].assigns.get(symbol.name, []):
-                    if isinstance(value, f.Subscript):
-                        yield from self._annotated_calls(symbol.path, value, depth - 1)
+                path = symbol.path
+                values = symbols.modules[path].assigns.get(symbol.name, [])
+                inner = tuple(value for value in values if isinstance(value, (f.Subscript, f.Name, f.Attr)))
+        for one in inner:
+            yield from self._annotated_calls(path, one, depth - 1)
 
     # -- relationships ------------------------------------------------------------------------------------------
 
