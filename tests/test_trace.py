@@ -200,6 +200,26 @@ def run(session: Session):
     assert text.endswith("  the rest is as in context 1\n")
 
 
+def test_each_outcome_of_a_flag_is_a_context_that_the_callers_call(folder: Path) -> None:
+    program = """
+def clean(session: Session, team: Team, dry=False):
+    if not dry:
+        session.query(Hero).filter_by(team_id=team.id).all()
+    if dry:
+        session.query(Coach).filter_by(team_id=team.id).all()
+
+
+def run(session: Session, team: Team, dry: bool):
+    clean(session, team, dry)
+"""
+    contexts = told(folder, program, "clean")["contexts"]
+    statements = {tuple(one["what"] for one in context["effects"]) for context in contexts}
+    assert statements == {("SELECT Hero",), ("SELECT Coach",)}
+    callers = [[one["message"] for one in context["called_by"]] for context in contexts]
+    assert ["run()"] in callers
+    assert {caller for called_by in callers for caller in called_by} == {"run()"}
+
+
 @pytest.mark.parametrize(
     ("loop", "counted", "why"),
     [

@@ -435,6 +435,7 @@ class Facts(NamedTuple):
     """What one run of a function in one context contributes to the analysis.
 
     Attributes:
+        function: the function's id; empty where a flag is open, and each of `calls` is the function for one outcome.
         held: ids of the classes of which held rows have answered in place of a query, through the identity map.
         asked_by: the site of what may be an `Ask` in a callee, and the call that reaches it.
     """

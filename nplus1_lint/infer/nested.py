@@ -43,6 +43,8 @@ def nested_definition(engine: Engine, function_id: str) -> Definition:
         name = function_id.removesuffix(_TOP)
         return next(top_level(one) for one in engine.project.symbols.modules.values() if one.name == name)
     head, _, place = function_id.rpartition("@")
+    if not head:
+        raise KeyError(function_id)
     outer = engine.definition(head.rpartition(".")[0])
     if outer.id not in engine.inside:
         inside = _functions(outer.facts.body, whole=outer.id.endswith(_TOP))

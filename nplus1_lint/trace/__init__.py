@@ -100,11 +100,17 @@ class _Teller:
             yield f"Its callers see the first {MAX_EFFECTS} of its statements."
 
     def _calling(self) -> dict[Key, set[str]]:
+        """The functions that call each context; those that call a function with a flag open call each outcome."""
         callers: dict[Key, set[str]] = {}
-        for facts in self._engine.facts.values():
+        by_outcome: list[tuple[Key, Key]] = []
+        for key, facts in self._engine.facts.items():
             for called in facts.calls:
-                if called in self._recorder.runs:
+                if facts.function:
                     callers.setdefault(called, set()).add(facts.function)
+                else:
+                    by_outcome.append((key, called))
+        for key, outcome in by_outcome:
+            callers.setdefault(outcome, set()).update(callers.get(key, ()))
         return callers
 
     def _contexts(self, runs: list[tuple[Key, Notes]]) -> tuple[Context, ...]:
