@@ -263,6 +263,16 @@ TEAMS
 {% extends 'base.html' %}{{ teams|map(attribute='heroes')|list }}
 --- base.html
 base
+### loops of a child outside its blocks: constant
+TEAMS
+{% extends 'base.html' %}{% for team in teams %}{% if team.slug %}READ{% endif %}{% endfor %}
+--- base.html
+base
+### text that a child keeps outside its blocks: grows
+TEAMS
+{% extends 'base.html' %}{% set kept %}{% for team in teams %}READ{% endfor %}{% endset %}
+--- base.html
+base
 ### map of an attribute: grows
 HEROES
 {{ heroes|map(attribute='team.slug')|join(', ') }}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TEMPLATE = "<template>"
 """The name of a template's text outside of its blocks and macros."""
 
+BLOCKS = "<blocks>"
+"""The name of what stands for a base that is not in the project: it runs the blocks that it is given."""
+
 VERBS = frozenset({"block", "super", "macro", "extends", "include", "include-alone", "import", "import-with-context"})
 
 

@@ -23,7 +23,7 @@ def lower_template(path: str, tree: Any, *, complete: bool) -> TemplateFacts:
         complete: the parser has left nothing out.
 
     Returns:
-        The facts; a child's own text ends with a call of the template that it extends.
+        The facts; a child's own text ends with a call of the template that it extends, named or not.
     """
     return _Lowering(path, complete).template(tree)
 
@@ -37,6 +37,7 @@ class _Lowering(Expressions):
         self._complete = complete
         self._extends: tuple[str, ...] = ()
         self._is_child = False
+        self._prints = True
         self._parts: list[f.FunctionFacts] = []
         self._stmt: dict[str, Callable[[Any], Iterable[f.Stmt]]] = {
             "Output": self._output,
@@ -66,7 +67,7 @@ class _Lowering(Expressions):
         """Lower the whole template."""
         self._is_child = any(type(node).__name__ == "Extends" for node in tree.body)
         body = self._top(tree.body)
-        if self._extends:
+        if self._is_child or self._extends:
             base = self.link(tree, "extends", "", self._extends)
             body = (*body, f.ExprStmt(f.Call(base, (), (), self.place(tree)), self.place(tree)))
         text = self._function(TEMPLATE, (), body, _ON_TOP)
@@ -75,11 +76,20 @@ class _Lowering(Expressions):
     def _top(self, nodes: Iterable[Any]) -> tuple[f.Stmt, ...]:
         """Lower the top level: of a child, only what does not print runs, and its blocks where the base has them."""
         statements: list[f.Stmt] = []
+        self._prints = not self._is_child
         for node in nodes:
             lowered = tuple(self._statement(node))
-            if not (self._is_child and type(node).__name__ in ("Output", "Block")):
+            if not (self._is_child and type(node).__name__ == "Block"):
                 statements += lowered
+        self._prints = True
         return tuple(statements)
+
+    def _kept(self, nodes: Iterable[Any]) -> tuple[f.Stmt, ...]:
+        """Lower a suite whose text is used in place of being printed."""
+        outer, self._prints = self._prints, True
+        body = self.block_of(nodes)
+        self._prints = outer
+        return body
 
     def block_of(self, nodes: Iterable[Any]) -> tuple[f.Stmt, ...]:
         """Lower a suite."""
@@ -98,10 +108,10 @@ class _Lowering(Expressions):
         self, name: str, declared: tuple[f.Param, ...], lower: Callable[[], tuple[f.Stmt, ...]], place: f.Place
     ) -> None:
         """Lower a block or macro on its own: it takes its names from the context in which it runs."""
-        outer = self.names, self.roots, self.mentions
-        self.names, self.roots, self.mentions = set(), set(), set()
+        outer = self.names, self.roots, self.mentions, self._prints
+        self.names, self.roots, self.mentions, self._prints = set(), set(), set(), True
         self._parts.append(self._function(name, declared, lower(), place))
-        self.names, self.roots, self.mentions = outer
+        self.names, self.roots, self.mentions, self._prints = outer
 
     def _function(
         self, name: str, declared: tuple[f.Param, ...], body: tuple[f.Stmt, ...], place: f.Place
@@ -137,7 +147,7 @@ class _Lowering(Expressions):
     def _call_block(self, node: Any) -> Iterable[f.Stmt]:
         """``{% call(x) macro() %}``: the macro is given a function named `caller`."""
         mentions, self.mentions = self.mentions, set()
-        params, body = self._params(node), self.block_of(node.body)
+        params, body = self._params(node), self._kept(node.body)
         place = self.place(node)
         name = f"caller {place[1]}"
         inner = frozenset(self.mentions)
@@ -189,7 +199,7 @@ class _Lowering(Expressions):
     # -- statements -----------------------------------------------------------------------------------------------
 
     def _output(self, node: Any) -> Iterable[f.Stmt]:
-        for part in node.nodes:
+        for part in node.nodes if self._prints else ():
             if type(part).__name__ not in ("TemplateData", "Const"):
                 yield f.ExprStmt(f.Opaque((self.expr(part),)), self.place(part))
 
@@ -217,10 +227,10 @@ class _Lowering(Expressions):
         yield from self.block_of(node.body)
 
     def _filter_block(self, node: Any) -> Iterable[f.Stmt]:
-        return (*self.block_of(node.body), f.ExprStmt(self.expr(node.filter), self.place(node)))
+        return (*self._kept(node.body), f.ExprStmt(self.expr(node.filter), self.place(node)))
 
     def _assign_block(self, node: Any) -> Iterable[f.Stmt]:
-        return (*self.block_of(node.body), f.Assign((self.expr(node.target),), f.Opaque(()), self.place(node)))
+        return (*self._kept(node.body), f.Assign((self.expr(node.target),), f.Opaque(()), self.place(node)))
 
 
 def _literals(node: Any) -> list[str]:

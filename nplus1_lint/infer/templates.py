@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.template_facts import TEMPLATE, Link, linked
+from nplus1_lint.index.template_facts import BLOCKS, TEMPLATE, Link, link_name, linked
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.rendering import gives_rows
 from nplus1_lint.infer.values import Function, Mapping, Site, Tuple, Value, of, unknown
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
     Attributes:
         template: project path of the template whose text it is.
-        name: as in `TemplateFacts.parts`.
+        name: as in `TemplateFacts.parts`, or `BLOCKS`.
         head: the template whose blocks count: the one rendered or included, which may extend *template*.
         call: the call in Python that renders.
         alone: it takes nothing from the part that runs it (an imported macro, an include without context).
@@ -235,7 +235,28 @@ class Templates:
     def _facts(self, template: str, name: str) -> f.FunctionFacts | None:
         if template not in self._named:
             self._named[template] = {part.name: part for part in self._files.facts(template).parts}
-        return self._named[template].get(name)
+        named = self._named[template]
+        if name == BLOCKS and name not in named:
+            named[name] = self._blocks_of(template)
+        return named.get(name)
+
+    def _blocks_of(self, head: str) -> f.FunctionFacts:
+        """What a base that is not in the project does with a child: it runs the child's blocks, one after the other."""
+        named = [(path, part) for path in self._chain(head) for part in self._files.facts(path).parts]
+        blocks = [(path, part) for path, part in named if part.name.startswith("block ")]
+        links = [link for _, part in blocks for param in part.params if (link := linked(param.name)) is not None]
+        inside = {link.member for link in links if link.verb == "block"}  # run by the block around them
+        places: dict[str, f.Place] = {}
+        for path, part in blocks:
+            name = part.name.removeprefix("block ")
+            if name not in inside:
+                place = part.pos if path == head else (1, 0, 1, len(places))
+                places.setdefault(link_name("block", name), place)
+        calls = [f.Call(f.Name(link, place), (), (), place) for link, place in places.items()]
+        body = tuple(f.ExprStmt(call, call.pos) for call in calls)
+        params = tuple(f.Param(link, "keyword", None, None) for link in places)
+        suite = f.Suite(body, (1, 0, 1, 0), frozenset(places), frozenset())
+        return f.FunctionFacts(suite, BLOCKS, "", params, None, (), False, False, True)
 
     # -- what parts refer to --------------------------------------------------------------------------------------
 
@@ -260,7 +281,7 @@ class Templates:
             return part._replace(template=owner, name=name, alone=False) if owner is not None else None
         path = self._files.first(link.targets, part.template)
         if path is None:
-            return None
+            return part._replace(template=part.head, name=BLOCKS, alone=False) if link.verb == "extends" else None
         if link.verb == "extends":
             return part._replace(template=path, name=TEMPLATE, alone=False)
         name = f"macro {link.member}" if link.member else TEMPLATE
@@ -312,7 +333,7 @@ class Templates:
 
     def _is_complete(self, part: Part) -> bool:
         facts = self._facts(part.template, part.name)
-        if facts is None or not self._files.facts(part.template).complete:
+        if facts is None or part.name == BLOCKS or not self._files.facts(part.template).complete:
             return False
         links = [link for param in facts.params if (link := linked(param.name)) is not None]
         return all(self._target(part, link) is not None for link in links if link.targets)
