@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from nplus1_lint.index import facts as f
+from nplus1_lint.infer import isinstances, records, rows, stores
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer import records, rows, stores
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
-from nplus1_lint.infer.joins import item_of, join, join_all
+from nplus1_lint.infer.futures import LOOPS, POOL_CALLS, RUNS_IN_THREAD, call_later
+from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.looping_helpers import call_helper, iterate_argument, keyed, size_of
 from nplus1_lint.infer.values import (
     MAX_ATOMS,
     NONE,
     SCALAR,
     UNKNOWN,
-    BoundMethod,
     Const,
     External,
     Function,
@@ -35,7 +35,6 @@ from nplus1_lint.infer.values import (
     unknown,
 )
 
-_CALLABLES = (Function, BoundMethod)
 _FETCHED = frozenset({"rows", "result", "scalars"})
 _READS_ALL = frozenset({"vars", "asdict", "jsonable_encoder", "dir", "astuple", "to_dict", "model_to_dict"})
 _KEEPS = frozenset({
@@ -44,15 +43,9 @@ _KEEPS = frozenset({
     "delattr", "setattr", "exec", "eval", "memoryview", "bytes", "slice", "object", "property", "super",
 })  # fmt: skip
 
-HELPER_ROOTS: Final = (
-    frozenset({"builtins", "collections", "itertools", "functools", "asyncio", "operator"}) | lib.POOLS
-)
+HELPER_ROOTS: Final = frozenset({"builtins", "collections", "itertools", "functools", "operator"}) | LOOPS | lib.POOLS
 """Where `call_builtin` knows names."""
-HELPERS: Final = (
-    frozenset({"partial", "run_in_threadpool", "to_thread", "run_in_executor", "NewType"})
-    | lib.TRANSPARENT_WRAPPERS
-    | _READS_ALL
-)
+HELPERS: Final = frozenset({"partial", "NewType"}) | RUNS_IN_THREAD | lib.TRANSPARENT_WRAPPERS | _READS_ALL
 """Names that it knows wherever they come from."""
 
 
@@ -69,8 +62,10 @@ def call_builtin(frame: Frame, name: str, root: str, last: str, arguments: Argum
         return _partial(arguments), arguments.mask
     if last in lib.MATERIALISE and root in ("builtins", "collections", "itertools"):
         return _materialise(frame, last, arguments, place) if first else (many(UNKNOWN, lib.MATERIALISE[last]), 0)
-    if root == "asyncio" or last in ("run_in_threadpool", "to_thread", "run_in_executor"):
-        return _async_helper(frame, last, arguments, place)
+    if root in LOOPS or last in RUNS_IN_THREAD or (root in lib.POOLS and last in POOL_CALLS):
+        return call_later(frame, root, last, arguments, place)
+    if last == "cast" and root in ("typing", "typing_extensions") and len(arguments.exprs) > 1:
+        return _cast(frame, arguments)
     if last in lib.TRANSPARENT_WRAPPERS and first is not None:
         return arguments.positional[1 if last == "cast" and len(arguments.positional) > 1 else 0]
     if last == "NewType" and len(arguments.positional) == 1:  # a type that it has made gives back what it is given
@@ -175,6 +170,13 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
     return many(items, "rows" if fetched else lib.MATERIALISE[last], size), mask
 
 
+def _cast(frame: Frame, arguments: Arguments) -> Val:
+    """``cast(T, value)``: what is known of the value and may be a ``T``; else what the type says."""
+    value, mask = arguments.positional[1]
+    declared = frame.engine.annotations.value(frame.path, arguments.exprs[0], frame.concrete_class())
+    return isinstances.as_declared(frame, value, declared), mask
+
+
 def _default_dict(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val:
     if last == "Counter" and arguments.positional:
         key, mask = iterate_argument(frame, arguments, 0, arguments.positional[0], place)
@@ -267,27 +269,6 @@ def _partial(arguments: Arguments) -> Value:
         return atom._replace(bound=(*atom.bound, *bound), captured=captured)
 
     return Value(tuple(fixed(a) if type(a) is Function else a for a in arguments.positional[0][0].atoms))
-
-
-def _async_helper(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val | None:
-    """``gather`` collects what its coroutines gave; ``to_thread`` and its kind call what they are given."""
-    if last == "gather":
-        items = [value for value, _ in arguments.positional]
-        items += [item_of(value) for value, _ in arguments.starred]
-        return many(join_all(items)), arguments.mask
-    if last in ("to_thread", "run_in_threadpool", "run_in_executor", "run"):
-        skip = 1 if last == "run_in_executor" else 0
-        if len(arguments.positional) > skip:
-            callee = arguments.positional[skip]
-            if any(type(a) in _CALLABLES for a in callee[0].atoms):
-                rest = Arguments(arguments.positional[skip + 1 :], arguments.keywords)
-                return frame.call(callee, rest, place)
-            return callee
-    if last in lib.TRANSPARENT_WRAPPERS and arguments.positional:
-        return arguments.positional[0]
-    if last in ("as_completed", "wait") and arguments.positional:
-        return arguments.positional[0]
-    return None
 
 
 def with_callbacks(frame: Frame, arguments: Arguments, place: Place) -> None:

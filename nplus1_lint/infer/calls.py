@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import (
     changes,
     execution,
+    futures,
     keywords,
     loader_options,
     records,
@@ -132,6 +133,8 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     known = frame.lookup(path) if path else None
     changes.collected(frame, func.value, func.name, expr.pos)
     base = frame.eval(func.value)
+    if func.name == "result" and futures.is_given(frame, base[0]):
+        return base
     arguments = evaluate_arguments(frame, expr, sql.place_of(func.value), stores.holder(frame, func.value))
     if known is not None:
         return frame.call(known, arguments, expr.pos)
@@ -148,9 +151,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
         records.update(frame, func.value, arguments)
     if func.name in _GROWS and _grows(frame, func, base, arguments):
         return NONE, base[1] | arguments.mask
-    if func.name == "format" and base[0].atoms and all(type(a) in (Const, Scalar) for a in base[0].atoms):
-        for given in (*arguments.positional, *arguments.keywords.values()):
-            rows.written(frame, given, expr.pos)
+    if func.name == "format" and _formats(frame, base[0], arguments, expr.pos):
         return SCALAR, base[1] | arguments.mask
     if func.name == "setdefault" and len(arguments.positional) == 2 and base[0].first(Mapping) is not None:
         set_default(frame, func.value, base, *arguments.positional)
@@ -167,6 +168,15 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if len(callee[0].atoms) == 1 and frame.engine.last_loaded and callee[0].atoms[0].tag == "function":
         rereads.receiver(frame, func.value)
     return result
+
+
+def _formats(frame: Frame, template: Value, arguments: Arguments, place: Place) -> bool:
+    """Write what a text's ``format()`` is given; False for anything else that has a method of the name."""
+    if not template.atoms or any(type(a) not in (Const, Scalar) for a in template.atoms):
+        return False
+    for given in (*arguments.positional, *arguments.keywords.values()):
+        rows.written(frame, given, place)
+    return True
 
 
 def _grows(frame: Frame, func: f.Attr, base: Val, arguments: Arguments) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer.values import NONE, ClassRef, Instance, Row, Value
+from nplus1_lint.infer.joins import is_hollow
+from nplus1_lint.infer.values import NONE, ClassRef, Instance, Many, Row, Value
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame
@@ -41,6 +42,37 @@ def narrowed(frame: Frame, value: Value, classes: f.Expr, positive: bool) -> tup
         return tuple([atom for atom, known in told if known is not True])
     sure = tuple([atom for atom, known in told if known is True])
     return sure or tuple([atom for atom, known in told if known is not False])
+
+
+def as_declared(frame: Frame, value: Value, declared: Value) -> Value:
+    """Return what is known of a value, without what its declaration rules out; what that says where nothing is left.
+
+    Args:
+        frame: the running function.
+        value: what is known: of several kinds, where several flow together.
+        declared: what ``cast()`` says.
+    """
+    if not value.atoms or not declared.atoms or is_hollow(value):
+        return declared if declared.atoms else value
+    kept = [one for atom in value.atoms for one in [_narrowed_to(frame, atom, declared)] if one is not None]
+    return Value(tuple(kept), value.reason) if kept else declared
+
+
+def _narrowed_to(frame: Frame, atom: Atom, declared: Value) -> Atom | None:
+    """Return what of one thing, or of a collection's items, may be what is declared; None for nothing."""
+    items: list[Atom] = []
+    for one in declared.atoms:
+        if type(one) is Many and type(atom) is Many and one.item.atoms and atom.item.atoms:
+            found = as_declared(frame, atom.item, one.item)
+            if found is not one.item:
+                items += found.atoms
+        elif type(one) not in (Row, Instance) or _is_of(frame, atom, frozenset({_class_of(one)})) is not False:
+            return atom
+    return atom._replace(item=Value(tuple(dict.fromkeys(items)), atom.item.reason)) if items else None
+
+
+def _class_of(atom: Row | Instance) -> str:
+    return atom.model if isinstance(atom, Row) else atom.cls
 
 
 def _ids(frame: Frame, classes: f.Expr) -> frozenset[str] | None:

@@ -153,8 +153,9 @@ CACHES: Final = frozenset(
     }
 )
 TRANSPARENT_WRAPPERS: Final = frozenset(
-    {"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task"}
-)
+    {"cast", "deepcopy", "copy", "tqdm", "track", "run_sync", "shield", "wait_for", "ensure_future", "create_task",
+     "run_coroutine_threadsafe", "sync_to_async", "asyncify", "syncify"}
+)  # fmt: skip
 CHUNKERS: Final = frozenset({"batched", "chunked", "ichunked", "sliced"})
 ADAPTER_READS: Final = frozenset({"validate_python", "dump_python", "dump_json"})
 SCHEMA_BASES: Final = frozenset({"BaseModel", "RootModel", "SQLModel", "GenericModel", "BaseSettings"})
