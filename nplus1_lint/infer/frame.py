@@ -36,9 +36,10 @@ from nplus1_lint.infer.laps import Lap
 from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
 from nplus1_lint.infer.meter import Meter
 from nplus1_lint.infer.rounds import Seen, is_same
+from nplus1_lint.infer.shapes import NO_SHAPE, Shape
 from nplus1_lint.infer.spent import NOTHING_SPENT
 from nplus1_lint.infer.state import Binding as Binding
-from nplus1_lint.infer.state import LoopState, asked_first, carried, hands_over, leaving, same
+from nplus1_lint.infer.state import LoopState, carried, hands_over, is_guarded, leaving, same
 from nplus1_lint.infer.state import Place as Place
 from nplus1_lint.infer.state import State as State
 from nplus1_lint.infer.state import Val as Val
@@ -271,7 +272,7 @@ class Frame(abc.ABC):
         loop = Loop(self.site(place), "callback", bit, None, text, False, False, False, frozenset(), SCALAR)
         effect = emission.effect._replace(deps=emission.effect.deps | bit, callback=False)
         self.emissions[index] = emission._replace(effect=effect, loops=(*emission.loops, loop))
-        running = LoopState(loop, index, frozenset(), frozenset())
+        running = LoopState(loop, index, len(self.memos), NO_SHAPE)
         running.repeated.add(index)
         self._finished.append((running, loop))
 
@@ -321,26 +322,24 @@ class Frame(abc.ABC):
     def run_loop(
         self,
         loop: Loop,
-        assigned: frozenset[str],
+        shape: Shape,
         head: Callable[[], object],
         body: Callable[[], None],
         endless: bool,
-        resets: frozenset[str] = frozenset(),
         seen: Seen | None = None,
     ) -> None:
         """Run a loop's body on what holds at its head, twice where the first round changed what the head sees.
 
         Args:
             loop: the loop.
-            assigned: names that the body assigns.
+            shape: what its syntax says.
             head: binds the target, or evaluates the test.
             body: runs the body.
             endless: the loop ends by ``break`` alone.
-            resets: names that the body assigns elsewhere than where it has found them empty.
             seen: what a round takes over from the one before it; None if that cannot be told.
         """
         entry = self.state.copy()
-        running = LoopState(loop, len(self.emissions), assigned, resets)
+        running = LoopState(loop, len(self.emissions), len(self.memos), shape)
         self.loops.append(running)
         lap = Lap(self, entry) if self.meter is not None else None
         if lap is not None or self.notes is not None or self.engine.templates.active:
@@ -408,10 +407,15 @@ class Frame(abc.ABC):
         fate = "left"
         for state, one in self._finished:
             if (one.site, one.bit) == (loop.site, loop.bit) and index in state.repeated:
-                if not any(asked_first(memo, state) for memo in self.emissions[index].memos):
+                if not is_guarded(self.emissions[index].memos, state):
                     return "repeated"
                 fate = "guarded"
         return fate
+
+    def memos_in(self, index: int, loop: Loop) -> tuple[str, ...]:
+        """Return what is asked inside a loop before an effect runs."""
+        of_loop = [state for state, one in self._finished if (one.site, one.bit) == (loop.site, loop.bit)]
+        return tuple(memo for state in of_loop[:1] for memo in self.emissions[index].memos[state.memos :])
 
     # -- results ------------------------------------------------------------------------------------------------
 
@@ -453,7 +457,7 @@ class Frame(abc.ABC):
         for state, loop in self._finished:
             for index in sorted(state.repeated):
                 emission = self.emissions[index]
-                if any(asked_first(memo, state) for memo in emission.memos):
+                if is_guarded(emission.memos, state):
                     continue
                 effect = emission.effect
                 if effect.callback and hands_over(loop, effect):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.effects import READS
-from nplus1_lint.infer.memos import EVERY_SO_OFTEN, FIRST_TIME, ONE_ITERATION
+from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
+from nplus1_lint.infer.periodic import EVERY_SO_OFTEN
 from nplus1_lint.infer.sizes import rows_of
 from nplus1_lint.infer.spent import NOTHING_SPENT, Item, Spent, dearest, repeated
 from nplus1_lint.infer.state import asked_first

@@ -10,6 +10,7 @@ from nplus1_lint.infer.bounds import is_bounded, is_of_schema
 from nplus1_lint.infer.effects import Loop
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.joins import join, join_all
+from nplus1_lint.infer.shapes import NO_SHAPE
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     UNKNOWN,
@@ -167,7 +168,7 @@ def looped(
             passed = _spread(passed[0])
         result.append(frame.call(callback, Arguments(passed, {}), place))
 
-    frame.run_loop(loop, frozenset(), lambda: None, body, endless=False)
+    frame.run_loop(loop, NO_SHAPE, lambda: None, body, endless=False)
     mask = 0
     for _, one in result:
         mask |= one

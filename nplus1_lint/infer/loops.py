@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, dotted, expressions, names, statements, targets
@@ -10,8 +10,10 @@ from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
+from nplus1_lint.infer.periodic import growth_of
 from nplus1_lint.infer.rereads import Pass
 from nplus1_lint.infer.rounds import of_comprehension
+from nplus1_lint.infer.shapes import NO_SHAPE, Shape
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.unique import guard, unique_names
 from nplus1_lint.infer.values import (
@@ -84,7 +86,7 @@ def comprehension_loop(frame: Frame, expr: f.Comprehension) -> Val:
                 each.end_round()
 
         seen = of_comprehension(frame.engine.seen, expr, index)
-        frame.run_loop(loop, frozenset(), head, body, endless=False, seen=seen)
+        frame.run_loop(loop, NO_SHAPE, head, body, endless=False, seen=seen)
         if expr.kind != "generator":
             each.finish()
         elif index == 0 and not each.waits:
@@ -155,23 +157,6 @@ def make_loop(
     )  # fmt: skip
 
 
-class Shape(NamedTuple):
-    """What a loop's syntax says, read once however often it runs.
-
-    Attributes:
-        text: its header in short.
-        assigned: names that the body assigns or changes in place.
-        resets: names that it assigns elsewhere than where it has found them empty.
-    """
-
-    text: str
-    chunked: bool
-    sleeps: bool
-    targets: frozenset[str]
-    assigned: frozenset[str]
-    resets: frozenset[str]
-
-
 def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[f.Stmt, ...]) -> Shape:
     """Return a loop's shape; for ``while`` the iterable is its test and the target None."""
     key = id(iterable)
@@ -186,7 +171,9 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
         assigned = _assigned(body, inside)
         known = (
             iterable,
-            Shape(head, chunked, sleeps(inside), targets, assigned, targets | reset_names(body)),
+            Shape(
+                head, chunked, sleeps(inside), targets, assigned, targets | reset_names(body), growth_of(body, targets)
+            ),
         )
         frame.engine.shapes[key] = known
     shape: Shape = known[1]

@@ -122,50 +122,6 @@ def _assigned(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
     )
 
 
-EVERY_SO_OFTEN = "<every so often>"
-"""Stands for a memo that is always older than the loop: what it guards runs in some iterations only."""
-
-
-def is_periodic(test: f.Expr, body: tuple[f.Stmt, ...], counted: frozenset[str]) -> bool:
-    """True for conditions that hold in every k-th iteration, or once per span of time.
-
-    ``if count % 100 == 0``, ``if len(batch) >= 100``, ``if now - last >= INTERVAL`` where the body moves ``last``.
-
-    Args:
-        test: the condition.
-        body: what it guards.
-        counted: names that the loop changes: ``if pending >= BATCH`` compares a counter.
-    """
-    if isinstance(test, f.BoolOp):
-        return any(is_periodic(operand, body, counted) for operand in test.operands)
-    if isinstance(test, f.Not):
-        return is_periodic(test.operand, body, counted)
-    if isinstance(test, f.Binary):
-        return test.op == "Mod"
-    if not isinstance(test, f.Compare):
-        return False
-    sides = (test.left, *test.right)
-    length = isinstance(test.left, f.Call) and dotted(test.left.func) == "len"
-    counter = isinstance(test.left, f.Name) and test.left.id in counted and _is_number(test.right[0])
-    literal_zero = any(isinstance(side, f.Const) and side.value in (0, 1) for side in test.right)
-    elapsed = isinstance(test.left, f.Binary) and test.left.op == "Sub" and _moves(body, test.left.right)
-    reached = (length or counter or elapsed) and test.ops[0] in ("GtE", "Gt", "Eq") and not literal_zero
-    return any(isinstance(side, f.Binary) and side.op == "Mod" for side in sides) or reached
-
-
-def _moves(body: tuple[f.Stmt, ...], start: f.Expr) -> bool:
-    """True if a suite assigns what a span of time or of a count is measured from."""
-    path = dotted(start)
-    return path is not None and any(dotted(target) == path for one in statements(body) for target in targets(one))
-
-
-def _is_number(expr: f.Expr) -> bool:
-    """A number, or a constant's name."""
-    if isinstance(expr, f.Const):
-        return isinstance(expr.value, (int, float)) and not isinstance(expr.value, bool)
-    return isinstance(expr, (f.Name, f.Attr)) and (dotted(expr) or "").rpartition(".")[2].isupper()
-
-
 MAY_GUARD = frozenset({f.If, f.Try, f.With})
 """Statements that `guards_rest` and `end_skipping_search` have to do with."""
 

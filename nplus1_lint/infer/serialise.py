@@ -12,6 +12,7 @@ from nplus1_lint.infer.effects import Loop, Reader
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.holding import rows_in
 from nplus1_lint.infer.schemas import Schema, schemas_in
+from nplus1_lint.infer.shapes import NO_SHAPE
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
     SCALAR,
@@ -185,7 +186,7 @@ def _read_each(frame: Frame, atom: Many, mask: int, schema: Schema, place: Place
     def body() -> None:
         _read(frame, atom.item, mask | bit, schema, place, depth)
 
-    frame.run_loop(loop, frozenset(), lambda: None, body, endless=False)
+    frame.run_loop(loop, NO_SHAPE, lambda: None, body, endless=False)
 
 
 def _read_object(frame: Frame, atom: Instance, mask: int, schema: Schema, place: Place, depth: int) -> None:

@@ -57,10 +57,12 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.effects import Key
     from nplus1_lint.infer.frame import Frame, Place, Val
-    from nplus1_lint.infer.loops import Shape, Writes
+    from nplus1_lint.infer.loops import Writes
     from nplus1_lint.infer.memos import Asking
+    from nplus1_lint.infer.periodic import Growth
     from nplus1_lint.infer.recorder import Recorder
     from nplus1_lint.infer.rounds import Seen
+    from nplus1_lint.infer.shapes import Shape
     from nplus1_lint.infer.spent import FunctionCost
     from nplus1_lint.link import Project
     from nplus1_lint.link.models import Relationship
@@ -95,6 +97,7 @@ class Engine(Globals):
         self.sessions_autoflush = sessions_autoflush(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
+        self.growing: dict[int, tuple[tuple[f.Stmt, ...], Growth]] = {}  # what functions add to, see `periodic`
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
         self.seen: dict[int, tuple[object, Seen]] = {}  # what rounds take over, by the loop
         self.exits: dict[int, tuple[f.Stmt, tuple[f.If, ...]]] = {}  # conditions that leave early, by the statement

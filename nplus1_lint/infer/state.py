@@ -13,6 +13,7 @@ from nplus1_lint.infer.values import Session, Value
 if TYPE_CHECKING:
     from nplus1_lint.infer.effects import Effect, Loop
     from nplus1_lint.infer.repeats import Asked
+    from nplus1_lint.infer.shapes import Shape
     from nplus1_lint.infer.spent import Spent
 
 Val: TypeAlias = tuple[Value, int]
@@ -83,13 +84,21 @@ def _joined(left: Binding, right: Binding) -> Binding:
 class LoopState:
     """A loop while it runs."""
 
-    __slots__ = ("assigned", "breaks", "continues", "loop", "repeated", "resets", "start")
+    __slots__ = ("breaks", "continues", "loop", "memos", "repeated", "shape", "start")
 
-    def __init__(self, loop: Loop, start: int, assigned: frozenset[str], resets: frozenset[str]) -> None:
+    def __init__(self, loop: Loop, start: int, memos: int, shape: Shape) -> None:
+        """Begin a loop.
+
+        Args:
+            loop: what is known of it.
+            start: how many effects have happened before it.
+            memos: how many memos are asked before it: they guard the loop, not one of its iterations.
+            shape: what its syntax says.
+        """
         self.loop = loop
         self.start = start
-        self.assigned = assigned
-        self.resets = resets
+        self.memos = memos
+        self.shape = shape
         self.repeated: set[int] = set()
         self.breaks: list[State] = []
         self.continues: list[State] = []
@@ -100,19 +109,24 @@ def hands_over(loop: Loop, effect: Effect) -> bool:
     return not (loop.bounded or loop.chunked or loop.waiting) and bool(effect.deps & loop.bit)
 
 
+def is_guarded(memos: tuple[str, ...], running: LoopState) -> bool:
+    """True if a memo is asked inside a loop before what it guards, and lets that run once, or once per key."""
+    return any(asked_first(memo, running) for memo in memos[running.memos :])
+
+
 def asked_first(memo: str, running: LoopState) -> bool:
     """True if what is guarded runs at most once in a loop, or once per key of something older than the loop."""
     if memo.startswith(FIRST_TIME):
-        return memo[len(FIRST_TIME) :] not in running.resets
+        return memo[len(FIRST_TIME) :] not in running.shape.resets
     if memo.startswith(ONE_ITERATION):
         return memo == f"{ONE_ITERATION}{running.loop.bit:x}"
-    return memo.partition(".")[0] not in running.assigned
+    return memo.partition(".")[0] not in running.shape.assigned
 
 
 def carried(state: State, entry: State, running: LoopState) -> State:
     """Names that the body assigns and the head sees depend on the loop from the second iteration on."""
     env = dict(state.env)
-    for name in running.assigned:
+    for name in running.shape.assigned:
         if name in entry.env and name in env:
             binding = env[name]
             if binding.value.first(Session) is not None:

@@ -13,6 +13,7 @@ from nplus1_lint.infer import (
     expressions,
     loops,
     memos,
+    periodic,
     records,
     rendering,
     rereads,
@@ -92,6 +93,8 @@ class Run(Frame):
         memo = memos.guards_rest(self, statement, rest)
         if memo is None and self.loops and type(statement) is f.If and memos.skips(statement):
             memo = unique.guard(self, statement.test, False)
+            if memo is None and periodic.is_periodic(self, statement.test, rest, False):
+                memo = periodic.EVERY_SO_OFTEN
         if memo is not None:
             self.memos.append(memo)
 
@@ -201,8 +204,8 @@ def _if(frame: Run, statement: f.If) -> None:
     frame.scopes.pop()
     evaluated = frame.since(mark)
     memo = memos.guards_body(frame, statement)
-    if memo is None and frame.loops and memos.is_periodic(statement.test, statement.body, frame.loops[-1].assigned):
-        memo = memos.EVERY_SO_OFTEN
+    if memo is None and periodic.is_periodic(frame, statement.test, statement.body):
+        memo = periodic.EVERY_SO_OFTEN
     if memo is None and frame.loops:
         memo = unique.guard(frame, statement.test)
     if test.truth is not None:
@@ -270,11 +273,10 @@ def _for(frame: Run, statement: f.For) -> None:
 
     frame.run_loop(
         loop,
-        shape.assigned,
+        shape,
         head,
         body,
         endless=False,
-        resets=shape.resets,
         seen=rounds.of_loop(frame.engine.seen, statement),
     )
     expiry.refreshed(frame, statement.iterable, started)
@@ -292,11 +294,10 @@ def _while(frame: Run, statement: f.While) -> None:
     shape = loops.shape_of(frame, statement.test, None, statement.body)
     frame.run_loop(
         loop,
-        shape.assigned,
+        shape,
         lambda: frame.narrow(statement.test),
         lambda: frame.block(statement.body),
         endless=endless,
-        resets=shape.resets,
         seen=rounds.of_loop(frame.engine.seen, statement),
     )
     frame.scopes.pop()

@@ -96,7 +96,7 @@ def _of_one(frame: Frame, asked: f.Expr, values: tuple[f.Expr, ...]) -> str | No
         return None
     for running in reversed(frame.loops):
         if asked.id in running.loop.targets:
-            alone = asked.id in running.loop.unique and asked.id not in running.assigned
+            alone = asked.id in running.loop.unique and asked.id not in running.shape.assigned
             fixed = all(_is_fixed(frame, value, running) for value in values)
             return f"{ONE_ITERATION}{running.loop.bit:x}" if alone and fixed else None
     return None
@@ -110,7 +110,7 @@ def _is_fixed(frame: Frame, expr: f.Expr, running: LoopState) -> bool:
     if path is None:
         return False
     root = path.partition(".")[0]
-    if not {path, root}.isdisjoint(running.assigned | running.loop.targets):
+    if not {path, root}.isdisjoint(running.shape.assigned | running.loop.targets):
         return False
     known = frame.lookup(path) or frame.lookup(root)
     return known is None or not known[1] & running.loop.bit

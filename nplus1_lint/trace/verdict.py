@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from nplus1_lint.findings import Step
 from nplus1_lint.infer.analysis import in_chunks
 from nplus1_lint.infer.effects import Effect, Emission, Kind, Loop
-from nplus1_lint.infer.memos import EVERY_SO_OFTEN, ONE_ITERATION
+from nplus1_lint.infer.memos import ONE_ITERATION
+from nplus1_lint.infer.periodic import EVERY_SO_OFTEN
 from nplus1_lint.infer.recorder import LAMBDA
 from nplus1_lint.infer.values import LAST_PARAM
 from nplus1_lint.rules.repeated import what, why_quiet
@@ -130,7 +131,7 @@ def _why_not(frame: Frame, met: _Met, loop: Loop) -> str:
     if "repeated" not in fates:
         if "guarded" not in fates:
             return "the iteration does not go on after it (return, break, raise, or a search that ends at its hit)"
-        memos = [memo for index in met.indices for memo in frame.emissions[index].memos]
+        memos = [memo for index in met.indices for memo in frame.memos_in(index, loop)]
         if any(memo.startswith(ONE_ITERATION) for memo in memos):
             return "at most one iteration meets its condition"
         return "it runs every so often only" if EVERY_SO_OFTEN in memos else f"`{memos[0]}` is asked first"
