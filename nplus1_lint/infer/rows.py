@@ -142,13 +142,21 @@ def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relatio
         # The rows come from a query of their own, with the target's mapping-level strategies.
         frame.executes(place, rel.target, _of_lazy(frame, rel), takes_options=False)
         origin = Origin(frame.site(place), ())
-    below = loading.below(atom.loads, rel.name) if loaded is not None else None  # of a lazy load, too
-    if below is not None and rel.uselist:
-        below = _with_parent(frame, atom, rel, below) | _of_parents_key(frame, model, rel)
+    below = _below(frame, atom, model, rel) if loaded is not None else None  # of a lazy load, too
     if not rel.uselist and (_few(frame, atom, rel) if loaded else f"{ONE_PARENT}{rel.name}" in (atom.loads or ())):
         mask = _of_the_parent(frame, atom, mask)
     target = of(row(rel.target, below, origin, atom.is_async))
     return (many(target) if rel.uselist else target), mask
+
+
+def _below(frame: Frame, atom: Row, model: Model, rel: Relationship) -> Loads | None:
+    """What is known of the rows of a relationship: options, where the mapping's strategies stop, what they share."""
+    below = loading.below(atom.loads, rel.name)
+    if below is None or atom.loads is None:
+        return None
+    if rel.target is not None and rel.target not in frame.held:
+        below |= loading.stopped(frame.engine.project.models[rel.target], atom.loads, rel, below)
+    return _with_parent(frame, atom, rel, below) | _of_parents_key(frame, model, rel) if rel.uselist else below
 
 
 def _of_lazy(frame: Frame, rel: Relationship) -> Loads:
