@@ -370,7 +370,7 @@ class FetchPlan:
     """What the rewriter needs to fetch less than whole rows.
 
     Attributes:
-        what: ``number`` or ``existence``.
+        what: ``number``, ``existence``, or ``first`` for one row of an ordered select.
         key: an attribute of the rows' primary key.
     """
 

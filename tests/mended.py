@@ -135,6 +135,7 @@ MENDED: dict[Key, Replacements] = {
         ("order_by(Team.slug)).all()", "order_by(Team.slug).limit(1)).first()"),
         ("teams[0].slug if teams", "teams.slug if teams"),
     ),
+    Key("NP303", "the first of a result"): (("Hero.id)).first()", "Hero.id).limit(1)).first()"),),
     Key("NP303", "sorted after the fact"): (
         ("session.scalars(select(Hero)).all()", "session.scalars(select(Hero).order_by(Hero.power, Hero.name)).all()"),
         ("sorted(heroes, key=lambda hero: (hero.power, hero.name))", "heroes"),

@@ -19,7 +19,7 @@ CODES = ("NP205", "NP301", "NP302", "NP303")
 HEADER = """\
 # file: app.py
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from models import Hero, Team
 
@@ -102,6 +102,14 @@ LOUD = {
         return sizes
         """,
     ),
+    "the first of a result by name": (
+        ["NP303"],
+        "found = session.execute(select(Hero).order_by(Hero.id))\nhero = found.scalars().first()\nreturn hero.name",
+    ),
+    "the first of some, in order": (
+        ["NP303"],
+        "return session.scalars(select(Hero).where(Hero.team_id == 1).order_by(Hero.power)).first().name",
+    ),
 }
 
 QUIET = {
@@ -132,6 +140,22 @@ QUIET = {
     "a look-up in a collection": "return [row for row in session.query(Hero).all() if row.name not in wanted]",
     "all but one": "return [row for row in session.query(Hero).all() if row.id != least]",
     "a method of a value": "return [row for row in session.query(Hero).all() if row.name.startswith('hero-0')]",
+    "the first of few, in no order": "return session.scalars(select(Hero).where(Hero.power == 1)).first().name",
+    "the first of a limited result": "return session.scalars(select(Hero).order_by(Hero.id).limit(1)).first().name",
+    "the first of a query": "return session.query(Hero).order_by(Hero.id).first().name",
+    "the first row, and the others": """
+        found = session.scalars(select(Hero).order_by(Hero.id))
+        return found.first().name if least else found.all()
+    """,
+    "the one of a unique key": "return session.scalars(select(Team).where(Team.id == 1).order_by(Team.id)).first()",
+    "the first of a result, locked": """
+        query = select(Hero).order_by(Hero.id).with_for_update()
+        return session.scalars(query).first().name
+    """,
+    "the first of a result whose collection the join gives": """
+        query = select(Team).join(Team.heroes).options(contains_eager(Team.heroes)).order_by(Team.id)
+        return [hero.name for hero in session.scalars(query).unique().first().heroes]
+    """,
     "a limit": "rows = session.query(Hero).limit(3).all()\nreturn len(rows), rows[:2]",
     "a lock": "if session.query(Team).filter_by(id=1).with_for_update().first() is None:\n    return 1",
     "a number that is used": "total = session.query(Team).count()\nreturn total > 1",

@@ -85,6 +85,38 @@ def run(session: Session):
 """,
         "size = session.scalar(select(func.count()).select_from(Hero).where(Hero.power == 1))",
     ),
+    "the first of a result": (
+        "NP303",
+        """\
+def run(session: Session):
+    query = select(Hero).order_by(Hero.power.desc(), Hero.id)
+    strongest = session.execute(query).scalars().first()
+    return strongest.name if strongest else None
+""",
+        "session.execute(query.limit(1)).scalars().first()",
+    ),
+    "the first of a result, with what joins": (
+        "NP303",
+        """\
+def run(session: Session):
+    team = session.scalars(
+        select(Team)
+        .join(Hero)
+        .options(joinedload(Team.heroes))
+        .order_by(Hero.power.desc(), Team.id),  # the best
+    ).unique().first()
+    return [hero.name for hero in team.heroes]
+""",
+        "        .order_by(Hero.power.desc(), Team.id).limit(1),  # the best",
+    ),
+    "the scalar of an ordered select": (
+        "NP303",
+        """\
+def run(session: Session):
+    return session.scalar(select(Hero).order_by(Hero.id.desc())).name
+""",
+        "session.scalar(select(Hero).order_by(Hero.id.desc()).limit(1)).name",
+    ),
 }
 
 

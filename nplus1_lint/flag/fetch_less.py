@@ -1,5 +1,6 @@
 """Rows that are fetched only to be counted, or to learn whether there is one: the query gives the number, or a key.
 
+Of an ordered select whose first row is taken, the query gives one row. Safe: it is the same row.
 Safe: no row is used, so a key in its place, or the number, tells the same. A sentence where the query stands elsewhere,
 is joined, limited, locked or carries loader options, or its rows have a name that is counted later.
 """
@@ -39,6 +40,8 @@ def rewrite(context: Context, plan: FetchPlan) -> Suggestion | None:
     node = context.found.node
     if not isinstance(node, cst.Call):
         return None
+    if plan.what == "first":
+        return _limited(context, node)
     outer = outermost(region, node)
     while isinstance(outer, cst.Call) and isinstance(outer.func, cst.Name) and outer.args:
         outer = outer.args[0].value
@@ -56,6 +59,26 @@ def rewrite(context: Context, plan: FetchPlan) -> Suggestion | None:
         before=(),
         edits=tuple(edits),
         imports=tuple(imports),
+        applicability=Applicability.SAFE,
+    )
+    return made.suggestion(context)
+
+
+def _limited(context: Context, execute: cst.Call) -> Suggestion | None:
+    """``session.scalars(select(M).order_by(…).limit(1))``, also where a name or an attribute holds the statement."""
+    region = context.region
+    first = execute.args[0] if execute.args else None
+    if first is None or first.star or first.keyword is not None:
+        return None
+    if not isinstance(first.value, (cst.Call, cst.Name, cst.Attribute)):
+        return None
+    end = region.outer_offsets(first.value)[1]
+    made = Rewrite(
+        title="Fetch one row",
+        anchor=region.source.index(region.place(execute)[0]) or region.first,
+        before=(),
+        edits=(Edit(end, end, ".limit(1)"),),
+        imports=(),
         applicability=Applicability.SAFE,
     )
     return made.suggestion(context)
