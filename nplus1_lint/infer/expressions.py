@@ -116,7 +116,7 @@ def attribute(frame: Frame, val: Val, name: str, place: Place) -> Val:
         return one, one_mask if of_parent else mask | one_mask
     found: list[Value] = []
     ways = Ways(frame.state.spent)
-    for atom in value.atoms:
+    for atom in rows.but_perhaps_loaded(frame, value.atoms, name):
         frame.state.spent = ways.before
         one, one_mask = _atom_attribute(frame, atom, mask, name, place)
         ways.take(frame.state.spent)

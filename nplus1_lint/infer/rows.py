@@ -20,6 +20,7 @@ from nplus1_lint.infer.values import (
     READ,
     SCALAR,
     UNKNOWN,
+    Atom,
     BoundMethod,
     ClassRef,
     Criterion,
@@ -85,6 +86,27 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
     if found is None:
         frame.tracker.leave(of(atom), f"read for {name}, which is not known")
     return (engine.constant(found[0].path, found[1]) if found else SCALAR), mask
+
+
+def but_perhaps_loaded(frame: Frame, atoms: tuple[Atom, ...], name: str) -> tuple[Atom, ...]:
+    """Leave out the rows of a query without an option for a relationship, where the same query may have had it.
+
+    What decides on the option may well be what decides whether the relationship is read.
+
+    Args:
+        frame: the running function.
+        atoms: what is read.
+        name: the attribute.
+    """
+    models = frame.engine.project.models
+    rows = [atom for atom in atoms if type(atom) is Row and atom.origin is not None and atom.loads is not None]
+    if len(rows) < 2 or any(name not in models[row.model].relationships for row in rows):
+        return atoms
+    state = {row: loading.state_of(row.loads, models[row.model].relationships[name]) for row in rows}
+    mark = f"{ONE_PARENT}{name}"
+    # What a filter tells of the rows' parent is another matter: without it they have many.
+    with_option = {(one.model, one.origin) for one in rows if state[one] and mark not in (one.loads or ())}
+    return tuple([a for a in atoms if a not in state or state[a] or (a.model, a.origin) not in with_option])
 
 
 def _method(frame: Frame, atom: Row, mask: int, definition_id: str, place: Place) -> Val:
@@ -156,7 +178,23 @@ def _below(frame: Frame, atom: Row, model: Model, rel: Relationship) -> Loads | 
         return None
     if rel.target is not None and rel.target not in frame.held:
         below |= loading.stopped(frame.engine.project.models[rel.target], atom.loads, rel, below)
-    return _with_parent(frame, atom, rel, below) | _of_parents_key(frame, model, rel) if rel.uselist else below
+    if not rel.uselist:
+        return _with_parent(frame, atom, rel, below) if _refers_back(frame, model, rel) else below
+    return _with_parent(frame, atom, rel, below) | _of_parents_key(frame, model, rel)
+
+
+def _refers_back(frame: Frame, model: Model, rel: Relationship) -> bool:
+    """True for a one-to-one whose way back is found in the identity map.
+
+    The target holds the foreign key, or the row's own foreign key is its primary key: a load by key asks there first.
+    """
+    target = frame.engine.project.models[rel.target or ""]
+    back = target.relationships.get(rel.back_populates or "")
+    if back is None or back.uselist:
+        return False
+    own = foreign_key(frame.engine.project, model, rel)
+    shares_key = own is not None and model.primary_key == (own.column,)
+    return shares_key or foreign_key(frame.engine.project, target, back) is not None
 
 
 def _of_lazy(frame: Frame, rel: Relationship) -> Loads:
