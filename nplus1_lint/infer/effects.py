@@ -38,6 +38,9 @@ READS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS, Kind.GET})
 ASKS = frozenset({Kind.SELECT, Kind.COUNT, Kind.EXISTS})
 """What may be an `Ask`."""
 
+KEPT = READS | {Kind.LAZY_LOAD}
+"""What a memo on an object may keep for it."""
+
 CHANGES = frozenset({
     Kind.WRITE, Kind.COMMIT, Kind.FLUSH, Kind.CHANGE, Kind.REFRESH, Kind.COMMAND, Kind.WORK, Kind.OPAQUE,
 })  # fmt: skip
@@ -107,6 +110,7 @@ class Effect(NamedTuple):
         callback: it is run per iteration by a function that the caller has passed in: the caller's call repeats it.
         origin: the query that made the row, for ``LAZY_LOAD``, or None.
         handed: its function was handed to unknown code, which may call it with other arguments, or never.
+        keeper: mask of the objects that keep what it gives, so that it runs once for each; 0 where nothing is kept.
     """
 
     kind: Kind
@@ -122,6 +126,7 @@ class Effect(NamedTuple):
     handed: bool = False
     origin: Site | None = None
     callback: bool = False
+    keeper: int = 0
 
 
 class Loop(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import expressions, statements, targets
 from nplus1_lint.infer.effects import Effect, Summary
+from nplus1_lint.infer.instantiate import kept_by_either
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.spent import dearest_run
 from nplus1_lint.infer.values import FALSE, TRUE, Const, Scalar, ScalarOf, Value
@@ -120,6 +121,7 @@ def together(summaries: list[Summary]) -> Summary:
                     deps=present.deps | effect.deps,
                     session=present.session & effect.session,
                     loops=max(present.loops, effect.loops),
+                    keeper=kept_by_either(present, effect),
                 )
             merged[key] = effect
         for name, value in summary.fields:

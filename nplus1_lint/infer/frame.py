@@ -31,9 +31,9 @@ from nplus1_lint.infer.effects import (
     Requery,
     Summary,
 )
-from nplus1_lint.infer.instantiate import itself
+from nplus1_lint.infer.instantiate import itself, kept_by_either
 from nplus1_lint.infer.laps import Lap
-from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION
+from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION, assigned_in, keeper_of
 from nplus1_lint.infer.meter import Meter
 from nplus1_lint.infer.rounds import Seen, is_same
 from nplus1_lint.infer.shapes import NO_SHAPE, Shape
@@ -407,7 +407,7 @@ class Frame(abc.ABC):
         fate = "left"
         for state, one in self._finished:
             if (one.site, one.bit) == (loop.site, loop.bit) and index in state.repeated:
-                if not is_guarded(self.emissions[index].memos, state):
+                if not is_guarded(self.emissions[index], state):
                     return "repeated"
                 fate = "guarded"
         return fate
@@ -423,9 +423,10 @@ class Frame(abc.ABC):
         """Return what callers need of this run."""
         merged: dict[tuple[object, ...], Effect] = {}
         for index, emission in enumerate(self.emissions):
-            if index in self.raising or (emission.memos and any(map(self.outlives, emission.memos))):
+            keeper = keeper_of(self, emission)
+            if index in self.raising or keeper is None:
                 continue
-            effect = emission.effect
+            effect = emission.effect._replace(keeper=keeper)
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
             if effect.kind in (Kind.CHANGE, Kind.OPAQUE):
                 key = (effect.kind,)  # that there is one is all that callers need
@@ -438,8 +439,9 @@ class Frame(abc.ABC):
                 deps |= present.deps
                 session &= present.session
                 around = max(around, present.loops)
+                keeper = kept_by_either(present, effect)
                 effect = present if len(present.chain) <= len(effect.chain) else effect
-            merged[key] = effect._replace(deps=deps, session=session, loops=around, callback=callback)
+            merged[key] = effect._replace(deps=deps, session=session, loops=around, callback=callback, keeper=keeper)
         kept = tuple(merged.values())[:MAX_EFFECTS]
         return Summary(returns, mask & PARAMS_MASK, kept, fields)
 
@@ -449,7 +451,7 @@ class Frame(abc.ABC):
             return False
         root = memo.partition(".")[0]
         older = root in self.params or root in self.captured_names or root in self.globals
-        return older or "." in memo or root not in self.state.env
+        return older or "." in memo or root not in assigned_in(self.function.facts.body)
 
     def facts(self) -> Facts:
         """Return what this run contributes to the analysis."""
@@ -457,7 +459,7 @@ class Frame(abc.ABC):
         for state, loop in self._finished:
             for index in sorted(state.repeated):
                 emission = self.emissions[index]
-                if is_guarded(emission.memos, state):
+                if is_guarded(emission, state):
                     continue
                 effect = emission.effect
                 if effect.callback and hands_over(loop, effect):

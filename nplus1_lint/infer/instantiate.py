@@ -63,8 +63,14 @@ def instantiate(effect: Effect, bound: Bound, captured: tuple[int, ...], site: S
     return effect._replace(
         deps=translate(effect.deps, bound.masks, captured),
         session=itself(session),
+        keeper=itself(translate(effect.keeper, bound.masks, captured)),
         chain=(site, *effect.chain),
     )
+
+
+def kept_by_either(one: Effect, other: Effect) -> int:
+    """Return what keeps the answer of an effect that two ways run: nothing where one of them runs it anyhow."""
+    return one.keeper | other.keeper if one.keeper and other.keeper else 0
 
 
 def itself(mask: int) -> int:

@@ -1,18 +1,27 @@
-"""Loops that look like an N+1 and are none: memos asked first, and searches that end at the first hit."""
+"""Memos: what is asked first, and keeps what a query has given."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import blocks, children, dotted, names, statements, targets
-from nplus1_lint.infer.values import External, ModuleRef
+from nplus1_lint.index.walk import blocks, call_name, children, dotted, names, statements, targets
+from nplus1_lint.infer.effects import KEPT
+from nplus1_lint.infer.library import ADDERS, EXTENDERS
+from nplus1_lint.infer.values import LAST_PARAM, PARAMS_MASK, External, ModuleRef
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.frame import Frame, State
+    from collections.abc import Iterator
+
+    from nplus1_lint.infer.effects import Emission
+    from nplus1_lint.infer.frame import Frame
 
 _STORES = frozenset({"set", "setdefault", "put", "update", "__setitem__", "setex"})
+_FILLS = _STORES | ADDERS | EXTENDERS
+_EMPTY = {"Eq": True, "NotEq": False, "Gt": False, "Lt": True, "LtE": True, "GtE": False}
 
 
 def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
@@ -64,9 +73,12 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
     for container, missing in _asked(frame, statement.test):
         if missing and _stores(frame, statement.body, container):
             return container
+    for path, missing in _emptiness(statement.test):
+        if missing and _is_kept(frame, path) and _fills(statement.body, path):
+            return path
     if frame.loops:
         for name in sorted(found_missing(statement.test)):
-            if frame.lookup(name) is not None and name in _assigned(statement.body):
+            if frame.lookup(name) is not None and name in assigned_in(statement.body):
                 return FIRST_TIME + name
     return None
 
@@ -76,7 +88,38 @@ def guards_else(frame: Frame, statement: f.If) -> str | None:
     for container, missing in _asked(frame, statement.test):
         if not missing and _stores(frame, statement.orelse, container):
             return container
+    for path, missing in _emptiness(statement.test) if statement.orelse else ():
+        if not missing and _is_kept(frame, path) and _fills(statement.orelse, path):
+            return path
     return None
+
+
+def keeper_of(frame: Frame, emission: Emission) -> int | None:
+    """Return the bits of the parameters that keep what an effect gives, or None where it is kept whoever calls.
+
+    ``if self._all is None: self._all = load()``: each object has a memo of its own. What is kept by a global, by a
+    class or by what stands on an attribute of the object is taken for one.
+
+    Args:
+        frame: the function that has run.
+        emission: one of its effects.
+    """
+    known = emission.effect.keeper
+    masks = [known & PARAMS_MASK] if known else []
+    for memo in filter(frame.outlives, emission.memos):
+        masks.append(_holder(frame, memo))
+    if not masks:
+        return 0
+    return (functools.reduce(operator.and_, masks) or None) if emission.effect.kind in KEPT else None
+
+
+def _holder(frame: Frame, memo: str) -> int:
+    """The bit of the parameter of which a memo is an attribute, or 0."""
+    root, dot, rest = memo.partition(".")
+    if not dot or root == "cls" or not rest.isidentifier():
+        return 0
+    params = [param.name for param in frame.function.facts.params]
+    return 1 << min(params.index(root), LAST_PARAM) if root in params else 0
 
 
 FIRST_TIME = "="
@@ -101,7 +144,7 @@ def found_missing(test: f.Expr) -> frozenset[str]:
 
 def reset_names(body: tuple[f.Stmt, ...], guarded: frozenset[str] = frozenset()) -> frozenset[str]:
     """Return the names that a loop's body assigns elsewhere than where it has found them empty."""
-    found = set(_assigned(body, nested=False)) - guarded
+    found = set(assigned_in(body, nested=False)) - guarded
     for statement in body:
         if isinstance(statement, f.If):
             found |= reset_names(statement.body, guarded | found_missing(statement.test))
@@ -112,7 +155,8 @@ def reset_names(body: tuple[f.Stmt, ...], guarded: frozenset[str] = frozenset())
     return frozenset(found)
 
 
-def _assigned(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
+def assigned_in(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
+    """Return the names that a suite assigns; without *nested*, only those of its own statements."""
     return frozenset(
         name
         for statement in (statements(body) if nested else body)
@@ -137,6 +181,18 @@ def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> st
         for container, missing in _asked(frame, inner.test):
             if not missing and _stores(frame, rest, container):
                 return container
+    return _guards_rest_by_truth(frame, statement, rest) if type(statement) is f.If else None
+
+
+def _guards_rest_by_truth(frame: Frame, statement: f.If, rest: tuple[f.Stmt, ...]) -> str | None:
+    if not rest or not statement.body or not isinstance(statement.body[-1], (f.Return, f.Continue)):
+        return None
+    leaves = statement.body[-1]
+    for path, missing in _emptiness(statement.test):
+        # `if self.failed: return` is no memo: what is kept is given back, or says that all has been done.
+        given = isinstance(leaves, f.Return) and _mentions(leaves.value, path)
+        if not missing and _is_kept(frame, path) and _fills(rest, path, marks=not given):
+            return path
     return None
 
 
@@ -264,74 +320,83 @@ def _stores(frame: Frame, body: tuple[f.Stmt, ...], container: str) -> bool:
     return False
 
 
-# -- searches --------------------------------------------------------------------------------------------------------
+# -- memos that are asked by their truth ------------------------------------------------------------------------------
 
 
-def end_search(frame: Frame, statement: f.If, taken: State, evaluated: frozenset[int]) -> None:
-    """A query whose hit leaves the loop is a search: on the path that goes on, it has not hit yet.
+def _emptiness(test: f.Expr, positive: bool = True) -> Iterator[tuple[str, bool]]:
+    """Yield the paths of which a condition asks whether they are empty, each with whether its truth says so.
 
-    Args:
-        frame: the running function; its state is the path on which the condition was false.
-        statement: the ``if``.
-        taken: the state after its body.
-        evaluated: effects that ran while the condition was evaluated.
+    ``self._all``, ``len(self._all) == 0``, ``self._all == []``.
     """
-    if not frame.loops:
-        return
-    for ends, continuing, hit in ((statement.body, frame.state, True), (statement.orelse, taken, False)):
-        if ends and isinstance(ends[-1], (f.Return, f.Break)) and continuing.alive:
-            _not_hit_yet(frame, statement.test, continuing, evaluated, hit)
-
-
-def skips(statement: f.If) -> bool:
-    """True for ``if …: continue``: the rest of the suite runs on the other outcome alone."""
-    return bool(statement.body) and isinstance(statement.body[-1], f.Continue) and not statement.orelse
-
-
-def skips_on_miss(statement: f.If, rest: tuple[f.Stmt, ...]) -> bool:
-    """True for ``if not found: continue`` where all that follows leaves the loop."""
-    ends = statement.body
-    return bool(ends and rest) and isinstance(ends[-1], f.Continue) and isinstance(rest[-1], (f.Return, f.Break))
-
-
-def end_skipping_search(frame: Frame, statement: f.If, first: int, evaluated: frozenset[int]) -> None:
-    """The same for a search that skips its misses: the paths that go on have left by ``continue``.
-
-    Args:
-        frame: the running function.
-        statement: the ``if`` whose body ends with ``continue``.
-        first: how many paths had gone on before it.
-        evaluated: effects that ran while the condition was evaluated.
-    """
-    for state in frame.loops[-1].continues[first:]:
-        _not_hit_yet(frame, statement.test, state, evaluated, False)
-
-
-def _not_hit_yet(frame: Frame, test: f.Expr, continuing: State, evaluated: frozenset[int], hit: bool) -> None:
-    in_while = frame.loops[-1].loop.kind == "while"
-    for name, positive in _subjects(test):
-        if positive != hit and not in_while:
-            continue
-        binding = continuing.env.get(name) if name else None
-        effects = binding.born if binding is not None else evaluated if name is None else frozenset()
-        continuing.pending -= effects
-
-
-def _subjects(test: f.Expr, positive: bool = True) -> list[tuple[str | None, bool]]:
-    """The names (None for a call) that a condition tests, each with whether its truth makes the condition true."""
     if isinstance(test, f.Not):
-        return _subjects(test.operand, not positive)
-    if isinstance(test, f.BoolOp):
-        return [found for operand in test.operands for found in _subjects(operand, positive)]
-    if isinstance(test, f.Walrus):
-        return [(test.name, positive)]
-    if isinstance(test, (f.Name, f.Attr)):
-        path = dotted(test)
-        return [(path.partition(".")[0], positive)] if path else []
-    if isinstance(test, f.Call):
-        return [(None, positive)]
-    if isinstance(test, f.Compare) and len(test.ops) == 1:
-        none = isinstance(test.right[0], f.Const) and not test.right[0].value
-        negative = test.ops[0] in ("Is", "Eq") and none
-        return [found for part in (test.left,) for found in _subjects(part, positive != negative)]
-    return [(name, positive) for child in children(test) for name, _ in _subjects(child, positive)]
+        yield from _emptiness(test.operand, not positive)
+    elif isinstance(test, f.BoolOp):
+        for operand in test.operands:
+            yield from _emptiness(operand, positive)
+    elif isinstance(test, (f.Name, f.Attr, f.Call)):
+        path = _measured(test)
+        if path is not None:
+            yield path, not positive
+    elif isinstance(test, f.Compare) and len(test.ops) == 1 and test.ops[0] in _EMPTY:
+        operator_, path, right = test.ops[0], _measured(test.left), test.right[0]
+        by_number = operator_ in ("Lt", "GtE")
+        bound = isinstance(right, f.Const) and right.value == (1 if by_number else 0) and isinstance(test.left, f.Call)
+        nothing = not by_number and (
+            (isinstance(right, f.Const) and right.value in (None, ""))
+            or (isinstance(right, (f.Display, f.Dict)) and not right.items)
+        )
+        if path is not None and (bound or nothing):
+            yield path, _EMPTY[operator_] == positive
+
+
+def _measured(expr: f.Expr) -> str | None:
+    """The path of ``path``, ``len(path)`` and ``bool(path)``."""
+    if isinstance(expr, f.Call):
+        return dotted(expr.args[0]) if call_name(expr) in ("len", "bool") and len(expr.args) == 1 else None
+    return dotted(expr)
+
+
+def _is_kept(frame: Frame, path: str) -> bool:
+    """True for what outlasts the call: on the receiver or its class, or of the module, wherever it is mutated."""
+    root, dot, _ = path.partition(".")
+    if not dot and root not in frame.globals:
+        return frame.lookup(root) is None and root not in frame.params and root not in frame.captured_names
+    return _outlasts(frame, path)
+
+
+def _fills(body: tuple[f.Stmt, ...], path: str, marks: bool = False) -> bool:
+    """True if every way through a suite fills what a path stands for.
+
+    Args:
+        body: the suite.
+        path: what was found empty.
+        marks: it is marked as done, ``self._loaded = True``, rather than filled.
+    """
+    return any(_fills_one(statement, path, marks) for statement in body)
+
+
+def _fills_one(statement: f.Stmt, path: str, marks: bool) -> bool:
+    if isinstance(statement, f.If):
+        return all(_fills(suite, path, marks) for suite in (statement.body, statement.orelse))
+    if isinstance(statement, (f.For, f.While, f.With, f.Try)):
+        return _fills(statement.body, path, marks)
+    if isinstance(statement, (f.Assign, f.AnnAssign, f.AugAssign)) and statement.value is not None:
+        if any(dotted(target) == path for target in targets(statement)):
+            return _is_true(statement.value) if marks else not _is_empty(statement.value)
+        return not marks and any(isinstance(t, f.Subscript) and dotted(t.value) == path for t in targets(statement))
+    if isinstance(statement, f.ExprStmt) and isinstance(statement.value, f.Call) and not marks:
+        func = statement.value.func
+        return isinstance(func, f.Attr) and func.name in _FILLS and dotted(func.value) == path
+    return False
+
+
+def _is_true(expr: f.Expr) -> bool:
+    return isinstance(expr, f.Const) and expr.value is True
+
+
+def _is_empty(expr: f.Expr) -> bool:
+    return (isinstance(expr, f.Const) and not expr.value) or (isinstance(expr, (f.Display, f.Dict)) and not expr.items)
+
+
+def _mentions(expr: f.Expr | None, path: str) -> bool:
+    return expr is not None and (dotted(expr) == path or any(_mentions(child, path) for child in children(expr)))

@@ -37,7 +37,7 @@ def ask(frame: Frame, expr: f.Call, mark: int) -> None:
         mark: the effects before it.
     """
     effects = tuple(e.effect for e in frame.emissions[mark:] if e.place == expr.pos)
-    if not effects or any(effect.kind not in READS or _may_be_held(effect.query) for effect in effects):
+    if not effects or any(e.kind not in READS or e.keeper or _may_be_held(e.query) for e in effects):
         return
     known_text = frame.engine.texts.get(id(expr))
     if known_text is None:

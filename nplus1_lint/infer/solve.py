@@ -219,8 +219,11 @@ class Engine(Globals):
         """Record what a called function runs as effects of the call."""
         passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
         for effect in unanswered(frame, summary.effects) if frame.loops else summary.effects:
+            done = instantiate(effect, bound, captured, frame.site(place), frame.current_bits())
+            if effect.keeper and not done.keeper:
+                continue  # one object keeps it for all
             frame.callback += passed_on and effect.callback
-            frame.record(instantiate(effect, bound, captured, frame.site(place), frame.current_bits()), place)
+            frame.record(done, place)
             frame.callback -= passed_on and effect.callback
             if effect.callback and not passed_on:
                 frame.repeat_at(place, definition.facts.name)

@@ -11,7 +11,7 @@ from nplus1_lint.infer.spent import dearer
 from nplus1_lint.infer.values import Session, Value
 
 if TYPE_CHECKING:
-    from nplus1_lint.infer.effects import Effect, Loop
+    from nplus1_lint.infer.effects import Effect, Emission, Loop
     from nplus1_lint.infer.repeats import Asked
     from nplus1_lint.infer.shapes import Shape
     from nplus1_lint.infer.spent import Spent
@@ -109,9 +109,15 @@ def hands_over(loop: Loop, effect: Effect) -> bool:
     return not (loop.bounded or loop.chunked or loop.waiting) and bool(effect.deps & loop.bit)
 
 
-def is_guarded(memos: tuple[str, ...], running: LoopState) -> bool:
-    """True if a memo is asked inside a loop before what it guards, and lets that run once, or once per key."""
-    return any(asked_first(memo, running) for memo in memos[running.memos :])
+def is_guarded(emission: Emission, running: LoopState) -> bool:
+    """True if a memo is asked inside a loop before what it guards, and lets that run once, or once per key.
+
+    What the objects of a call keep, one object keeps for all iterations, or each iteration has its own.
+    """
+    keeper = emission.effect.keeper
+    if keeper and not keeper & running.loop.bit:
+        return True
+    return any(asked_first(memo, running) for memo in emission.memos[running.memos :])
 
 
 def asked_first(memo: str, running: LoopState) -> bool:

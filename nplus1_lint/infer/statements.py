@@ -18,6 +18,7 @@ from nplus1_lint.infer import (
     rendering,
     rereads,
     rounds,
+    searches,
     sql,
     trails,
     unique,
@@ -87,11 +88,11 @@ class Run(Frame):
         """Run a statement that may say on what condition the rest of its suite runs."""
         gone, mark = len(self.loops[-1].continues) if self.loops else 0, self.mark()
         _STATEMENTS[type(statement)](self, statement)
-        if self.loops and type(statement) is f.If and memos.skips_on_miss(statement, rest):
-            memos.end_skipping_search(self, statement, gone, self.since(mark))
+        if self.loops and type(statement) is f.If and searches.skips_on_miss(statement, rest):
+            searches.end_skipping_search(self, statement, gone, self.since(mark))
         # `if key in memo: return memo[key]` guards what follows.
         memo = memos.guards_rest(self, statement, rest)
-        if memo is None and self.loops and type(statement) is f.If and memos.skips(statement):
+        if memo is None and self.loops and type(statement) is f.If and searches.skips(statement):
             memo = unique.guard(self, statement.test, False)
             if memo is None and periodic.is_periodic(self, statement.test, rest, False):
                 memo = periodic.EVERY_SO_OFTEN
@@ -220,7 +221,7 @@ def _if(frame: Run, statement: f.If) -> None:
     assume(frame, statement.test, False)
     other = memos.guards_else(frame, statement)
     _guarded(frame, statement.orelse, other or (unique.guard(frame, statement.test, False) if frame.loops else None))
-    memos.end_search(frame, statement, taken, evaluated)
+    searches.end_search(frame, statement, taken, evaluated)
     if frame.meter is not None:
         frame.meter.branched(statement.pos, taken, frame.state)
     frame.state = taken.join(frame.state)

@@ -134,6 +134,8 @@ def _why_not(frame: Frame, met: _Met, loop: Loop) -> str:
         memos = [memo for index in met.indices for memo in frame.memos_in(index, loop)]
         if any(memo.startswith(ONE_ITERATION) for memo in memos):
             return "at most one iteration meets its condition"
+        if not memos:
+            return "the object that it is called on keeps what it gives"
         return "it runs every so often only" if EVERY_SO_OFTEN in memos else f"`{memos[0]}` is asked first"
     if in_chunks(met.emission, loop):
         return "a loop inside hands it one batch at a time"
