@@ -13,7 +13,7 @@ from nplus1_lint.infer.memos import reset_names
 from nplus1_lint.infer.periodic import growth_of
 from nplus1_lint.infer.rereads import Pass
 from nplus1_lint.infer.rounds import of_comprehension
-from nplus1_lint.infer.shapes import NO_SHAPE, Shape
+from nplus1_lint.infer.shapes import NO_SHAPE, Shape, only_tries
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.unique import guard, unique_names
 from nplus1_lint.infer.values import (
@@ -169,12 +169,9 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
         inside = tuple(expressions(body))
         chunked = target is not None and is_chunked(iterable, inside, targets)
         assigned = _assigned(body, inside)
-        known = (
-            iterable,
-            Shape(
-                head, chunked, sleeps(inside), targets, assigned, targets | reset_names(body), growth_of(body, targets)
-            ),
-        )
+        resets, tries = targets | reset_names(body), only_tries(iterable, inside, targets)
+        shape_ = Shape(head, chunked, sleeps(inside), targets, assigned, resets, growth_of(body, targets), tries)
+        known = (iterable, shape_)
         frame.engine.shapes[key] = known
     shape: Shape = known[1]
     return shape

@@ -52,9 +52,10 @@ def end_skipping_search(frame: Frame, statement: f.If, first: int, evaluated: fr
 
 
 def _not_hit_yet(frame: Frame, test: f.Expr, continuing: State, evaluated: frozenset[int], hit: bool) -> None:
-    in_while = frame.loops[-1].loop.kind == "while"
+    running = frame.loops[-1]
+    tries = running.loop.kind == "while" or running.shape.tries  # no item of anything is checked
     for name, positive in _subjects(test):
-        if positive != hit and not in_while:
+        if positive != hit and not tries:
             continue
         binding = continuing.env.get(name) if name else None
         effects = binding.born if binding is not None else evaluated if name is None else frozenset()
