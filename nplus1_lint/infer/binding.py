@@ -9,12 +9,15 @@ from nplus1_lint.infer import keywords
 from nplus1_lint.infer.classes import decorator_names, method_kind
 from nplus1_lint.infer.joins import item_of, join_all
 from nplus1_lint.infer.values import (
+    ELLIPSIS,
     LAST_PARAM,
     NONE,
     SCALAR,
+    SENTINEL,
     UNKNOWN,
     ClassRef,
     Const,
+    External,
     Function,
     Instance,
     Many,
@@ -197,7 +200,11 @@ def _default(engine: Engine, definition: Definition, param: f.Param, earlier: li
             declared = _declared(engine, definition, param, earlier)
             return declared if declared.atoms else value
         return value
+    if param.default == f.Opaque(()):  # `...`, by which an argument that is left out can be told from None
+        return ELLIPSIS
     value = engine.constant(definition.path, param.default)
+    if any(type(atom) is External and atom.name.startswith(SENTINEL) for atom in value.atoms):
+        return value
     declared = _declared(engine, definition, param, earlier)
     return declared if declared.atoms else value
 

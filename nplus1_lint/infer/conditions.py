@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import isinstances, keywords
+from nplus1_lint.infer.bounds import frame_value
 from nplus1_lint.infer.values import (
+    ELLIPSIS,
+    SENTINEL,
     SOME,
     SOME_FIXED,
     UNKNOWN,
     ClassRef,
     Const,
+    External,
     Function,
     Instance,
     Many,
     Mapping,
     ModuleRef,
     Row,
+    ScalarOf,
     Session,
     SessionFactory,
     Tuple,
@@ -64,7 +69,8 @@ def settled(frame: Frame, expr: f.Expr) -> bool | None:
             value = _quiet_value(frame, expr.left)
             none = _is_none(value)
             return None if none is None else none == (expr.ops[0] == "Is")
-        return None
+        same = _is_same(_quiet_value(frame, expr.left), _sentinel(frame, right))
+        return None if same is None else same == (expr.ops[0] == "Is")
     return bool(expr.value) if type(expr) is f.Const else None
 
 
@@ -76,6 +82,32 @@ def _quiet_value(frame: Frame, expr: f.Expr) -> Value:
     return known[0] if known is not None else UNKNOWN
 
 
+def _sentinel(frame: Frame, expr: f.Expr) -> External | None:
+    """Return what ``...`` or the name of an ``object()`` stands for: each is nothing but itself."""
+    if expr == f.Opaque(()):
+        return ELLIPSIS.first(External)  # type: ignore[no-any-return]
+    value = frame_value(frame, expr, UNKNOWN) if type(expr) is f.Name else UNKNOWN
+    if type(expr) is f.Attr and type(expr.value) is f.Name:
+        module = frame_value(frame, expr.value, UNKNOWN).first(ModuleRef)
+        value = frame.engine.module_member(module.path, expr.name) if module is not None else UNKNOWN
+    only = value.atoms[0] if len(value.atoms) == 1 else None
+    return only if type(only) is External and only.name.startswith(SENTINEL) else None
+
+
+def _is_same(value: Value, sentinel: External | None) -> bool | None:
+    """True if a value is a sentinel, False if it is none, None where either may be."""
+    if sentinel is None or not value.atoms:
+        return None
+    same = [a == sentinel for a in value.atoms]
+    if all(same):
+        return True
+    other = all(
+        a == SOME or type(a) in _NO_SENTINEL or (type(a) is External and a.name.startswith(SENTINEL))
+        for a in value.atoms
+    )
+    return False if other and not any(same) else None
+
+
 def _is_none(value: Value) -> bool | None:
     if not value.atoms:
         return None
@@ -83,6 +115,7 @@ def _is_none(value: Value) -> bool | None:
     return True if all(nones) else None if any(nones) else _certain(value)
 
 
+_NO_SENTINEL = (Session, SessionFactory, ClassRef, Function, Const, Many, Mapping, Tuple, Row, Instance, ScalarOf)
 _NEVER_NONE = (Session, SessionFactory, ClassRef, Function, Const, Many, Mapping, Tuple)
 
 
@@ -112,6 +145,8 @@ def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:
         right, path = expr.right[0], dotted(expr.left)
         if path and isinstance(right, f.Const) and right.value is None:
             _keep(frame, path, positive == (expr.ops[0] == "IsNot"))
+        elif path and (sentinel := _sentinel(frame, right)) is not None:
+            _keep_sentinel(frame, path, sentinel, positive == (expr.ops[0] == "Is"))
     elif type(expr) is f.Call and _asks_class(expr):
         _keep_class(frame, expr, positive)
 
@@ -132,6 +167,13 @@ def _keep(frame: Frame, path: str, truthy: bool) -> None:
         frame.state.env[path] = binding._replace(value=Value(kept))
         if frame.meter is not None and not truthy:
             frame.meter.missed(binding.born)
+
+
+def _keep_sentinel(frame: Frame, path: str, sentinel: External, positive: bool) -> None:
+    binding = frame.state.env.get(path)
+    kept = tuple(a for a in binding.value.atoms if (a == sentinel) == positive) if binding is not None else ()
+    if binding is not None and kept and len(kept) != len(binding.value.atoms):
+        frame.state.env[path] = binding._replace(value=Value(kept))
 
 
 def _keep_class(frame: Frame, expr: f.Call, positive: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.cells import Cells
 from nplus1_lint.infer.joins import join_all
-from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, ModuleRef, Value, of, unknown
+from nplus1_lint.infer.values import SENTINEL, UNKNOWN, ClassRef, Const, External, ModuleRef, Value, of, unknown
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
@@ -19,6 +19,8 @@ from nplus1_lint.link.symbols import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nplus1_lint.infer.annotations import Annotations
     from nplus1_lint.infer.cells import Held
     from nplus1_lint.infer.classes import Classes
@@ -91,6 +93,8 @@ class Globals(abc.ABC):
     def _variable(self, symbol: GlobalSymbol) -> Value:
         """A module's variable; literals that could be flags are plain data, since other code may set them."""
         module = self.project.symbols.modules[symbol.path]
+        if _is_sentinel(module.assigns.get(symbol.name, [])):
+            return of(External("external", f"{SENTINEL}{module.name}.{symbol.name}"))
         value = join_all([self.constant(symbol.path, expr) for expr in module.assigns.get(symbol.name, [])])
         value = Value(
             tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason
@@ -150,6 +154,12 @@ class Globals(abc.ABC):
         if found is None:
             found = self._literals[value] = of(Const("const", value))
         return found
+
+
+def _is_sentinel(values: Sequence[f.Expr]) -> bool:
+    """True for ``object()``, which is nothing but itself."""
+    only = values[0] if len(values) == 1 else None
+    return isinstance(only, f.Call) and isinstance(only.func, f.Name) and only.func.id == "object" and not only.args
 
 
 def _is_literal(expr: f.Expr) -> bool:

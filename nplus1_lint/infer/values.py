@@ -389,6 +389,9 @@ SOME: Final = Scalar("some")
 
 SCALAR: Final = Value((Scalar("scalar"),))
 NONE: Final = Value((Const("const", None),))
+ELLIPSIS: Final = Value((External("external", "builtins.Ellipsis"),))
+SENTINEL: Final = "object() "
+"""Precedes, as something outside the project, the name of a variable of a module that holds an ``object()``."""
 TRUE: Final = Value((Const("const", True),))
 FALSE: Final = Value((Const("const", False),))
 
