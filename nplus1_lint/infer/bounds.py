@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, dotted
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.values import UNKNOWN, ClassRef, Const, External, Many, Mapping, Statement, Tuple, Value
+from nplus1_lint.infer.values import (
+    UNKNOWN,
+    ClassRef,
+    Const,
+    External,
+    Many,
+    Mapping,
+    Reflection,
+    Statement,
+    Tuple,
+    Value,
+)
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame
@@ -56,7 +67,7 @@ def _is_fixed(frame: Frame, over: Value) -> bool:
     if any(type(a) is Statement and "single" in a.flags for a in over.atoms):
         return True
     items = [a.item for a in over.atoms if type(a) is Many]
-    if items and all(item.atoms and all(type(a) is Const for a in item.atoms) for item in items):
+    if items and all(item.atoms and all(type(a) in (Const, Reflection) for a in item.atoms) for item in items):
         return True  # collected from literals alone
     if over.atoms and all(type(a) is Tuple for a in over.atoms):
         return True
@@ -66,7 +77,8 @@ def _is_fixed(frame: Frame, over: Value) -> bool:
 def is_of_schema(value: Value) -> bool:
     """True for the tables and columns of a schema, which are fixed in the source: of a ``MetaData`` or of its owner."""
     return any(
-        type(a) is External and ("MetaData()." in a.name or (".metadata." in a.name and lib.is_sql(a.name)))
+        type(a) is Reflection
+        or (type(a) is External and ("MetaData()." in a.name or (".metadata." in a.name and lib.is_sql(a.name))))
         for a in value.atoms
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import isinstances, records, rows, stores
+from nplus1_lint.infer import isinstances, records, reflection, rows, stores
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -110,7 +110,7 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
         _setattr(frame, arguments)
     if last in ("str", "repr", "format") and first is not None:
         rows.written(frame, first, place)
-        return SCALAR, arguments.mask
+        return (first[0] if reflection.is_named(first[0]) else SCALAR), arguments.mask
     if last == "print":
         for argument in arguments.positional:
             rows.written(frame, argument, place)
@@ -249,6 +249,8 @@ def _getattr(frame: Frame, arguments: Arguments, place: Place) -> Val:
         if len(arguments.positional) > 2:
             value = join(value, arguments.positional[2][0])
         return value, mask
+    if reflection.is_named(arguments.positional[1][0]) and arguments.positional[0][0].first(Row) is not None:
+        return reflection.read(frame, arguments.positional[0], arguments.positional[1][0], place)
     rows.escape(frame, arguments.positional[0][0], place, "getattr with a variable name")
     return unknown("getattr with a variable name"), arguments.mask
 

@@ -13,6 +13,7 @@ from nplus1_lint.infer import (
     keywords,
     loader_options,
     records,
+    reflection,
     rendering,
     repeats,
     rereads,
@@ -50,6 +51,7 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     Option,
+    Reflection,
     RelationRef,
     Row,
     Scalar,
@@ -165,6 +167,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
         why = callee[0].reason or "the callee is unknown"
         return unknown_call(frame, arguments, callee[1], expr.pos, why, func.name)
     result = frame.call(callee, arguments, expr.pos)
+    reflection.taken_out(frame, func, base[0], arguments)
     if len(callee[0].atoms) == 1 and frame.engine.last_loaded and callee[0].atoms[0].tag == "function":
         rereads.receiver(frame, func.value)
     return result
@@ -385,6 +388,8 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
         return of(atom), mask
     if kind in (Aggregate, Condition):
         return of(atom), mask | arguments.mask
+    if kind is Reflection:
+        return reflection.call(atom, name, mask, arguments)
     serialiser = _SERIALISERS.get(kind)
     if serialiser is not None:
         return serialiser(frame, atom, name, arguments, place)
@@ -398,6 +403,9 @@ def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Argu
     if name in ("pop", "popleft", "get", "get_nowait", "first", "__next__", "__anext__", "send", "next"):
         return atom.item, mask
     if name in ("copy", "union", "intersection", "difference", "symmetric_difference", "unique", "all"):
+        given = arguments.positional[0][0] if arguments.positional else UNKNOWN
+        if name in ("difference", "intersection", "symmetric_difference") and reflection.holds_names(of(atom)):
+            return reflection.less(of(atom), given, common=name == "intersection"), mask
         return of(Many("many", atom.item, atom.kind, None)), mask
     if name == "sort":
         key = arguments.keywords.get("key")

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import dotted
-from nplus1_lint.infer import equalities, execution, expiry, greenlets, keywords, lookups, records, rereads, rows, sql
+from nplus1_lint.infer import (
+    equalities,
+    execution,
+    expiry,
+    greenlets,
+    keywords,
+    lookups,
+    records,
+    reflection,
+    reflection_tests,
+    rereads,
+    rows,
+    sql,
+)
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.calls import evaluate_call
 from nplus1_lint.infer.holding import rows_in
@@ -32,6 +46,7 @@ from nplus1_lint.infer.values import (
     Many,
     Mapping,
     ModuleRef,
+    Reflection,
     Row,
     Scalar,
     ScalarOf,
@@ -126,10 +141,26 @@ def attribute(frame: Frame, val: Val, name: str, place: Place) -> Val:
     return join_all(found), mask
 
 
+_OF_CLASSES = frozenset({"__class__", reflection.MAPPER, reflection.TABLE})
+_OF_COLUMNS = frozenset({ColumnRef, Reflection, Statement})
+
+
+def _of_class(frame: Frame, atom: Any, mask: int, name: str, place: Place) -> Val | None:
+    if name == "__class__":
+        return (class_of(atom), 0) if type(atom) in (Row, Instance) else None
+    if type(atom) is Statement:
+        columns = name in ("c", "columns", "selected_columns", "exported_columns")
+        return (of(External("external", "sqlalchemy.column()")), mask) if columns else None
+    found = reflection.asked(frame, atom, mask, name, place)
+    return (found, mask) if found is not None else None
+
+
 def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place) -> Val:
     kind = type(atom)
-    if name == "__class__" and kind in (Row, Instance):
-        return class_of(atom), 0
+    if name in _OF_CLASSES or kind in _OF_COLUMNS:
+        of_class = _of_class(frame, atom, mask, name, place)
+        if of_class is not None:
+            return of_class
     if kind is Row:
         return rows.attribute(frame, atom, mask, name, place)
     if kind is Instance:
@@ -142,15 +173,13 @@ def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place)
         return _external_attribute(frame, atom, name), mask
     if kind in (Scalar, ScalarOf, Const):
         return (UNKNOWN if kind is Const and atom.value is None else SCALAR), mask
-    if kind is Many and atom.kind == "page" and name in ("items", "data", "results"):
-        return many(atom.item), mask
     if kind is Session and name in ("no_autoflush", "session", "registry", "sync_session"):
         return of(atom), mask
     if kind is BoundMethod and atom.name == "awaitable_attrs":
         found, one = frame.attribute((atom.receiver, mask), name, place)
         return greenlets.outside(found), one
-    if kind is Statement and name in ("c", "columns", "selected_columns", "exported_columns"):
-        return of(External("external", "sqlalchemy.column()")), mask
+    if kind is Many and atom.kind == "page" and name in ("items", "data", "results"):
+        return many(atom.item), mask
     if kind is Tuple:
         item = frame.engine.templates.item(frame, atom, name)
         return (item, mask) if item is not None else _tuple_attribute(atom, mask, name)
@@ -233,6 +262,8 @@ def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) ->
         return execution.iterate_statement(frame, atom, mask, place)[0]
     if kind in (Scalar, Const, ScalarOf):
         return SCALAR
+    if kind is Reflection:
+        return reflection.at(atom, index)
     if kind in (Row, Instance):
         found = rows.special(frame, (of(atom), mask), ("__getitem__",), place, (index, mask))
         return found[0] if found is not None else UNKNOWN
@@ -307,6 +338,8 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
         operands = (left,) if expr.op == "Invert" else (left, right)
         equal = equalities.conjunction(operands) if expr.op == "BitAnd" else None
         return of(Condition("condition", tuple(criteria)[:12], lookups.combined(operands, expr.op), equal)), mask
+    if expr.op in ("Sub", "BitAnd") and reflection.holds_names(left):
+        return reflection.less(left, right, common=expr.op == "BitAnd"), mask
     if expr.op in _UNIONS and (left.first(Many) is not None or left.first(Mapping) is not None):
         return join(left, right), mask
     if expr.op == "Add" and left.first(Tuple) is not None and right.first(Tuple) is not None:
@@ -329,16 +362,20 @@ def _bool_op(frame: Frame, expr: f.BoolOp) -> Val:
     """The first operand always runs; the others on some paths only, with what the first settles."""
     value, mask = frame.eval(expr.operands[0])
     found = value
-    for operand in expr.operands[1:]:
+    held = reflection_tests.in_hand(frame)
+    for before_it, operand in itertools.pairwise(expr.operands):
         settled = frame.engine.truth(value)
         if settled is not None and settled != expr.is_and:
             return found, mask
         before = None if _changes_nothing(operand) else frame.state.copy()
+        if held:
+            reflection_tests.leave_out(frame, before_it, expr.is_and)
         value, one = frame.eval(operand)
         found = value if settled is not None and settled == expr.is_and else join(found, value)
         mask |= one
         if before is not None:
             frame.state = before.join(frame.state)
+    reflection_tests.restore(frame, held)
     return found, mask
 
 
@@ -376,10 +413,16 @@ def _conditional(frame: Frame, expr: f.Conditional) -> Val:
         (body, body_mask), (orelse, orelse_mask) = frame.eval(expr.body), frame.eval(expr.orelse)
         return join(body, orelse), mask | body_mask | orelse_mask
     before = frame.state.copy()
+    held = reflection_tests.in_hand(frame)
+    if held:
+        reflection_tests.leave_out(frame, expr.test, True)
     body, body_mask = frame.eval(expr.body)
     taken, frame.state = frame.state, before
+    if held:
+        reflection_tests.leave_out(frame, expr.test, False)
     orelse, orelse_mask = frame.eval(expr.orelse)
     frame.state = taken.join(frame.state)
+    reflection_tests.restore(frame, held)
     return join(body, orelse), mask | body_mask | orelse_mask
 
 

@@ -15,6 +15,7 @@ from nplus1_lint.infer.values import (
     Instance,
     Many,
     Mapping,
+    Reflection,
     Row,
     Scalar,
     ScalarOf,
@@ -108,6 +109,8 @@ def item_of(value: Value) -> Value:
             items.extend(atom.items)
         elif kind in (Scalar, Const, ScalarOf):
             items.append(SCALAR)
+        elif kind is Reflection and atom.part == "attributes":
+            items.append(Value((atom._replace(part="attribute"),)))
     return join_all(items) if items else unknown("the iterable is unknown")
 
 
@@ -131,6 +134,15 @@ def _either_entries(left: Mapping, right: Mapping) -> tuple[tuple[tuple[str, Val
     return both, left.complete and right.complete and len(both) == len(left.entries) == len(others)
 
 
+def _either_attributes(left: Reflection, right: Reflection) -> Reflection:
+    """The attributes on either of two paths; what only one of them has left out may be left out."""
+    vague = left.vague or right.vague
+    one, other = set(left.names), set(right.names)
+    if one < other or other < one:
+        return (left if one < other else right)._replace(vague=True)
+    return left._replace(names=tuple(dict.fromkeys((*left.names, *right.names))), vague=vague)
+
+
 def _merge_into(atoms: list[Atom], atom: Atom) -> None:
     kind = type(atom)
     for position, present in enumerate(atoms):
@@ -152,6 +164,9 @@ def _merge_into(atoms: list[Atom], atom: Atom) -> None:
         if kind is Tuple and len(present.items) == len(atom.items):
             items = tuple(join(a, b) for a, b in zip(present.items, atom.items, strict=True))
             atoms[position] = Tuple("tuple", items)
+            return
+        if kind is Reflection and present[:3] == atom[:3] and present.row == atom.row:
+            atoms[position] = _either_attributes(present, atom)
             return
         if kind is Instance and present.cls == atom.cls and present.exact == atom.exact:
             fields = dict(present.fields)

@@ -13,6 +13,19 @@ SQL_ROOTS: Final = frozenset(
     {"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "flask_sqlalchemy_lite", "quart_sqlalchemy", "advanced_alchemy"}
 )
 
+REFLECTING: Final = frozenset(
+    {
+        "__mapper__",
+        "all_orm_descriptors",
+        "iterate_properties",
+        "column_attrs",
+        "class_mapper",
+        "object_mapper",
+        "inspect",
+    }
+)
+"""Names by which a function may read attributes that it does not name."""
+
 REQUEST_HOLDERS: Final = frozenset({"flask.g", "flask.globals.g", "quart.g", "quart.globals.g"})
 """What Flask keeps for the time of a request."""
 

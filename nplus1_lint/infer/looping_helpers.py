@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer import expiry, rereads
+from nplus1_lint.infer import expiry, reflection, rereads
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.bounds import is_bounded, is_of_schema
 from nplus1_lint.infer.effects import Loop
@@ -59,7 +59,7 @@ def _map(frame: Frame, root: str, last: str, arguments: Arguments, place: Place)
     )
     if last in lib.POOL_MAPS or last == "starmap":
         return many(result, "iterator"), mask
-    return many(items[0][0]), mask | items[0][1]
+    return reflection.vaguely(many(items[0][0])), mask | items[0][1]
 
 
 def _reduce(frame: Frame, arguments: Arguments, place: Place) -> Val:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nplus1_lint.infer import changes, rendering, rows, serialise, sessions, sql
+from nplus1_lint.infer import changes, reflection, rendering, rows, serialise, sessions, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
@@ -103,6 +103,9 @@ def _sql_call(frame: Frame, atom: External, last: str, arguments: Arguments, pla
     """Call something of SQLAlchemy or of a package on it; None when it means nothing here."""
     if last == "text" and arguments.positional:
         changes.written(frame, arguments.positional[0][0], place)
+    inspected = reflection.inspected(frame, last, arguments) if last in reflection.INSPECTORS else None
+    if inspected is not None:
+        return inspected, arguments.mask
     session = sessions.session_factory(atom.name, last, arguments)
     if session is not None:
         return session, arguments.mask

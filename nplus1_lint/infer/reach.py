@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index.walk import children, last_name
-from nplus1_lint.infer.library import is_sql
+from nplus1_lint.infer.library import REFLECTING, is_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -65,6 +65,8 @@ class Reach:
         self._known: dict[int, tuple[f.FunctionFacts, bool]] = {}
         self._models = {m.name for m in project.models.values()}
         self._names: set[str] = set(_QUERY_NAMES)
+        if project.models:
+            self._names |= REFLECTING
         for model in project.models.values():
             self._names |= set(model.relationships) | set(model.proxies)
         mentioned: dict[str, list[tuple[str, f.FunctionFacts]]] = {}

@@ -25,6 +25,7 @@ from nplus1_lint.infer.limits import MAX_ACTIVE, MAX_DEPTH, MAX_ROUNDS, are_enou
 from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
+from nplus1_lint.infer.reflection import is_asked
 from nplus1_lint.infer.request_values import RequestValues
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.template_names import TemplateNames
@@ -93,6 +94,7 @@ class Engine(Globals):
         self.reach = Reach(project, self._reading)
         self.receivers = Receivers(self)
         self.templates = Templates(self)
+        self.reflects = is_asked(project)
         self.sessions_expire = sessions_expire(project)
         self.sessions_autoflush = sessions_autoflush(project)
         self.facts: dict[Key, Facts] = {}

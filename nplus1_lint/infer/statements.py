@@ -15,6 +15,7 @@ from nplus1_lint.infer import (
     memos,
     periodic,
     records,
+    reflection_tests,
     rendering,
     rereads,
     rounds,
@@ -23,12 +24,13 @@ from nplus1_lint.infer import (
     trails,
     unique,
 )
-from nplus1_lint.infer.conditions import Test, assume, settled
+from nplus1_lint.infer.conditions import Test, settled
 from nplus1_lint.infer.containers import fetched, rebind
 from nplus1_lint.infer.effects import ISOLATED, Kind
 from nplus1_lint.infer.frame import Arguments, Binding, Frame, Place, State, Val
 from nplus1_lint.infer.joins import is_hollow, join
 from nplus1_lint.infer.marks import differ_by_reads
+from nplus1_lint.infer.reflection_tests import assume
 from nplus1_lint.infer.values import NONE, OWN_BIT, UNKNOWN, ClassRef, Function, Instance, Many, Session, Value, of
 from nplus1_lint.link.symbols import import_bindings
 
@@ -71,7 +73,7 @@ class Run(Frame):
         """Run a suite until its end or until no path goes on."""
         held, start = len(self.memos), len(self.emissions)
         raises = bool(body) and type(body[-1]) is f.Raise
-        ways = self._ways() if raises else 0
+        ways = self.ways() if raises else 0
         for position, statement in enumerate(body):
             if not self.state.alive:
                 break
@@ -81,7 +83,7 @@ class Run(Frame):
             else:
                 _STATEMENTS[kind](self, statement)
         del self.memos[held:]
-        if raises and not self.state.alive and self._ways() == ways:
+        if raises and not self.state.alive and self.ways() == ways:
             self.raising.update(range(start, len(self.emissions)))
 
     def _with_guard(self, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> None:
@@ -99,7 +101,7 @@ class Run(Frame):
         if memo is not None:
             self.memos.append(memo)
 
-    def _ways(self) -> int:
+    def ways(self) -> int:
         """How many paths have so far left a suite otherwise than by its end or an exception."""
         jumps = sum(len(loop.continues) + len(loop.breaks) for loop in self.loops)
         return jumps + len(self.left) + len(self.yields)
@@ -215,6 +217,7 @@ def _if(frame: Run, statement: f.If) -> None:
         return
     before = frame.state.copy()
     entry = dict(before.env) if test.mask else {}
+    held, ways = reflection_tests.in_hand(frame), frame.ways()
     assume(frame, statement.test, True)
     _guarded(frame, statement.body, memo)
     taken, frame.state = frame.state, before
@@ -224,7 +227,10 @@ def _if(frame: Run, statement: f.If) -> None:
     searches.end_search(frame, statement, taken, evaluated)
     if frame.meter is not None:
         frame.meter.branched(statement.pos, taken, frame.state)
+    whole = taken.alive and frame.state.alive and frame.ways() == ways
     frame.state = taken.join(frame.state)
+    if held and whole:
+        reflection_tests.restore(frame, held)
     if test.mask:
         _depend_on(frame, test.mask, entry)
 

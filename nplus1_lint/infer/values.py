@@ -362,6 +362,26 @@ class ScalarOf(NamedTuple):
     answers: tuple[str, ...] = ()
 
 
+class Reflection(NamedTuple):
+    """What the mapping says of a class' attributes, asked at run time: see `nplus1_lint.infer.reflection`.
+
+    Attributes:
+        part: ``mapper``, ``table``, ``state`` (of a row), ``attributes`` (a collection of them), ``attribute`` (one of
+            them: a property, a column, an attribute's state) or ``name`` (its name).
+        model: the class' id.
+        names: the attributes that the collection has, or each of which it may be.
+        vague: a condition that is not understood has left some out.
+        row: the row that is inspected, or None for its class.
+    """
+
+    tag: str
+    part: str
+    model: str
+    names: tuple[str, ...] = ()
+    vague: bool = False
+    row: Row | None = None
+
+
 Atom: TypeAlias = Any  # one of the named tuples above; a closed union of NamedTuples costs more in casts than it finds
 
 
