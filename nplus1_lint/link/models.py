@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
@@ -59,6 +60,13 @@ _SQL = ("sqlalchemy", "flask_sqlalchemy", "sqlmodel", "metaclass:", "pydantic", 
 _DECLARATIVE_ROOTS = ("DeclarativeBase", "DeclarativeBaseNoMeta", "declarative_base()", "generate_base()")
 _DECLARING = COLUMN_CALLS | {"Field"}
 _EAGER = frozenset({"selectin", "joined", "subquery", "immediate"})
+
+
+class Direction(Enum):
+    """Which side of a relationship holds the foreign key, in SQLAlchemy's words."""
+
+    ONE_TO_MANY = "one-to-many"
+    MANY_TO_ONE = "many-to-one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +336,7 @@ class _Reader:
                     made = self._relationship(models, model, part, name, value)
                     if made is not None:
                         model.relationships[name] = made
-                        backrefs += self._backref(made, value)
+                        backrefs += self._backref(models, model, made, value)
         for relationship in backrefs:
             owner = models.get(relationship.owner)
             if owner is not None and relationship.name not in owner.relationships:
@@ -353,8 +361,11 @@ class _Reader:
             call.pos, join_keys(options), tuple(names(options.get("remote_side"))),
         )  # fmt: skip
 
-    def _backref(self, made: Relationship, call: f.Call) -> Iterator[Relationship]:
-        value = keywords(call).get("backref")
+    def _backref(
+        self, models: dict[str, Model], model: Model, made: Relationship, call: f.Call
+    ) -> Iterator[Relationship]:
+        written = keywords(call)
+        value = written.get("backref")
         if value is None or made.target is None:
             return
         options: dict[str, f.Expr] = {}
@@ -364,16 +375,19 @@ class _Reader:
             options = keywords(value)
         if not name:
             return
-        strategy, written = lazy(options, None)
-        uselist = not made.uselist if not made.uselist else made.secondary is not None
+        strategy, as_written = lazy(options, None)
         if "uselist" in options:
             uselist = truth(options["uselist"])
+        elif made.uselist or "secondary" in written:
+            uselist = "secondary" in written
+        else:  # a scalar is the one side of a one-to-one where the other row holds the foreign key
+            uselist = self._direction(models, model, made.target, written) is not Direction.ONE_TO_MANY
         place = value.pos if isinstance(value, f.Call) else made.place
         keys = join_keys(options) if "foreign_keys" in options or "primaryjoin" in options else made.foreign_keys
         yield replace(
-            made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=strategy, lazy_written=written,
-            back_populates=made.name, cascade=text(options.get("cascade")) or "", place=place, foreign_keys=keys,
-            remote_side=tuple(names(options.get("remote_side"))),
+            made, owner=made.target, name=name, target=made.owner, uselist=uselist, lazy=strategy,
+            lazy_written=as_written, back_populates=made.name, cascade=text(options.get("cascade")) or "",
+            place=place, foreign_keys=keys, remote_side=tuple(names(options.get("remote_side"))),
         )  # fmt: skip
 
     def _argument_target(self, cls: Class, call: f.Call, options: dict[str, f.Expr]) -> str | None:
@@ -440,16 +454,22 @@ class _Reader:
                 return declared
         if many_to_many or target is None:
             return True
+        return self._direction(models, model, target, options) is not Direction.MANY_TO_ONE
+
+    def _direction(
+        self, models: dict[str, Model], model: Model, target: str, options: dict[str, f.Expr]
+    ) -> Direction | None:
+        """Which side holds the foreign key; None where neither is seen to."""
         here, there = self._tables(models, model.id), self._tables(models, target)
         refers = any(_referred_table(c) in there for c in model.columns.values())
         if target in {cls.id for cls in self._hierarchy.mro(model.id)}:
-            return "remote_side" not in options
+            return Direction.MANY_TO_ONE if "remote_side" in options else Direction.ONE_TO_MANY
         referred = any(_referred_table(c) in here for c in models[target].columns.values())
         if refers and referred:
             # Both sides hold a key; the declared one decides: foreign_keys naming an own column means many-to-one.
             own = [n.rpartition(".")[2] for n in names(options.get("foreign_keys"))]
-            return not any(n in model.columns for n in own)
-        return not refers
+            return Direction.MANY_TO_ONE if any(n in model.columns for n in own) else Direction.ONE_TO_MANY
+        return Direction.MANY_TO_ONE if refers else Direction.ONE_TO_MANY if referred else None
 
 
 def _referred_table(column: Column) -> str:
