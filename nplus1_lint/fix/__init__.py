@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -10,6 +9,7 @@ from nplus1_lint.fix.candidates import Candidate, Refusal, candidates, compatibl
 from nplus1_lint.fix.judge import offenders
 from nplus1_lint.fix.write import replace_content, unchanged
 from nplus1_lint.flag.diff import compared, edited
+from nplus1_lint.index.syntax import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -154,10 +154,10 @@ def _contents(
         text = scan.files[path].text
         try:
             contents[path] = scan.encoded(path, edited(text, made))
-            wrong = _wrong(path, contents[path])
+            wrong = fault(contents[path], path, scan.encoded(path, text))
         except UnicodeEncodeError as error:
             wrong = f"{error.object[error.start]!r} cannot be written in {error.encoding}"
-        if wrong and not _wrong(path, scan.encoded(path, text)):
+        if wrong:
             broken |= dict.fromkeys(_culprits(scan, path, chosen), f"{path} would not compile: {wrong}")
     return contents, broken
 
@@ -169,23 +169,13 @@ def _culprits(scan: Scan, path: str, chosen: Sequence[Candidate]) -> list[Candid
     found: list[Candidate] = []
     for one in here:
         try:
-            wrong = _wrong(path, scan.encoded(path, edited(text, edits_of([one], scan.files)[path])))
+            changed = edited(text, edits_of([one], scan.files)[path])
+            wrong = fault(scan.encoded(path, changed), path, scan.encoded(path, text))
         except UnicodeEncodeError as error:
             wrong = str(error)
         if wrong:
             found.append(one)
     return found or here
-
-
-def _wrong(path: str, content: bytes) -> str | None:
-    """What the compiler says against a file; None when it compiles. Nothing of it is run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(content, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        return str(error)
-    return None
 
 
 def _joined(groups: Iterable[frozenset[str]]) -> tuple[frozenset[str], ...]:

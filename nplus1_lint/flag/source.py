@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nplus1_lint.flag.diff import Lines
 from nplus1_lint.flag.imported import Import, imports_in
-from nplus1_lint.flag.lexical import blanked, line_starts, logical_lines
+from nplus1_lint.index.lexical import blanked, line_starts, logical_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nplus1_lint.flag.lexical import Blanked, LogicalLine
     from nplus1_lint.flag.visitor import Region
+    from nplus1_lint.index.lexical import Blanked, LogicalLine
 
 _IDENTIFIER: Final = re.compile(r"[^\W\d]\w*")
 _ASYNC_DEF: Final = re.compile(r"\s*async\s+def\b")

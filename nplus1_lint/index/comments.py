@@ -6,14 +6,15 @@ import ast
 import io
 import re
 import tokenize
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from nplus1_lint.index import facts as f
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-# A noqa that names other tools' codes alone is not ours, and not worth a tokenizer's run (60 % of the time of
+# A noqa that names other tools' codes alone is not ours, and not worth a walk over the text (60 % of the time of
 # extraction on a tree of 552 files before this was told apart).
 _COMMENT = re.compile(r"#\s*(?:noqa\b(?!\s*:\s*[A-Z])|noqa\b\s*:[^#\n]*\bNP[0-9]|nplus1\s*:)", re.IGNORECASE)
 _NOQA = re.compile(
@@ -22,8 +23,6 @@ _NOQA = re.compile(
 _DIRECTIVE = re.compile(
     r"#\s*nplus1\s*:\s*(?:ignore(?:\[(?P<codes>[^\]]*)\])?(?P<reason>.*)|(?P<noquery>no-query))", re.IGNORECASE
 )
-_OPENING = frozenset("([{")
-_CLOSING = frozenset(")]}")
 _BLOCK = (
     ast.If,
     ast.For,
@@ -32,6 +31,7 @@ _BLOCK = (
     ast.With,
     ast.AsyncWith,
     ast.Try,
+    getattr(ast, "TryStar", ast.Try),
     ast.FunctionDef,
     ast.AsyncFunctionDef,
     ast.ClassDef,
@@ -65,7 +65,7 @@ def encode(text: str, like: bytes) -> bytes:
 
 
 def suppressions_in(source: bytes, lower: bytes, tree: ast.Module) -> Iterator[f.Suppression]:
-    """Find the comments that silence findings; strings that look like them are told apart by the tokenizer.
+    """Find the comments that silence findings; strings that look like them are told apart.
 
     Args:
         source: a file.
@@ -77,15 +77,21 @@ def suppressions_in(source: bytes, lower: bytes, tree: ast.Module) -> Iterator[f
     text = decode(source)
     if not _COMMENT.search(text):
         return
+    from nplus1_lint.index.lexical import blanked, line_starts, open_ends, pieces
+
     spans = sorted(_statement_lines(tree))
-    depth = 0  # of brackets: inside them a comment on a line of its own belongs to the statement around it
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.OP:
-            depth += (token.string in _OPENING) - (token.string in _CLOSING)
-        elif token.type == tokenize.COMMENT and _COMMENT.search(token.string):
-            own_line = token.line.lstrip().startswith("#")
-            lines = _statement_at(token.start[0], spans, above=own_line and not depth)
-            yield from _comment(token.string, token.start, lines, own_line)
+    starts = line_starts(text)
+    bracketed: Collection[int] | None = None  # inside brackets a comment on its own line belongs to what is around it
+    for piece in pieces(text):
+        comment = text[piece.start : piece.end]
+        if piece.quote or not _COMMENT.search(comment):
+            continue
+        line = bisect_right(starts, piece.start)
+        own_line = not text[starts[line - 1] : piece.start].strip()
+        if own_line and bracketed is None:
+            bracketed = frozenset(open_ends(blanked(text, starts).code))
+        lines = _statement_at(line, spans, above=own_line and line - 1 not in (bracketed or ()))
+        yield from _comment(comment, (line, piece.start - starts[line - 1]), lines, own_line)
 
 
 def _encoding(source: bytes) -> str:

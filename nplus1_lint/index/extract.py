@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,8 @@ from nplus1_lint.index.lowering import (
     place,
 )
 from nplus1_lint.index.sql_text import speaks_of_indexes
+from nplus1_lint.index.syntax import TypeStatement, parse
+from nplus1_lint.index.type_params import declarations, declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,9 +43,7 @@ def extract(path: str, source: bytes) -> f.ModuleFacts:
     is_package = path.rpartition("/")[2] == "__init__.py"
     lower = source.lower()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
+        tree = parse(source)
         suppressions = tuple(suppressions_in(source, lower, tree))
         lowering = Lowering({s.line for s in suppressions if s.kind == "no-query"})
         with _half_the_stack():
@@ -80,7 +79,8 @@ def _parse_error(error: Exception) -> f.ParseError:
 
 
 def _module(m: Lowering, tree: ast.Module) -> f.FunctionFacts:
-    suite = m.scope.suite(block(m, tree.body), (1, 0, 1, 0))
+    body = block(m, tree.body)
+    suite = m.scope.suite((*declarations(m), *body), (1, 0, 1, 0))
     return f.FunctionFacts(suite, "<module>", "", (), None, (), False, False, True)
 
 
@@ -188,8 +188,10 @@ def _captured(pattern: ast.pattern) -> Iterator[str]:
 
 def _def(m: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef) -> f.Stmt:
     m.functions += 1
-    scope, string = m.scope, m.string
+    scope, string, type_names = m.scope, m.string, m.type_names
     m.string = m.others.add
+    if getattr(node, "type_params", None):
+        declare(m, node, f"{scope.prefix}{node.name}")
     decorators = exprs(m, node.decorator_list)
     # The body of a nested function is not in the loop that encloses its definition until it is called.
     depth = scope.loop_depth
@@ -201,27 +203,37 @@ def _def(m: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef) -> f.Stmt:
 
     lowered = function(m, node, node.name, decorators, body, node.returns, first_line(node))
     m.loop(depth)
-    m.string = string
+    m.string, m.type_names = string, type_names
     scope.nests = True
     return f.Def(lowered)
 
 
 def _class(m: Lowering, node: ast.ClassDef) -> f.Stmt:
-    scope, string = m.scope, m.string
+    scope, string, type_names = m.scope, m.string, m.type_names
     qualname = f"{scope.prefix}{node.name}"
     m.string = m.others.add
+    params = declare(m, node, qualname) if getattr(node, "type_params", None) else ()
     bases, decorators = exprs(m, node.bases), exprs(m, node.decorator_list)
     named = tuple([(keyword.arg, EXPR[type(keyword.value)](m, keyword.value)) for keyword in node.keywords])
     prefix, scope.prefix = scope.prefix, f"{qualname}."
     outer_stores, m.stores = m.stores, {}
     body = block(m, node.body)
-    scope.prefix, m.string = prefix, string
+    scope.prefix, m.string, m.type_names = prefix, string, type_names
     stores = tuple(sorted((name, tuple(methods)) for name, methods in m.stores.items()))
     m.stores = outer_stores
-    params = tuple(param.name for param in getattr(node, "type_params", ()))
     scope.nests = True
     where = place(node.__dict__)
     return f.ClassDef(f.ClassFacts(node.name, qualname, bases, named, decorators, body, stores, where, params))
+
+
+def _type_statement(m: Lowering, node: Any) -> f.Stmt:
+    name, type_names = node.name.id, m.type_names
+    if node.type_params:
+        declare(m, node, f"{m.scope.prefix}{name}")
+    value = annotation(m, node.value)
+    m.type_names = type_names
+    m.mention(name)
+    return f.Assign((f.Name(name, place(node.name.__dict__)),), value, place(node.__dict__))
 
 
 def _import(m: Lowering, node: Any) -> f.Stmt:
@@ -259,6 +271,9 @@ _STMT: Final[dict[type, Callable[[Lowering, Any], f.Stmt | None]]] = {
     ast.Global: lambda _, n: f.Scope(tuple(n.names)),
     ast.Nonlocal: lambda _, n: f.Scope(tuple(n.names)),
     ast.Match: _match,
+    TypeStatement: _type_statement,
 }
-if hasattr(ast, "TryStar"):
+if sys.version_info >= (3, 11):
     _STMT[ast.TryStar] = _try
+if sys.version_info >= (3, 12):
+    _STMT[ast.TypeAlias] = _type_statement

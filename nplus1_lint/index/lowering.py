@@ -61,6 +61,8 @@ class Lowering:
         string: notes a string, among the others where no statement of a function or of the top level holds it.
         strings: those so far.
         others: the others so far.
+        type_names: the type variable for each type parameter in whose scope we are.
+        type_variables: what declares each of those of the module so far.
     """
 
     def __init__(self, no_query: set[int]) -> None:
@@ -71,6 +73,8 @@ class Lowering:
         self.strings: set[str] = set()
         self.others: set[str] = set()
         self.string: Callable[[str], None] = self.strings.add
+        self.type_names: dict[str, str] = {}
+        self.type_variables: dict[str, f.Stmt | None] = {}
         self.enter(Scope(""))
 
     def enter(self, scope: Scope) -> None:
@@ -386,6 +390,7 @@ def _quoted(m: Lowering, node: ast.Constant) -> f.Expr:
     if type(value) is not str:
         return _constant(m, node)
     if value.isascii() and value.isidentifier() and not iskeyword(value):
+        value = m.type_names.get(value, value)
         m.mention(value)
         return f.Name(value, place(node.__dict__))
     try:
@@ -395,4 +400,6 @@ def _quoted(m: Lowering, node: ast.Constant) -> f.Expr:
     for child in ast.walk(parsed):
         # The positions inside the string mean nothing; those of the string itself do.
         ast.copy_location(child, node)
+        if isinstance(child, ast.Name):
+            child.id = m.type_names.get(child.id, child.id)
     return _constant(m, parsed) if isinstance(parsed, ast.Constant) else annotation(m, parsed)

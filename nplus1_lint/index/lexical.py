@@ -25,10 +25,12 @@ _PIECE: Final = re.compile(
 """A comment or a string as if none had fields; a quote alone where no such string ends."""
 _FIELDS: Final = frozenset("fFtT")
 """The letters of a prefix that give a string replacement fields."""
+_RAW: Final = frozenset("rR")
+_BRACE: Final = re.compile(r"[{}]")
 _PREFIX: Final = re.compile(r"(?<!\w)(?:[fFtT][rR]?|[rR][fFtTbB]?|[bB][rR]?|[uU])\Z")
 _PLAIN_FIELDS: Final = re.compile(r"""[^{}"'\\]*(?:(?:\{\{|\}\}|\{[^{}"'\\]*\})[^{}"'\\]*)*""")
 _HALT: Final = {'"': re.compile(r'["\\{]'), "'": re.compile(r"['\\{]")}
-_FIELD: Final = re.compile(r"""(?P<quote>\"\"\"|'''|"|')|[()\[\]{}:]""")
+_FIELD: Final = re.compile(r"""(?P<quote>\"\"\"|'''|"|')|\#[^\r\n]*|!=|[()\[\]{}:!]""")
 _OPENING: Final = re.compile(r"([ \t\f]*)(@|\w+|)")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"()[]{}\n"))
 
@@ -78,7 +80,7 @@ def blanked(text: str, starts: Sequence[int]) -> Blanked:
     parts: list[str] = []
     inside: set[int] = set()
     behind = 0
-    for start, end in _pieces(text):
+    for start, end, *_ in pieces(text):
         piece = text[start:end]
         parts.append(text[behind:start])
         if "\n" in piece or "\r" in piece:
@@ -99,7 +101,7 @@ def logical_lines(text: str, starts: Sequence[int], without: Blanked) -> tuple[L
         without: the text without its strings and comments.
     """
     joined = {number - 1 for number in without.in_string}
-    joined.update(_open_ends(without.code))
+    joined.update(open_ends(without.code))
     joined.update(bisect_right(starts, match.start()) for match in _CONTINUED.finditer(without.code))
     joined.discard(len(starts))
     return tuple(_lines(text, starts, joined))
@@ -121,8 +123,8 @@ def _lines(text: str, starts: Sequence[int], joined: Collection[int]) -> Iterato
         first = last + 1
 
 
-def _open_ends(code: str) -> Iterator[int]:
-    """The physical lines that end inside brackets, in code without strings and comments."""
+def open_ends(code: str) -> Iterator[int]:
+    """Yield the physical lines that end inside brackets, in code without strings and comments."""
     plain = _NEWLINE.sub("\n", code) if "\r" in code else code
     brackets = plain.encode("utf-8", "surrogatepass").translate(None, _NO_BRACKETS)
     size = -1
@@ -137,77 +139,149 @@ def _open_ends(code: str) -> Iterator[int]:
             yield number
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Where each comment and each string begins and ends, prefixes of strings included."""
+class Piece(NamedTuple):
+    """A comment or a string.
+
+    Attributes:
+        start: the offset of its first character; that of the prefix, if a string has one.
+        end: the offset behind it.
+        inner: the offset behind the opening quote.
+        quote: the quote, one character or three; empty for a comment.
+        prefix: the prefix as written.
+    """
+
+    start: int
+    end: int
+    inner: int
+    quote: str
+    prefix: str
+
+    @property
+    def fielded(self) -> bool:
+        """True for a string with replacement fields."""
+        return not _FIELDS.isdisjoint(self.prefix)
+
+
+class Field(NamedTuple):
+    """A replacement field.
+
+    Attributes:
+        start: the offset of its ``{``.
+        end: the offset behind its ``}``.
+        stop: the offset behind its expression, with the ``=`` that shows it and spaces around that.
+        conversion: the letter behind ``!``, if there is one.
+        spec: the offset of its format specification, if there is one.
+        nested: the fields in that.
+    """
+
+    start: int
+    end: int
+    stop: int
+    conversion: str
+    spec: int | None
+    nested: tuple[Field, ...]
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """Yield comments and strings in the order of the text; those inside replacement fields belong to these."""
     behind = 0
     while match := _PIECE.search(text, behind):
         start, behind = match.span()
-        if text[start] != "#":
-            quote = text[start] * (3 if text.startswith(text[start] * 3, start) else 1)
-            before = _PREFIX.search(text[max(start - 3, 0) : start]) if text[start - 1 : start].isalpha() else None
-            prefix = before.group() if before else ""
-            inner = start + len(quote)
-            if prefix and not _FIELDS.isdisjoint(prefix):
-                plain = match["open"] is None and _PLAIN_FIELDS.fullmatch(text, inner, behind - len(quote))
-                behind = behind if plain else _fielded_end(text, inner, quote)
-            elif match["open"] is not None:
-                behind = len(text)
-            start -= len(prefix)
-        yield start, behind
+        if text[start] == "#":
+            yield Piece(start, behind, start, "", "")
+            continue
+        quote = text[start] * (3 if text.startswith(text[start] * 3, start) else 1)
+        before = _PREFIX.search(text[max(start - 3, 0) : start]) if text[start - 1 : start].isalpha() else None
+        prefix = before.group() if before else ""
+        inner = start + len(quote)
+        if prefix and not _FIELDS.isdisjoint(prefix):
+            plain = match["open"] is None and _PLAIN_FIELDS.fullmatch(text, inner, behind - len(quote))
+            behind = behind if plain else fields(text, inner, quote, prefix)[1]
+        elif match["open"] is not None:
+            behind = len(text)
+        yield Piece(start - len(prefix), behind, inner, quote, prefix)
 
 
-def _string_end(text: str, start: int, prefix: str, quote: str) -> int:
-    """The offset behind a string whose first character after the quote is at *start*."""
-    if not _FIELDS.isdisjoint(prefix):
-        return _fielded_end(text, start, quote)
-    match = _PIECE.match(text, start - len(quote))
-    return match.end() if match and match["open"] is None else len(text)
+def fields(text: str, inner: int, quote: str, prefix: str) -> tuple[tuple[Field, ...], int]:
+    """Return the replacement fields of a string, and the offset behind the string.
 
-
-def _fielded_end(text: str, start: int, quote: str) -> int:
-    """The offset behind a string with replacement fields whose first character after the quote is at *start*."""
-    position = start
+    Args:
+        text: the text in which it stands.
+        inner: the offset behind its opening quote.
+        quote: the quote.
+        prefix: its prefix.
+    """
+    raw = not _RAW.isdisjoint(prefix)
+    found: list[Field] = []
+    position = inner
     while halt := _HALT[quote[0]].search(text, position):
         position = halt.start()
         if text.startswith(quote, position):
-            return position + len(quote)
-        if text.startswith(("{{", "\\"), position):
+            return tuple(found), position + len(quote)
+        if text[position] == "\\":
+            position = _escaped_end(text, position, raw)
+        elif text.startswith("{{", position):
             position += 2
         elif text[position] == "{":
-            position = _field_end(text, position + 1)
+            found.append(_field(text, position))
+            position = found[-1].end
         else:
             position += 1
-    return len(text)
+    return tuple(found), len(text)
 
 
-def _field_end(text: str, start: int) -> int:
-    """The offset behind the ``}`` of a replacement field, whose own strings may use the outer quote."""
-    depth, position = 0, start
+def _escaped_end(text: str, start: int, raw: bool) -> int:
+    """The offset behind what a backslash escapes; it keeps no brace from beginning a field."""
+    if text.startswith(("{", "}"), start + 1):
+        return start + 1
+    if text.startswith("N{", start + 1) and not raw:
+        return text.find("}", start) + 1 or len(text)
+    return start + 2
+
+
+def _field(text: str, start: int) -> Field:
+    """The replacement field that begins with a ``{``; its own strings may use the quote around it."""
+    depth, position, stop, conversion = 0, start + 1, 0, ""
     while match := _FIELD.search(text, position):
         position = match.end()
         token = match.group()
         if match["quote"]:
-            before = _PREFIX.search(text[max(match.start() - 3, 0) : match.start()])
-            position = _string_end(text, position, before.group() if before else "", token)
+            position = _string_end(text, position, token)
         elif token in "([{":
             depth += 1
-        elif token == "}" and not depth:
-            return position
-        elif token in ")]}":
+        elif depth and token in ")]}":
             depth -= 1
-        elif token == ":" and not depth:
-            return _format_end(text, position)
-    return len(text)
+        elif depth or token == "!=" or token[0] == "#":
+            continue
+        elif token == "!":
+            stop = match.start()
+            conversion = text[position : position + 1]
+        elif token == ":":
+            nested, end = _specification(text, position)
+            return Field(start, end, stop or match.start(), conversion, position, nested)
+        elif token == "}":
+            return Field(start, position, stop or match.start(), conversion, None, ())
+    return Field(start, len(text), len(text), "", None, ())
 
 
-def _format_end(text: str, start: int) -> int:
-    """The offset behind a format specification, in which quotes mean nothing and fields may nest."""
+def _string_end(text: str, inner: int, quote: str) -> int:
+    """The offset behind a string inside a field."""
+    start = inner - len(quote)
+    before = _PREFIX.search(text[max(start - 3, 0) : start])
+    if before and not _FIELDS.isdisjoint(before.group()):
+        return fields(text, inner, quote, before.group())[1]
+    match = _PIECE.match(text, start)
+    return match.end() if match and match["open"] is None else len(text)
+
+
+def _specification(text: str, start: int) -> tuple[tuple[Field, ...], int]:
+    """The fields in a format specification, where quotes mean nothing, and the offset behind the ``}`` that ends it."""
+    found: list[Field] = []
     position = start
-    while position < len(text):
-        if text[position] == "{":
-            position = _field_end(text, position + 1)
-        elif text[position] == "}":
-            return position + 1
-        else:
-            position += 1
-    return len(text)
+    while halt := _BRACE.search(text, position):
+        position = halt.end()
+        if halt.group() == "}":
+            return tuple(found), position
+        found.append(_field(text, halt.start()))
+        position = found[-1].end
+    return tuple(found), len(text)
