@@ -44,7 +44,8 @@ _TOKEN: Final = re.compile(r"\w+|\*+|(?<!\\)[\r\n]|[^\s\\]")
 _MARK: Final = re.compile(r"[=!<>:]=|[()\[\]{},:=]")
 _FILLED: Final = re.compile(r"[^\r\n]")
 _CONTINUED: Final = re.compile(r"\\(?:\r\n|\r|\n)")
-_CODED: Final = re.compile(r"[\\'\"{}\r\n]")
+_CODED: Final = re.compile(r"[\\'\"\r\n]")
+_BRACE: Final = re.compile(r"[{}]")
 _TEMPLATE: Final = str.maketrans("tT", "fF")
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")
@@ -90,7 +91,7 @@ def parse(source: bytes, error: SyntaxError) -> ast.Module:
         tree = ast.parse(older)
         _fill(tree, holes)
     except SyntaxError as other:
-        raise (other if (other.lineno or 0) > (error.lineno or 0) else error) from None
+        raise max(error, other, key=lambda one: (one.lineno or 0, one.offset or 0)) from None
     except ValueError:
         raise error from None
     return tree
@@ -206,6 +207,8 @@ class _Reading:
         """``def f[T](x):`` becomes ``def f(   x):``, and ``class A[T]:`` becomes ``class A( ):``."""
         for match in _HEAD.finditer(code, start):
             closing = _closing(code, match.end())
+            if closing == len(code):
+                continue
             arguments = _ARGUMENTS.match(code, closing + 1)
             end = arguments.end() if arguments else closing + 1
             blank = self._blank(match.end(), end) if arguments else self._blank(match.end(), closing) + ")"
@@ -336,15 +339,15 @@ class _Reading:
         if not piece.fielded:
             return self._text[piece.start : piece.end]
         found, _ = fields(self._text, piece.inner, piece.quote, piece.prefix)
-        opening = f"{piece.prefix.translate(_TEMPLATE)}{piece.quote}"
-        return opening + self._numbered(piece.inner, piece.end, found, expressions)
+        opening, raw = f"{piece.prefix.translate(_TEMPLATE)}{piece.quote}", "r" in piece.prefix.lower()
+        return opening + self._numbered(piece.inner, piece.end, found, expressions, raw=raw)
 
     def _numbered(
-        self, start: int, end: int, found: tuple[Field, ...], expressions: list[_Span], depth: int = 0
+        self, start: int, end: int, found: tuple[Field, ...], expressions: list[_Span], depth: int = 0, *, raw: bool
     ) -> str:
         parts: list[str] = []
         for one in found:
-            shown, last = self._shown(one)
+            shown, last = self._shown(one, raw=raw)
             expressions.append((one.start + 1, last))
             parts += [self._text[start : one.start], shown, "{0"]
             if one.conversion or (shown and one.spec is None):
@@ -352,18 +355,21 @@ class _Reading:
             if one.spec is None:
                 parts.append("}")
             else:
-                spec = self._numbered(one.spec, one.end - 1, one.nested, expressions, depth + 1)
+                spec = self._numbered(one.spec, one.end - 1, one.nested, expressions, depth + 1, raw=raw)
                 parts += ["}", spec] if depth else [":", spec, "}"]  # older Pythons nest no deeper
             start = one.end
         return "".join([*parts, self._text[start:end]])
 
-    def _shown(self, one: Field) -> tuple[str, int]:
-        """What ``=`` shows of a field's expression, near enough, and the offset behind the expression."""
+    def _shown(self, one: Field, *, raw: bool) -> tuple[str, int]:
+        """What ``=`` shows of a field's expression (in a raw string near enough), and where the expression ends."""
         first, last = one.start + 1, one.stop
         text = self._text[first:last]
         code = self._code(first, last, self._pieces(first, last))[first:] if "#" in text else text
         code = code.rstrip()
-        return (_CODED.sub("_", text), first + len(code) - 1) if code.endswith("=") else ("", last)
+        if not code.endswith("="):
+            return "", last
+        shown = _CODED.sub(lambda odd: "_" if raw else f"\\x{ord(odd[0]):02x}", text)
+        return _BRACE.sub(r"\g<0>\g<0>", shown), first + len(code) - 1
 
 
 def _placed(node: _Node, start: _Position, end: _Position) -> _Node:
@@ -392,7 +398,8 @@ def _top_level(code: str, start: int, end: int) -> Iterator[re.Match[str]]:
 
 def _closing(code: str, start: int) -> int:
     """The offset of the bracket that closes the one before an offset."""
-    return next((mark.start() for mark in _top_level(code, start, len(code)) if mark.group() in _CLOSING), len(code))
+    marks = _top_level(code, start, len(code))
+    return next((mark.start() for mark in marks if mark.group() in _CLOSING), len(code))
 
 
 def _element_end(code: str, start: int) -> int:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, last_name
+from nplus1_lint.index.walk import call_name, last_name, names
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.values import (
+    MAX_ATOMS,
     NONE,
     SCALAR,
     UNKNOWN,
     ClassRef,
     External,
     Instance,
+    Row,
     Session,
     SessionFactory,
     Statement,
@@ -99,13 +101,27 @@ class Annotations:
         if isinstance(annotation, f.Const):
             return NONE if annotation.value is None else UNKNOWN
         if isinstance(annotation, f.Binary):
-            left = self._value(path, annotation.left, cls, depth - 1)
-            return join(left, self._value(path, annotation.right, cls, depth - 1))
+            return self._union(path, annotation, cls, depth)
         if isinstance(annotation, f.Subscript):
             return self._subscript(path, annotation, cls, depth)
         if isinstance(annotation, (f.Name, f.Attr)):
             return self._named(path, annotation, cls, depth)
         return UNKNOWN
+
+    def _union(self, path: str, annotation: f.Binary, cls: str | None, depth: int) -> Value:
+        """``A | B | …``, however many; of more classes than a value holds, it could seem to be none of the rest."""
+        members: list[f.Expr] = []
+        rest: f.Expr = annotation
+        while isinstance(rest, f.Binary):
+            members.append(rest.right)
+            rest = rest.left
+        values = [self._value(path, member, cls, depth - 1) for member in (rest, *reversed(members))]
+        if len({atom for value in values for atom in value.atoms if type(atom) in (Row, Instance)}) > MAX_ATOMS:
+            return unknown("annotated as one of too many classes")
+        joined = values[0]
+        for value in values[1:]:
+            joined = join(joined, value)
+        return joined
 
     def _named(self, path: str, annotation: f.Name | f.Attr, cls: str | None, depth: int) -> Value:
         alias = self.alias_of(path, annotation)
@@ -115,7 +131,9 @@ class Annotations:
         if isinstance(annotation, f.Name) and cls is not None:
             bound = self._engine.classes.type_argument(cls, path, name)
             if bound is not None:
-                return self._value(bound[0], bound[1], None, depth - 1)
+                # A type variable in what it is bound to is that of the class that binds it.
+                within = cls if name not in names(bound[1]) else None
+                return self._value(bound[0], bound[1], within, depth - 1)
         if name == "Self" and cls is not None:
             return self.instance(cls)
         symbol = self._engine.project.hierarchy.resolve_expr(path, annotation)
@@ -139,6 +157,8 @@ class Annotations:
         for value in self._engine.project.symbols.modules[symbol.path].assigns.get(symbol.name, []):
             if isinstance(value, f.Call):
                 for key, bound in value.keywords:
+                    if isinstance(bound, f.Const) and isinstance(bound.value, str) and bound.value.isidentifier():
+                        bound = f.Name(bound.value, value.pos)
                     if key == "bound" and isinstance(bound, (f.Name, f.Attr)):
                         return self._value(symbol.path, bound, None, 3)
         return None

@@ -23,6 +23,9 @@ class CannotParse(Rule):
         A file that is silently left out reads as clean.
 
     When it stays quiet
+        The file's syntax is newer than the Python that runs the linter: type parameters, ``type`` statements, quotes
+        of any kind in the fields of an f-string, ``except A, B:`` and templates (``t"…"``) are read by any.
+
         No chain of imports ties the file to one that mentions SQLAlchemy or a package on it. Such a file is never
         parsed, unless it is passed by name.
 
