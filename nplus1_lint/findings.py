@@ -290,6 +290,8 @@ class Callee:
         name: its name.
         steps: what in it queries for its argument, in the order of the code.
         others: where else it sends a statement, itself or through a call, and what (``SELECT``, ``COMMIT``, …).
+        imports: the files through which the call names it, from the caller's on, each with the absolute module from
+            which it imports the name (None for ``*``); none for methods and functions of the caller's own file.
     """
 
     path: str
@@ -297,6 +299,7 @@ class Callee:
     name: str
     steps: tuple[CalleeStep, ...]
     others: tuple[tuple[Pos, str], ...]
+    imports: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

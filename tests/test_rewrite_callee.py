@@ -431,6 +431,80 @@ def test_programs(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len([name for name in names if name.endswith("_many")]) == len({n for n in names if n.endswith("_many")})
 
 
+BY_ID = """
+
+def get_team(session: Session, team_id: int) -> Optional[Team]:
+    return session.get(Team, team_id)
+"""
+LOOP = """
+
+def run(session: Session):
+    keys = session.scalars(select(Team.id).order_by(Team.id)).all()
+    return [{call}.slug for key in keys]
+"""
+PACKAGE = 'from resolver.by_id import get_team\n\n__all__ = [\n    "get_team",\n]\n'
+NESTED = """
+from resolver import get_team
+
+
+def slug(session: Session, team_id: int):
+    team = get_team(session, team_id)
+    return team.slug if team else None
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "call"),
+    [
+        ("import resolver", "resolver.get_team(session, key)"),
+        ("from resolver import get_team", "get_team(session, key)"),
+        ("from resolver import by_id", "by_id.get_team(session, key)"),
+        ("from resolver.by_id import get_team", "get_team(session, key)"),
+        ("from handed import get_team", "get_team(session, key)"),
+        ("from nested import slug", "slug(session, key)"),
+    ],
+)
+def test_the_variant_is_handed_on_as_the_function_is(
+    start: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = LOOP.format(call=call) if "slug" not in start else LOOP.format(call=call).replace(").slug", ")")
+    files = {
+        **program(f"{start}\n{loop}", nested=NESTED),
+        "handed.py": "from resolver import *\n",
+        "resolver/__init__.py": PACKAGE,
+        "resolver/by_id.py": IMPORTS + BY_ID,
+    }
+    proof = prove_rewrites(files, "NP105", tmp_path, monkeypatch)
+    assert proof.finding.suggestion is not None
+    assert proof.finding.suggestion.applicability is Applicability.UNSAFE
+    through = "resolver import by_id" not in start and "resolver.by_id" not in start
+    assert ('    "get_team_many",\n]' in proof.files["resolver/__init__.py"]) is through
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import resolver\n\nget_team = resolver.get_team",
+        "from aliased import get_team",
+        "from lazily import get_team",
+    ],
+)
+def test_a_name_that_reaches_the_call_in_another_way(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        **program(f"{start}\n{LOOP.format(call='get_team(session, key)')}"),
+        "aliased.py": "from resolver.given import by_key as get_team\n",
+        "lazily.py": "from resolver.by_id import get_team as found\n\nget_team = found\n",
+        "resolver/__init__.py": PACKAGE,
+        "resolver/given.py": "from resolver.by_id import get_team as by_key\n",
+        "resolver/by_id.py": IMPORTS + BY_ID,
+    }
+    for finding in findings(materialise(files, tmp_path), "NP105", monkeypatch):
+        assert finding.suggestion is not None
+        assert not finding.suggestion.changes
+
+
 PROSE = {
     "another class has the method too": """
 class Teams:

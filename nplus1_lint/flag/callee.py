@@ -247,12 +247,14 @@ def _caught(region: Region, loop: cst.CSTNode, call: cst.Call) -> bool:
 
 
 def _changes(variant: Variant) -> dict[str, FileChange]:
-    """The new functions by file."""
+    """The new functions by file, and what lets their callers reach them."""
     found: dict[str, FileChange] = {}
     for one in dict.fromkeys(variant.every()):
-        if one.at is None:
-            continue
-        before = found.get(one.path, FileChange(one.path, ()))
-        edit = Edit(one.at, one.at, one.gap + one.text)
-        found[one.path] = FileChange(one.path, (*before.edits, edit), (*before.imports, *one.imports))
+        new = (
+            () if one.at is None else (FileChange(one.path, (Edit(one.at, one.at, one.gap + one.text),), one.imports),)
+        )
+        for change in (*new, *one.handed_on):
+            before = found.get(change.path, FileChange(change.path, ()))
+            edits, imports = (*before.edits, *change.edits), (*before.imports, *change.imports)
+            found[change.path] = FileChange(change.path, tuple(dict.fromkeys(edits)), imports)
     return found

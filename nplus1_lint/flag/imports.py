@@ -172,7 +172,7 @@ def _joined(source: SourceText, at: int, names: Sequence[str]) -> list[Edit]:
     texts: dict[int, str] = {}
     for name in names:
         following = next((i for i, other in enumerate(written) if key and key(name) < key(other)), None)
-        offset, text = _slot(region, aliases[-1 if following is None else following], name, last=following is None)
+        offset, text = beside(region, aliases[-1 if following is None else following], name, last=following is None)
         texts[offset] = texts.get(offset, "") + text
     return [Edit(offset, offset, text) for offset, text in texts.items()]
 
@@ -193,10 +193,20 @@ def _by_letters(name: str) -> tuple[int, str]:
 _ORDERS: Final = (_by_kind, _by_letters, _by_case)
 
 
-def _slot(region: Region, alias: cst.ImportAlias, name: str, *, last: bool) -> tuple[int, str]:
-    """Where a name goes beside another, and with which white space."""
+def beside(region: Region, item: cst.CSTNode, name: str, *, last: bool) -> tuple[int, str]:
+    """Where a new item of a list goes beside another, and with which white space.
+
+    Args:
+        region: the statement.
+        item: the item before which the new one goes.
+        name: the new item.
+        last: it goes behind *item*, the last of the list.
+
+    Returns:
+        The offset in characters, and the text to put there.
+    """
     source = region.source
-    start, end = region.offsets(alias)
+    start, end = region.offsets(item)
     number = source.line_of(start)
     line, begin = source.line(number), source.starts[number - 1]
     lead = source.text[begin:start]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 import libcst as cst
 
-from nplus1_lint.findings import Edit
+from nplus1_lint.findings import Edit, FileChange
 from nplus1_lint.flag import aggregate, batch
 from nplus1_lint.flag.chain import outermost
+from nplus1_lint.flag.hand_on import handed_on
 from nplus1_lint.flag.many import Hoisted, Split, Writer, local_names, plural, split
 from nplus1_lint.flag.names import Names, bindings, reads
 from nplus1_lint.flag.per_value import guarded
@@ -44,6 +45,7 @@ class Variant:
         others: the variants that it calls.
         by_value: its keys are compared by value, so that equal keys will do.
         results: it gives a dictionary back.
+        handed_on: changes by which the call reaches it.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Variant:
     others: tuple[Variant, ...]
     by_value: bool
     results: bool
+    handed_on: tuple[FileChange, ...]
 
     def every(self) -> Iterable[Variant]:
         """This variant and those that it calls."""
@@ -222,7 +225,7 @@ class Maker:
         by_value = all(part.missing is not None for part in hoisted if part.keyed)
         return Variant(
             name, text, callee.path, None if present else at, gap, many, missing, imports, tuple(others), by_value,
-            results=not rest.writes,
+            results=not rest.writes, handed_on=handed_on(self.context.files, callee, name),
         )  # fmt: skip
 
     def _others(self, region: Region, callee: Callee, parts: Split, param: str, names: Names) -> Rest | None:

@@ -8,6 +8,7 @@ from nplus1_lint.findings import BatchPlan, Callee, CalleePlan, CalleeStep, Pos
 from nplus1_lint.infer.effects import CHANGES, Kind
 from nplus1_lint.infer.joins import item_of
 from nplus1_lint.infer.values import Row, Statement, Value
+from nplus1_lint.link.import_chain import import_chain
 from nplus1_lint.rules.repeated import batch_key
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
     from nplus1_lint.infer.effects import Effect
+    from nplus1_lint.infer.frame import Place
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link.hierarchy import Function as Definition
 
@@ -46,7 +48,8 @@ def callee_plan(analysis: Analysis, repetition: Repetition, effects: Sequence[Ef
     if any(not effect.chain for _, effect in rest):
         return None
     function = repetition.loop.site.function
-    callee = _callee(analysis, [(effect.chain[1:], effect) for effect in effects], rest, function)
+    called = repetition.path, function, repetition.place
+    callee = _callee(analysis, called, [(effect.chain[1:], effect) for effect in effects], rest, function)
     if callee is None:
         return None
     classes = {effect.subject for effect in effects}
@@ -90,12 +93,17 @@ def _cascades(analysis: Analysis, class_id: str) -> bool:
     )
 
 
-def _callee(analysis: Analysis, ways: list[Way], rest: list[Way], caller: str) -> Callee | None:
+def _callee(
+    analysis: Analysis, called: tuple[str, str, Place], ways: list[Way], rest: list[Way], caller: str
+) -> Callee | None:
     """The one function in which the next sites of all ways stand."""
     heads = [_head(way) for way in ways]
     found = analysis.project.hierarchy.functions.get(heads[0].function)
     every = (*heads, *map(_head, rest))
     if found is None or any(head.function != found.id for head in every) or _overridden(analysis, found.cls, found):
+        return None
+    imports = import_chain(analysis.project, *called, found)
+    if imports is None:
         return None
     steps = []
     for site in sorted(dict.fromkeys(heads), key=lambda head: head.place):
@@ -105,7 +113,8 @@ def _callee(analysis: Analysis, ways: list[Way], rest: list[Way], caller: str) -
             return None
         steps.append(step)
     others = {(Pos(*_head(way).place), way[1].kind.value): None for way in rest if _head(way) not in heads}
-    return Callee(found.path, Pos(*found.facts.pos), found.facts.name, tuple(steps), tuple(sorted(others)))
+    place = Pos(*found.facts.pos)
+    return Callee(found.path, place, found.facts.name, tuple(steps), tuple(sorted(others)), imports)
 
 
 def _head(way: Way) -> Site:
@@ -130,7 +139,10 @@ def _step(analysis: Analysis, site: Site, ways: list[Way], rest: list[Way], call
     if any(not sites for sites, _ in (*ways, *rest)):
         return None
     inside = [(sites[1:], effect) for sites, effect in ways], [(sites[1:], effect) for sites, effect in rest]
-    callee = _callee(analysis, *inside, caller)
+    holder = analysis.project.hierarchy.functions.get(site.function)
+    callee = (
+        _callee(analysis, (holder.path, site.function, site.place), *inside, caller) if holder is not None else None
+    )
     return CalleeStep(Pos(*site.place), None, callee) if callee is not None else None
 
 
