@@ -234,6 +234,82 @@ def test_where_keys_or_session_are_not_there_before_the_loop(
         assert "IN query" in finding.suggestion.title
 
 
+DRAWN = """
+import itertools
+import random
+
+from elsewhere import numbered
+
+
+class Counter:
+    def __init__(self):
+        self.count = 0
+
+    def following(self, number):
+        self.count += 1
+        return number + self.count
+
+
+def drawn(number):
+    return bounded(number, random.randint(0, 1))
+
+
+def bounded(number, most):
+    return min(number, most) if most else abs(number)
+
+
+def run(session: Session, given=bounded):
+    found, counter, counts = [], Counter(), itertools.count()
+    for number in session.scalars(select(Hero.id).order_by(Hero.id)).all():
+        key = {key}
+        found.append(session.get(Hero, key))
+    return [hero and hero.name for hero in found]
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "repeated"),
+    [
+        ("random.randint(0, number)", False),
+        ("drawn(number)", False),
+        ("numbered(number)", False),
+        ("given(number, 1)", False),
+        ("number + next(counts)", False),
+        ("max(number, *[int(random.random())])", False),
+        ("bounded(number, number + 1)", True),
+        ("max(0, number - 1)", True),
+        ("int(str(number).strip())", True),
+    ],
+)
+def test_keys_that_cannot_be_made_twice(
+    key: str, repeated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        **program(DRAWN.replace("{key}", key)),
+        "elsewhere.py": "def numbered(number):\n    return number\n",
+    }
+    if repeated:
+        proof = prove_rewrites(files, "NP102", tmp_path, monkeypatch)
+        assert "hero_by_id.get(key)" in proof.files["app.py"]
+        return
+    for finding in findings(materialise(files, tmp_path), "NP102", monkeypatch):
+        assert finding.suggestion is not None
+        assert not finding.suggestion.changes
+
+
+def test_a_loop_inside_that_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = """
+import random
+
+
+def run(session: Session):
+    numbers = session.scalars(select(Hero.id)).all()
+    return [session.get(Hero, key) for number in numbers for key in random.sample([number, number + 1], 2)]
+"""
+    found = findings(materialise(program(app), tmp_path), "NP102", monkeypatch)
+    assert [finding.suggestion.changes for finding in found if finding.suggestion is not None] == [()]
+
+
 UUIDS = """\
 import uuid
 

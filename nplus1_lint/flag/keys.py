@@ -11,6 +11,7 @@ import libcst as cst
 
 from nplus1_lint.findings import Edit
 from nplus1_lint.flag.names import asked, bindings, reads, targets, walk
+from nplus1_lint.flag.once import once_only
 from nplus1_lint.flag.rewrite import flat, wrap
 from nplus1_lint.flag.visitor import COMPREHENSIONS
 
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
 _RE_ITERABLE_CALLS: Final = frozenset({"enumerate", "list", "range", "reversed", "set", "sorted", "tuple", "zip"})
 _COPIES: Final = frozenset({"list", "set", "sorted", "tuple"})
 _CONSUMERS: Final = frozenset({"get_nowait", "input", "next", "pop", "popitem", "popleft", "read", "readline", "recv"})
-_EXECUTORS: Final = frozenset({
-    "all", "execute", "fetchall", "fetchmany", "fetchone", "first", "first_or_404", "get_or_404", "one", "one_or_404",
-    "one_or_none", "scalar", "scalar_one", "scalar_one_or_none", "scalars",
-})  # fmt: skip
 _SHORT: Final = 60
 """A longer list of keys gets a statement of its own."""
 _LATE: Final = "?"
-"""Stands among the reads of a condition that means something only inside the loop."""
+"""Stands among the reads of a condition that means something only inside the loop, and of a loop that runs once."""
 _RE_ITERABLE_METHODS: Final = frozenset({"items", "keys", "values"})
 
 
@@ -116,7 +113,8 @@ class Collector:
         path = [*ancestors[ancestors.index(start) :], self.target]
         self.changed = changed(start)
         clauses = self._clauses(path)
-        if not clauses or clauses[0].kind != "for" or any(self._written(value, start) for value in values):
+        late = any(self._written(value, start) or self._once_only(value) for value in values)
+        if not clauses or clauses[0].kind != "for" or late:
             return None
         before, edits, clauses = self._materialised(start, clauses)
         bound = bindings(start)
@@ -178,7 +176,8 @@ class Collector:
         if node.asynchronous is not None:
             text = f"async {text}"
         copied = isinstance(node.iter, cst.Call) and getattr(node.iter.func, "value", "") in _COPIES
-        return Clause("for", text, frozenset(reads(node.iter)), frozenset(targets(node.target)), live=not copied)
+        late = frozenset({_LATE} if self._once_only(node.iter) else ())
+        return Clause("for", text, late | reads(node.iter), frozenset(targets(node.target)), live=not copied)
 
     def _comp_for(self, node: cst.CompFor, child: cst.CSTNode | None) -> list[Clause]:
         """Clauses of a comprehension up to one of its parts; all of them for None."""
@@ -239,17 +238,7 @@ class Collector:
         return Clause("let", "", frozenset(), frozenset(bound), part=part) if bound else None
 
     def _once_only(self, node: cst.BaseExpression) -> bool:
-        """Code that must not run a second time: it awaits, binds a name, consumes something or asks the database."""
-        for here in walk(node):
-            if isinstance(here, (cst.Await, cst.Yield, cst.NamedExpr)):
-                return True
-            if isinstance(here, cst.Call):
-                func = here.func.attr if isinstance(here.func, cst.Attribute) else here.func
-                if isinstance(func, cst.Name) and func.value in _CONSUMERS:
-                    return True
-                if isinstance(here.func, cst.Attribute) and here.func.attr.value in _EXECUTORS:
-                    return True
-        return self.session in self.region.code(node)
+        return once_only(self.region, node, self.session)
 
     def _written(self, value: cst.BaseExpression, loop: cst.CSTNode) -> bool:
         """True if the loop assigns the very attribute or item that the key is read from."""
@@ -298,7 +287,7 @@ class Collector:
                 continue
             if any(bound[name] > 1 for name in clause.binds & needed):
                 return None
-            if clause.kind == "for" and clause.live and clause.reads & self.changed:
+            if clause.kind == "for" and (_LATE in clause.reads or (clause.live and clause.reads & self.changed)):
                 return None
             if clause.part is not None:
                 value = clause.part.value
@@ -316,7 +305,7 @@ class Collector:
         loop = start if isinstance(start, cst.For) else getattr(start, "for_in", None)
         if not isinstance(loop, (cst.For, cst.CompFor)) or not clauses:
             return (), (), clauses
-        if loop.asynchronous is None and self._re_iterable(loop.iter):
+        if loop.asynchronous is None and self._re_iterable(loop.iter) and _LATE not in clauses[0].reads:
             return (), (), clauses
         target = loop.target.value if isinstance(loop.target, cst.Name) else "loop"
         name = self.names.fresh(f"{target}_rows")
