@@ -113,6 +113,23 @@ def test_rows_that_escape_elsewhere_may_be_read_so_that_their_query_asks_for_the
     ]
 
 
+@pytest.mark.parametrize(
+    ("dump", "is_changed"),
+    [
+        ("[getattr(hero.team, name) for hero in session.scalars(select(Hero))]", False),
+        ("[getattr(one, name) for one in session.scalars(every(Team) if name else select(Hero))]", False),
+        ("[getattr(session.merge(Team(id=1)), name)]", True),
+    ],
+)
+def test_a_mapping_stays_as_it_is_where_a_query_that_may_need_it_cannot_ask(
+    dump: str, is_changed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"def every(model):\n    return select(model)\n\n\ndef dump(session, name):\n    return {dump}\n"
+    finding = next(one for one in found(tmp_path, monkeypatch, dump=text, slugs=SLUGS) if "slugs.py" in one.also_in)
+    assert finding.suggestion is not None
+    assert bool(finding.suggestion.changes) is is_changed
+
+
 def test_a_query_that_one_module_reads_is_not_told_to_load_nothing_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +23,7 @@ from nplus1_lint.flag.rewrite import Context, Rewrite
 
 _UNSEEN: Final = "a read that the analysis does not see loads it then, with one statement per row"
 _UNSEEN_ASYNC: Final = "a read that the analysis does not see raises MissingGreenlet then"
+_RELOADING: Final = re.compile(r"\.(?:refresh|merge)\s*\(")
 _OPTIONS: Final = {"joined": "joinedload", "False": "joinedload", "subquery": "subqueryload"}
 
 
@@ -59,18 +61,18 @@ def rewrite(context: Context, plan: LoaderPlan) -> Suggestion | None:
 
 
 def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite | None:
-    """The change together with the option for each query that needs it, and for those that may and can ask for it.
+    """The change together with the option for each query that needs it or may; None when one does not get it.
 
-    None when a reader does not ask for the class itself, or one that may read so does in async code.
+    One row that is loaded anew, where its relationship may be read, needs no option but in asynchronous code.
     """
     option = _OPTIONS.get(plan.lazy, "selectinload")
     found: dict[str, Added] = {}
     for query in (*plan.readers, *plan.unsure):
         added = _with_option(context, query, option)
         if added is None:
-            if query in plan.readers or (query.takes_options and _awaited(context, query)):
+            if query in plan.readers or not _reloads(context, query):
                 return None
-            continue  # what is read there is loaded lazily
+            continue  # one row, and what is read of it is loaded lazily
         before = found.get(query.path, Added((), ()))
         edits = dict.fromkeys((*before.edits, *added.edits))
         found[query.path] = Added(tuple(edits), (*before.imports, *added.imports))
@@ -139,6 +141,18 @@ def _unseen(context: Context, plan: LoaderPlan) -> str:
     """What a read that was overlooked does afterwards: nothing can be loaded then where all queries are awaited."""
     queries = [query for query in (*plan.readers, *plan.wasters, *plan.unsure) if query.takes_options]
     return _UNSEEN_ASYNC if queries and all(_awaited(context, query) for query in queries) else _UNSEEN
+
+
+def _reloads(context: Context, query: LoadingQuery) -> bool:
+    """True for ``refresh()`` and ``merge()`` of a session that does not wait, which take no option."""
+    source = context.files[query.path]
+    end = source.column(query.place.end_line, query.place.end_column)
+    start = source.column(query.place.line, query.place.column)
+    if query.takes_options or start is None or end is None or not query.path.endswith(".py"):
+        return False
+    first, last = source.starts[query.place.line - 1] + start, source.starts[query.place.end_line - 1] + end
+    called = _RELOADING.search(source.code[first:last]) is not None
+    return called and not _awaited(context, query)
 
 
 def _awaited(context: Context, query: LoadingQuery) -> bool:
