@@ -96,6 +96,46 @@ def run(session: Session):
 """,
         "Let the database compute it: func.sum(…)",
     ),
+    "a relationship of the one row that each iteration queries": Case(
+        "NP104",
+        """\
+def by_id(session: Session, team_id: int) -> Team:
+    return session.scalars(select(Team).where(Team.id == team_id)).one()
+
+
+def run(session: Session):
+    return [len(by_id(session, team_id).heroes) for team_id in session.scalars(select(Team.id)).all()]
+""",
+        "Fetch the rows before the loop with one query, and add .options(selectinload(Team.heroes)) to that",
+    ),
+    "a relationship of the rows that each iteration queries": Case(
+        "NP104",
+        """\
+def slugs(session: Session, team_id: int):
+    return [hero.team.slug for hero in session.scalars(select(Hero).where(Hero.power == team_id))]
+
+
+def run(session: Session):
+    return [slugs(session, team_id) for team_id in session.scalars(select(Team.id)).all()]
+""",
+        "Add .options(joinedload(Hero.team)) to the query that made the rows",
+    ),
+    "a relationship that a schema reads of the one row that each iteration queries": Case(
+        "NP109",
+        """\
+from pydantic import BaseModel, ConfigDict
+
+
+class TeamOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    heroes: list[object]
+
+
+def run(session: Session):
+    return [TeamOut.model_validate(session.get(Team, key)) for key in session.scalars(select(Team.id)).all()]
+""",
+        "TeamOut needs .options(selectinload(Team.heroes)) on one query for all rows before the loop",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.infer.loading import below, column_deferred, follow
 from nplus1_lint.link.foreign_keys import foreign_key
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
+from nplus1_lint.rules.options import lazy_reads, made_in_loop, options_for, options_plan
 from nplus1_lint.rules.repeated import named, per, repeated
 
 if TYPE_CHECKING:
@@ -155,10 +155,14 @@ def run(session: Session):
             return f"one {named(effects)} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            return f"Add .options({options_for(analysis, effects)}) to the query that made the rows"
+            needed = options_for(analysis, effects)
+            if made_in_loop(analysis, repetition, effects):
+                return f"Fetch the rows before the loop with one query, and add .options({needed}) to that"
+            return f"Add .options({needed}) to the query that made the rows"
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | ForeignKeyPlan | None:
-            options = options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
+            mended = not made_in_loop(analysis, repetition, effects)
+            options = options_plan(analysis, repetition.loop.site.function, lazy_reads(effects)) if mended else None
             return _foreign_key_plan(analysis, repetition, effects, options) or options
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, once=_load, plan=plan)

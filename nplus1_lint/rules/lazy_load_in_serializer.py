@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import lazy_reads, options_for, options_plan
+from nplus1_lint.rules.options import lazy_reads, made_in_loop, options_for, options_plan
 from nplus1_lint.rules.repeated import named, per, repeated
 
 if TYPE_CHECKING:
@@ -273,9 +273,13 @@ def run(session: Session):
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
             needed = options_for(analysis, effects)
+            if made_in_loop(analysis, repetition, effects):
+                return f"{_schema(effects[0])} needs .options({needed}) on one query for all rows before the loop"
             return f"{_schema(effects[0])} needs .options({needed}) on the query that made the rows"
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | None:
+            if made_in_loop(analysis, repetition, effects):
+                return None
             return options_plan(analysis, repetition.loop.site.function, lazy_reads(effects))
 
         return repeated(self.code, analysis, self.severity, is_lazy_load, message, advice, plan=plan)

@@ -13,7 +13,7 @@ from nplus1_lint.infer.origins import Load
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nplus1_lint.infer.analysis import Analysis
+    from nplus1_lint.infer.analysis import Analysis, Repetition
     from nplus1_lint.infer.effects import Effect, Execution
     from nplus1_lint.infer.values import Site
     from nplus1_lint.link import Project
@@ -87,6 +87,23 @@ def options_for(analysis: Analysis, effects: Iterable[Effect]) -> str:
     written = list(dict.fromkeys(option_for(analysis, effect) for effect in effects))
     kept = [one for one in written if not any(other.startswith(f"{one}.") for other in written)]
     return ", ".join(kept)
+
+
+def made_in_loop(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect]) -> bool:
+    """True if the loop itself queries for each row of which it loads more: an option there saves no statement.
+
+    Args:
+        analysis: what loops repeat, and the queries behind lazy loads.
+        repetition: the read in its loop.
+        effects: the lazy loads of the read.
+    """
+    loop = repetition.loop.site
+    behind = analysis.origins.behind(loop.function)
+    queries = {load.query for one in effects for load in behind.of(one.site, one.attribute)}
+    if any(effect.loops for effect in effects) or not queries:
+        return False
+    again = {effect.site for one in analysis.repetitions if one.loop.site == loop for effect in one.effects}
+    return queries <= again
 
 
 # -- as a plan for the rewriter --------------------------------------------------------------------------------------
