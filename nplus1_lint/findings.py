@@ -154,6 +154,23 @@ class BatchPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a chain of loader options: ``.joinedload(Hero.team)``.
+
+    Attributes:
+        strategy: the option's name.
+        model: the class as the query's file writes it, ``Hero`` or ``models.Hero``.
+        attribute: the relationship or column.
+        module: the absolute name of the module from which the file must import the class; empty when it knows it.
+    """
+
+    strategy: str
+    model: str
+    attribute: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadingQuery:
     """A query that loads a relationship, and the ways by which it does.
 
@@ -163,6 +180,7 @@ class LoadingQuery:
         ways: for each way from a class that it asks for to the relationship, class and attribute step by step.
         asking_for: names of the classes that take the option, where the same call asks for others at times; else empty.
         takes_options: a loader option can be given there; not so where rows are reloaded, or loaded by a read.
+        hops: the ways as options that change nothing; None for a way of which the query's file cannot write a class.
     """
 
     path: str
@@ -170,6 +188,7 @@ class LoadingQuery:
     ways: tuple[tuple[tuple[str, str], ...], ...]
     asking_for: tuple[str, ...] = ()
     takes_options: bool = True
+    hops: tuple[tuple[Hop, ...] | None, ...] = ()
 
     def options(self, loader: str) -> str:
         """Write the options that load the relationship in another way, whatever leads to it staying as it is.
@@ -209,23 +228,6 @@ class LoaderPlan:
     readers: tuple[LoadingQuery, ...]
     wasters: tuple[LoadingQuery, ...]
     unsure: tuple[LoadingQuery, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One step of a chain of loader options: ``.joinedload(Hero.team)``.
-
-    Attributes:
-        strategy: the option's name.
-        model: the class as the query's file writes it, ``Hero`` or ``models.Hero``.
-        attribute: the relationship or column.
-        module: the absolute name of the module from which the file must import the class; empty when it knows it.
-    """
-
-    strategy: str
-    model: str
-    attribute: str
-    module: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from nplus1_lint.findings import (
     Applicability,
     Edit,
     FileChange,
-    Hop,
     InternalError,
     LoaderPlan,
     LoadingQuery,
@@ -88,11 +87,11 @@ def _with_readers(context: Context, plan: LoaderPlan, made: Rewrite) -> Rewrite 
 
 
 def _with_option(context: Context, query: LoadingQuery, option: str) -> Added | None:
-    """The option added to one query; None where it does not ask for the class itself."""
-    if not query.takes_options or query.asking_for or any(len(way) != 1 for way in query.ways):
+    """The option added to one query; None where that cannot write it, or asks for other classes at times."""
+    chains = [(*way[:-1], replace(way[-1], strategy=option)) for way in query.hops if way]
+    if not query.takes_options or query.asking_for or len(chains) < len(query.hops):
         return None
-    chains = tuple((Hop(option, *way[0], ""),) for way in query.ways)
-    return added_at(context.files[query.path], OptionPlace(query.path, query.place, chains))
+    return added_at(context.files[query.path], OptionPlace(query.path, query.place, tuple(chains)))
 
 
 def _comment(query: LoadingQuery, loader: str, otherwise: str) -> str:

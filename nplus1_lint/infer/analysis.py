@@ -13,7 +13,7 @@ from nplus1_lint.infer.bearing import bearing_of
 from nplus1_lint.infer.consumers import Consumers
 from nplus1_lint.infer.costs import RunCost, run_costs
 from nplus1_lint.infer.counts import repeated as repeated_counts
-from nplus1_lint.infer.eager import Load, Loading, eager_loads, way_of
+from nplus1_lint.infer.eager import Load, Loading, eager_loads, hops_of, way_of
 from nplus1_lint.infer.effects import (
     CHANGES,
     Change,
@@ -260,7 +260,9 @@ class Analysis:
             some = sorted(models[model].name for model in asking) if self._asked[site] != asking else ()
             steps = dict.fromkeys(way_of(models, loading) for loading in ways)
             takes = all(loading.execution.takes_options for loading in ways)
-            found.append(LoadingQuery(self.path_of(site), Pos(*site.place), tuple(steps), tuple(some), takes))
+            path = self.path_of(site)
+            hops = tuple(dict.fromkeys(hops_of(self.project, path, loading) for loading in ways))
+            found.append(LoadingQuery(path, Pos(*site.place), tuple(steps), tuple(some), takes, hops))
         return tuple(found)
 
     @cached_property

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from nplus1_lint.findings import Hop
+from nplus1_lint.infer.class_names import written
 from nplus1_lint.infer.loading import Declaration, cascade, declaration_of, follow
 
 if TYPE_CHECKING:
     from nplus1_lint.infer.analysis import Reach
     from nplus1_lint.infer.effects import Execution
     from nplus1_lint.infer.values import Site
+    from nplus1_lint.link import Project
     from nplus1_lint.link.models import Model, Relationship
 
 
@@ -68,6 +71,28 @@ def way_of(models: dict[str, Model], loading: Loading) -> tuple[tuple[str, str],
         way.append((model.name, name))
         model = models.get(model.relationships[name].target or "", model)
     return tuple(way)
+
+
+def hops_of(project: Project, path: str, loading: Loading) -> tuple[Hop, ...] | None:
+    """Return the same way as options that change nothing, as a file may write them.
+
+    Args:
+        project: classes and names.
+        path: project path of the query's file.
+        loading: the query, and the path from its entity.
+
+    Returns:
+        One option per step; None where the file cannot write the class of a step behind the first.
+    """
+    hops: list[Hop] = []
+    model = project.models[loading.model]
+    for name in loading.path:
+        known = written(project.symbols, path, model.id) if hops else (model.name, "")
+        if known is None:
+            return None
+        hops.append(Hop("defaultload", known[0], name, known[1]))
+        model = project.models.get(model.relationships[name].target or "", model)
+    return tuple(hops)
 
 
 def eager_loads(models: dict[str, Model], reach: Reach, held: dict[Site, frozenset[Site]]) -> list[Load]:

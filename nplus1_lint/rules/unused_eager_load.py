@@ -84,8 +84,9 @@ class UnusedEagerLoad(Rule):
     Fix safety
         Unsafe: a read that the analysis does not see loads the rows then, with one statement per row, and raises
         ``MissingGreenlet`` in asynchronous code. The queries whose rows are read for the relationship, or go where they
-        cannot be followed, get its option in the same change. Shown only where a reader takes no option, or reaches the
-        class by way of another, or where an awaited query whose rows may be read does.
+        cannot be followed, get its option in the same change, behind ``defaultload`` where another class leads to it.
+        Shown only where one of them takes no option, or asks for other classes at times; a row that is
+        refreshed needs none unless that is awaited.
     """
 
     code: ClassVar[str] = "NP201"
