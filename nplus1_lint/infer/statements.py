@@ -11,6 +11,7 @@ from nplus1_lint.infer import (
     calls,
     expiry,
     expressions,
+    loop_options,
     loops,
     memos,
     periodic,
@@ -268,6 +269,7 @@ def _for(frame: Run, statement: f.For) -> None:
     shape = loops.shape_of(frame, statement.iterable, statement.target, statement.body)
     uniform = loops.uniform_writes(frame, statement)
     each = rereads.Pass(frame, statement.target, statement.iterable)
+    built = loop_options.built(frame, shape.assigned)
     refreshing = expiry.Refreshing(frame, statement.target, statement.iterable)
 
     def body() -> None:
@@ -287,6 +289,7 @@ def _for(frame: Run, statement: f.For) -> None:
         seen=rounds.of_loop(frame.engine.seen, statement),
     )
     expiry.refreshed(frame, statement.iterable, started)
+    loop_options.given(frame, built)
     refreshing.finish()
     each.finish()
     frame.scopes.pop()
