@@ -145,6 +145,7 @@ class Loop(NamedTuple):
         over: the value that it iterates.
         times: how often it runs, where costs are asked for.
         unique: those of its targets that are different in every iteration.
+        windows: it is a ``while`` whose body moves a name on by more than one.
     """
 
     site: Site
@@ -159,6 +160,7 @@ class Loop(NamedTuple):
     over: Value
     times: Polynomial | None = None
     unique: frozenset[str] = frozenset()
+    windows: bool = False
 
 
 class Emission(NamedTuple):

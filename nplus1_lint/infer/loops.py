@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, dotted, expressions, names, statements, targets
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer.batches import steps, takes_batches
 from nplus1_lint.infer.bounds import is_bounded
 from nplus1_lint.infer.effects import Kind, Loop
 from nplus1_lint.infer.memos import reset_names
@@ -168,10 +169,15 @@ def shape_of(frame: Frame, iterable: f.Expr, target: f.Expr | None, body: tuple[
         )
         inside = tuple(expressions(body))
         chunked = target is not None and is_chunked(iterable, inside, targets)
+        chunked = chunked or takes_batches(body, targets, ends_inside=target is None)
         assigned = _assigned(body, inside)
-        resets, tries = targets | reset_names(body), only_tries(iterable, inside, targets)
-        shape_ = Shape(head, chunked, sleeps(inside), targets, assigned, resets, growth_of(body, targets), tries)
-        known = (iterable, shape_)
+        known = (
+            iterable,
+            Shape(
+                head, chunked, sleeps(inside), targets, assigned, targets | reset_names(body), growth_of(body, targets),
+                only_tries(iterable, inside, targets), target is None and steps(body),
+            ),
+        )  # fmt: skip
         frame.engine.shapes[key] = known
     shape: Shape = known[1]
     return shape
@@ -182,7 +188,8 @@ def while_loop(frame: Frame, statement: f.While) -> Loop:
     shape = shape_of(frame, statement.test, None, statement.body)
     return Loop(
         frame.site(statement.pos), "while", frame.loop_bit(statement.pos), None, shape.text,
-        False, False, shape.sleeps, frozenset(), UNKNOWN, times(frame, statement.test, UNKNOWN, False, "while"),
+        False, shape.chunked, shape.sleeps, frozenset(), UNKNOWN, times(frame, statement.test, UNKNOWN, False, "while"),
+        windows=shape.windows,
     )  # fmt: skip
 
 

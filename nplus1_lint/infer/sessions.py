@@ -26,6 +26,7 @@ from nplus1_lint.infer.values import (
     Condition,
     External,
     Loads,
+    Many,
     Origin,
     Row,
     Session,
@@ -149,6 +150,8 @@ def session_execute(frame: Frame, is_async: bool, mask: int, name: str, argument
     for made in statements[:2]:
         frame.state.spent = ways.before
         made = _with_options(made, arguments)
+        if _is_given_many(arguments):
+            made = made._replace(flags=made.flags | {"many"})
         depends = arguments.mask
         if made.style == "text":
             # SQL whose very text depends on the loop (a schema, a table) cannot be batched; its parameters could be.
@@ -179,11 +182,19 @@ def _with_options(statement: Statement, arguments: Arguments) -> Statement:
     return statement
 
 
+def _is_given_many(arguments: Arguments) -> bool:
+    """True for ``execute(insert(table), rows)``: a batch, unless it is written out on the spot."""
+    given = arguments.get(1, "params")
+    exprs = arguments.exprs[1:2]
+    return given is not None and given[0].first(Many) is not None and not (exprs and type(exprs[0]) is f.Display)
+
+
 def _execute_unknown(frame: Frame, first: Val, mask: int, shape: str, arguments: Arguments, place: Place) -> Val:
     """A statement that is not understood still runs: raw SQL, a compiled or a cached statement."""
     if frame.notes is not None:
         frame.notes.doubt("statement", place, first[0].reason)
-    query = Query("text", None, (), frozenset(), False, arguments.receiver, False, (), "execute", True)
+    flags = frozenset({"many"}) if _is_given_many(arguments) else frozenset()
+    query = Query("text", None, (), flags, False, arguments.receiver, False, (), "execute", True)
     kind = verbs.of_statement(frame, first[0], arguments.exprs[0] if arguments.exprs else None) or Kind.SELECT
     frame.emit(kind, place, deps=arguments.mask, session=mask, query=query)
     return (SCALAR if shape == "scalar" else many(UNKNOWN, "result")), arguments.mask

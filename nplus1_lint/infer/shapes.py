@@ -23,6 +23,7 @@ class Shape(NamedTuple):
         resets: names that it assigns elsewhere than where it has found them empty.
         growth: what the body adds to.
         tries: it only counts how often it tries: ``for n in range(limit)`` where *n* fetches no item of anything.
+        windows: it is a ``while`` that moves on by more than one.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Shape(NamedTuple):
     resets: frozenset[str]
     growth: Growth
     tries: bool = False
+    windows: bool = False
 
 
 _OF_TEXT: Final = frozenset({"format", "sleep", "append"})

@@ -110,7 +110,9 @@ def _done(frame: Frame, arguments: Arguments) -> frozenset[str]:
     """The flag that says what SQL text does, where that is no SELECT."""
     value = arguments.positional[0][0] if arguments.positional else UNKNOWN
     kind = verbs.of_statement(frame, value, arguments.exprs[0] if arguments.exprs else None)
-    return frozenset({_TEXT_FLAGS[kind]} if kind in _TEXT_FLAGS else ())
+    if kind in _TEXT_FLAGS:
+        return frozenset({_TEXT_FLAGS[kind]})
+    return verbs.bounds_of(frame, arguments.exprs[0] if arguments.exprs else None)
 
 
 def _counted(values: list[Value]) -> frozenset[str]:

@@ -160,7 +160,7 @@ class Statement(NamedTuple):
             ``from:CLASS`` (``select_from``), ``last:CLASS`` (the last join's target), ``with:CLASS`` (any join's
             target), ``unique-order`` (the order may well be total), ``yield_per``, ``counts:MODEL.COLUMN`` (what
             ``func.count`` is given; ``counts:?`` for an expression), ``writes`` or ``command`` (SQL text that is no
-            SELECT).
+            SELECT), ``window`` (SQL text for what lies between two bounds), ``many`` (executed with a list of values).
         is_async: known only for a query bound to its session.
         loaders: the loader options one by one.
         lookups: by which columns it finds its rows, as far as an index could help.

@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, statements
+from nplus1_lint.index.walk import call_name, children, dotted, statements, targets
 from nplus1_lint.infer.bounds import frame_value
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import UNKNOWN, Const
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nplus1_lint.infer.frame import Frame
     from nplus1_lint.infer.values import Value
 
@@ -29,6 +31,10 @@ _COMMANDS: Final = frozenset({
 _BEFORE: Final = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z]+\b")
 _WRITING_WITH: Final = re.compile(r"\)\s*(?:insert|update|delete|merge)\b", re.IGNORECASE)
+_PAGE: Final = re.compile(r"\b(?:limit|fetch\s+(?:first|next))\s+(?!1\b)", re.IGNORECASE)
+_FROM: Final = re.compile(r">=?\s*(?::|%\(|%s|\?)")
+_UNTIL: Final = re.compile(r"<=?\s*(?::|%\(|%s|\?)")
+_AGGREGATES: Final = re.compile(r"\bselect\s+(?:count|sum|avg|min|max)\s*\(", re.IGNORECASE)
 _BUILDERS: Final = frozenset({"insert", "update", "delete"})
 _WRAPPERS: Final = frozenset({"text", "dedent", "cleandoc", "str"})
 
@@ -54,6 +60,35 @@ def of_statement(frame: Frame, value: Value, expr: f.Expr | None) -> Kind | None
     """
     told = _of_value(value)
     return told if told is not None or expr is None else _of_expr(frame, expr, frozenset())
+
+
+def bounds_of(frame: Frame, expr: f.Expr | None) -> frozenset[str]:
+    """Return the flags of SQL text that fetches a page, ``limit``, or what lies between two bounds, ``window``.
+
+    Args:
+        frame: the running function.
+        expr: the text as written.
+    """
+    text = " ".join(_texts(frame, expr, frozenset())) if expr is not None else ""
+    if _AGGREGATES.search(text):
+        return frozenset()
+    window = _FROM.search(text) is not None and _UNTIL.search(text) is not None
+    return frozenset({"limit"} if _PAGE.search(text) else ()) | frozenset({"window"} if window else ())
+
+
+def _texts(frame: Frame, expr: f.Expr, asked: frozenset[str]) -> Iterator[str]:
+    """The literals in an expression, and in what the running function assigns to the names in it."""
+    if isinstance(expr, f.Const):
+        if isinstance(expr.value, str):
+            yield expr.value
+    elif isinstance(expr, f.Name):
+        if expr.id not in asked:
+            for one in statements(frame.function.facts.body):
+                if isinstance(one, (f.Assign, f.AugAssign)) and expr.id in map(dotted, targets(one)):
+                    yield from _texts(frame, one.value, asked | {expr.id})
+    else:
+        for child in children(expr):
+            yield from _texts(frame, child, asked)
 
 
 def _of_value(value: Value) -> Kind | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from nplus1_lint.infer.analysis import Analysis, Repetition
-    from nplus1_lint.infer.effects import Loop
+    from nplus1_lint.infer.effects import Loop, Query
     from nplus1_lint.infer.values import Criterion
     from nplus1_lint.link.models import Model
 
@@ -61,7 +61,19 @@ def why_quiet(loop: Loop, effect: Effect) -> str:
         return "each iteration fetches a page"
     if loop.kind == "while" and any(criterion.op == "In" for criterion, _ in query.criteria):
         return "each iteration fetches a whole level with IN"
+    if loop.kind == "while" and "many" in query.flags:
+        return "each iteration writes a batch"
+    if loop.windows and query.aggregate is None and is_window(query):
+        return "each iteration fetches a window"
     return ""
+
+
+def is_window(query: Query) -> bool:
+    """True for a query for rows between two bounds of one column."""
+    bounds: dict[tuple[str, str], set[str]] = {}
+    for criterion, _ in query.criteria:
+        bounds.setdefault((criterion.model, criterion.column), set()).add(criterion.op[:2])
+    return "window" in query.flags or any(ops >= {"Gt", "Lt"} or "Be" in ops for ops in bounds.values())
 
 
 def confidence(repetition: Repetition, effects: Iterable[Effect]) -> Confidence:
