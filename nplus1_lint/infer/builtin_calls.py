@@ -11,7 +11,7 @@ from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.futures import LOOPS, POOL_CALLS, RUNS_IN_THREAD, call_later
 from nplus1_lint.infer.joins import join, join_all
-from nplus1_lint.infer.looping_helpers import call_helper, iterate_argument, keyed, size_of
+from nplus1_lint.infer.looping_helpers import call_helper, iterate_argument, keyed, ordered, size_of
 from nplus1_lint.infer.values import (
     MAX_ATOMS,
     NONE,
@@ -116,8 +116,9 @@ def _builtin(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val
             rows.written(frame, argument, place)
         return NONE, 0
     if last in ("min", "max") and first is not None and len(arguments.positional) == 1:
-        item = iterate_argument(frame, arguments, 0, first, place)[0]
-        return (item if item.atoms else SCALAR), arguments.mask
+        one = iterate_argument(frame, arguments, 0, first, place)
+        ordered(frame, last, one, arguments, place)
+        return (one[0] if one[0].atoms else SCALAR), arguments.mask
     if last == "len" and first is not None:
         _counted(frame, arguments)
         rows.special(frame, first, ("__len__",), place)
@@ -162,6 +163,8 @@ def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) ->
         item, one = iterate_argument(frame, arguments, position, argument, place)
         items, mask = join(items, item), mask | one
         size = size_of(argument[0])
+    if last == "sorted":
+        ordered(frame, last, (items, mask), arguments, place)
     fetched = any(
         type(a) is Statement or (type(a) is Many and a.kind in _FETCHED)
         for v, _ in arguments.positional

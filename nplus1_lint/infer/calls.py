@@ -69,9 +69,17 @@ from nplus1_lint.infer.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+def _class_call(frame: Frame, atom: ClassRef, name: str, arguments: Arguments, place: Place) -> Val:
+    """Call a method that every class has, or one of a schema's class."""
+    if name == "__subclasses__":
+        return frame.engine.classes.subclasses(atom.id), 0
+    return serialise.class_call(frame, atom, name, arguments, place)
+
+
 _SERIALISERS: dict[type, Callable[[Frame, Any, str, Arguments, Place], Val]] = {
     Adapter: serialise.adapter_method,
-    ClassRef: serialise.class_call,
+    ClassRef: _class_call,
     Instance: serialise.dump,
 }
 _SOME_SESSION = of(Session("session", "session", False, True))

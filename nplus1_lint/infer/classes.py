@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, last_name
-from nplus1_lint.infer import changes, marshmallow, serialise, trails
+from nplus1_lint.infer import changes, descriptors, marshmallow, serialise, trails
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.values import (
     NO_LOADS,
     SCALAR,
+    SOME_FIXED,
     UNKNOWN,
     BoundMethod,
     ClassRef,
@@ -30,6 +31,7 @@ from nplus1_lint.infer.values import (
     Statement,
     Tuple,
     Value,
+    many,
     of,
     row,
     unknown,
@@ -188,6 +190,9 @@ class Classes:
             value = self._late_field(instance.cls, name)
         if not value.atoms:
             value = self._class_attribute(instance.cls, name)
+            read = descriptors.read(frame, value, instance, mask, place)
+            if read is not None:
+                return read
         if not value.atoms and not instance.exact:
             value = join_all(
                 [
@@ -227,7 +232,9 @@ class Classes:
         value = Value(tuple(bound))
         if is_property(definition.facts):
             return frame.call((value, mask), Arguments((), {}), place)
-        return value, mask
+        held = descriptors.of_method(frame, definition) if definition.facts.decorators else None
+        found = descriptors.read(frame, held, instance, mask, place) if held is not None else None
+        return found or (value, mask)
 
     def dispatch(self, instance: Instance, definition: Definition, name: str) -> list[tuple[Instance, Definition]]:
         """Return every definition that a call may reach (class-hierarchy analysis)."""
@@ -322,6 +329,8 @@ class Classes:
             if is_property(definition.facts):
                 return of(ColumnRef("column", class_id, name)) if model is not None else SCALAR, mask
             return of(Function("function", definition.id, None, (), ())), mask
+        if name == "__subclasses__":
+            return of(BoundMethod("bound", of(ClassRef("class", class_id)), name)), mask
         nested = f"{class_id}.{name}"
         if nested in hierarchy.classes:
             return of(ClassRef("class", nested)), mask
@@ -335,6 +344,12 @@ class Classes:
         if not value.atoms and name in lib.VALIDATORS:
             return of(BoundMethod("bound", of(ClassRef("class", class_id)), name)), mask
         return value, mask
+
+    def subclasses(self, class_id: str) -> Value:
+        """Return what ``cls.__subclasses__()`` gives: those that the source has; without any, the class itself."""
+        own = self._engine.project.hierarchy.descendants(class_id)
+        found = Value(tuple(ClassRef("class", one) for one in (own or [class_id])[:MAX_IMPLEMENTATIONS]))
+        return many(found, "list", len(own) or SOME_FIXED)
 
     def _is_of_sql(self, class_id: str) -> bool:
         """True for a class upon one of SQLAlchemy's, such as ``DeclarativeBase``."""

@@ -14,6 +14,7 @@ from nplus1_lint.infer import (
     greenlets,
     keywords,
     lookups,
+    operators,
     records,
     reflection,
     reflection_tests,
@@ -354,8 +355,9 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
 
 
 def _not(frame: Frame, expr: f.Not) -> Val:
-    _, mask = frame.eval(expr.operand)
-    return SCALAR, mask
+    operand = frame.eval(expr.operand)
+    operators.tested(frame, expr.operand, operand)
+    return SCALAR, operand[1]
 
 
 def _bool_op(frame: Frame, expr: f.BoolOp) -> Val:
@@ -397,6 +399,8 @@ def _compare(frame: Frame, expr: f.Compare) -> Val:
     for _, one in rights:
         mask |= one
     condition = sql.compare(frame, expr, left, rights)
+    if condition is None and len(rights) == 1:
+        operators.compared(frame, expr, left, rights[0])
     held = keywords.holds(frame, expr) if condition is None else None
     if held is not None:
         return (TRUE if held else FALSE), mask

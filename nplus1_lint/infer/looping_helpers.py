@@ -20,6 +20,7 @@ from nplus1_lint.infer.values import (
     Function,
     Instance,
     Many,
+    Row,
     Tuple,
     Value,
     many,
@@ -100,6 +101,25 @@ def keyed(frame: Frame, last: str, arguments: Arguments, place: Place) -> Argume
     for expr in arguments.exprs[:1]:
         expiry.refreshed(frame, expr, mark)
     return arguments._replace(positional=((expiry.unexpired(first[0]), first[1]), *arguments.positional[1:]))
+
+
+def ordered(frame: Frame, last: str, item: Val, arguments: Arguments, place: Place) -> None:
+    """Run what ``sorted(rows)``, ``min(rows)`` or ``max(rows)`` compares them by, where their class defines it."""
+    hierarchy = frame.engine.project.hierarchy
+    found = []
+    for atom in item[0].atoms if "key" not in arguments.keywords else ():
+        cls = atom.model if type(atom) is Row else atom.cls if type(atom) is Instance else ""
+        methods = (
+            hierarchy.find_method(cls, name) for name in (("__gt__", "__lt__") if last == "max" else ("__lt__",))
+        )
+        method = next(filter(None, methods), None) if cls else None
+        if method is None:
+            return
+        found.append(Function("function", method.id, None, (), ()))
+    if found:
+        over, bounded = arguments.positional[0][0], _bounded(frame, arguments, 0)
+        written = _written(arguments, 0)
+        looped(frame, (Value(tuple(found)), 0), [item, item], over, place, last, bounded, written=written)
 
 
 def _written(arguments: Arguments, position: int) -> f.Expr | None:

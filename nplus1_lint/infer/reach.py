@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.index.walk import children, last_name
+from nplus1_lint.index.walk import call_name, children, last_name
 from nplus1_lint.infer.library import REFLECTING, is_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from nplus1_lint.index import facts as f
     from nplus1_lint.link import Project
@@ -79,6 +79,8 @@ class Reach:
                     mentioned.setdefault(name, []).append((known, facts))
             if self._gets(facts):
                 work += names
+        for made, name, getter in _described(project):
+            mentioned.setdefault(made, []).append((name, getter))
         work += self._names
         self._functions = {function.facts.name for function in project.hierarchy.functions.values()}
         self._close(work, mentioned)
@@ -129,7 +131,18 @@ class Reach:
 
 
 def _known_as(facts: f.FunctionFacts, cls: str | None) -> tuple[str, ...]:
-    """The names by which a function is called: its own, and its class' for a constructor."""
-    if facts.name in ("__init__", "__new__", "__call__", "__enter__", "__aenter__", "__iter__") and cls is not None:
+    """The names by which a function is called: its own, or its class' for a special method."""
+    if facts.name.startswith("__") and facts.name.endswith("__") and cls is not None:
         return (cls.rpartition(":")[2].rpartition(".")[2],)
     return (facts.name,)
+
+
+def _described(project: Project) -> Iterator[tuple[str, str, f.FunctionFacts]]:
+    """Yield the attributes that descriptors of the project answer: (the descriptor's class, attribute, ``__get__``)."""
+    classes = project.hierarchy.classes.values()
+    getters = {cls.name: cls.methods["__get__"].facts for cls in classes if "__get__" in cls.methods}
+    for cls in classes if getters else ():
+        for name, value in cls.attributes.items():
+            made = call_name(value)
+            if made in getters:
+                yield made, name, getters[made]

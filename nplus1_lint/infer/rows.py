@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nplus1_lint.infer import expiry, greenlets, loading
+from nplus1_lint.infer import descriptors, expiry, greenlets, loading
 from nplus1_lint.infer.effects import Escape, Kind
 from nplus1_lint.infer.filters import load_of
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
@@ -40,6 +40,7 @@ from nplus1_lint.infer.values import (
 from nplus1_lint.link.foreign_keys import foreign_key
 
 if TYPE_CHECKING:
+    from nplus1_lint.link.hierarchy import Function as Definition
     from nplus1_lint.link.models import Model, Relationship
 
 _INTERNAL = frozenset({"__dict__", "_asdict", "__table__", "dict", "model_dump"})
@@ -79,13 +80,15 @@ def attribute(frame: Frame, atom: Row, mask: int, name: str, place: Place) -> Va
         escape(frame, of(atom), place, f"{name} reads everything")
     definition = engine.project.hierarchy.find_method(model.id, name)
     if definition is not None:
-        return _method(frame, atom, mask, definition.id, place)
+        return _method(frame, atom, mask, definition, place)
     if name == "awaitable_attrs":
         return of(BoundMethod("bound", greenlets.inside(of(atom)), "awaitable_attrs")), mask
     found = engine.project.hierarchy.find_attribute(model.id, name)
     if found is None:
         frame.tracker.leave(of(atom), f"read for {name}, which is not known")
-    return (engine.constant(found[0].path, found[1]) if found else SCALAR), mask
+        return SCALAR, mask
+    held = engine.constant(found[0].path, found[1])
+    return descriptors.read(frame, held, atom, mask, place) or (held, mask)
 
 
 def but_perhaps_loaded(frame: Frame, atoms: tuple[Atom, ...], name: str) -> tuple[Atom, ...]:
@@ -109,17 +112,19 @@ def but_perhaps_loaded(frame: Frame, atoms: tuple[Atom, ...], name: str) -> tupl
     return tuple([a for a in atoms if a not in state or state[a] or (a.model, a.origin) not in with_option])
 
 
-def _method(frame: Frame, atom: Row, mask: int, definition_id: str, place: Place) -> Val:
+def _method(frame: Frame, atom: Row, mask: int, definition: Definition, place: Place) -> Val:
     from nplus1_lint.infer.classes import is_property, method_kind
 
-    facts = frame.engine.project.hierarchy.functions[definition_id].facts
+    definition_id, facts = definition.id, definition.facts
     kind = method_kind(facts)
     if kind == "class":
         return of(Function("function", definition_id, of(ClassRef("class", atom.model)), (), ())), mask
     function = of(Function("function", definition_id, None if kind == "static" else of(atom), (), ()))
     if is_property(facts):
         return frame.call((function, mask), Arguments((), {}), place)
-    return function, mask
+    held = descriptors.of_method(frame, definition) if facts.decorators else None
+    found = descriptors.read(frame, held, atom, mask, place) if held is not None else None
+    return found or (function, mask)
 
 
 def _relationship(frame: Frame, atom: Row, mask: int, model: Model, rel: Relationship, place: Place) -> Val:

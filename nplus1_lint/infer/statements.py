@@ -14,6 +14,7 @@ from nplus1_lint.infer import (
     loop_options,
     loops,
     memos,
+    operators,
     periodic,
     records,
     reflection_tests,
@@ -109,8 +110,10 @@ class Run(Frame):
 
     def condition(self, expr: f.Expr) -> Test:
         """Evaluate a condition without narrowing."""
-        _, mask = self.eval(expr)
+        value, mask = self.eval(expr)
         self.tested |= mask
+        if type(expr) is not f.BoolOp:
+            operators.tested(self, expr, (value, mask))
         return Test(settled(self, expr), mask)
 
     def narrow(self, expr: f.Expr, positive: bool = True) -> int:
