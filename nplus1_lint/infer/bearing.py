@@ -9,6 +9,7 @@ from nplus1_lint.index.names import MAPPERS
 from nplus1_lint.index.templates import LOADING_NAMES, RENDERING_NAMES
 from nplus1_lint.infer.classes import decorator_names
 from nplus1_lint.link.migrations import is_migration
+from nplus1_lint.link.query_classes import NAMES as QUERY_CLASSES
 from nplus1_lint.link.template_names import GIVING
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def bearing_of(engine: Engine) -> Bearing:
         | LOADING_NAMES
         | _SETTINGS
         | engine.request.names
-        | GIVING,
+        | GIVING
+        | QUERY_CLASSES,
         run={path: frozenset(names) for path, names in sorted(run.items())},
         mapped={path: frozenset(names) for path, names in sorted(mapped.items())},
         abstract=frozenset({"authenticate", *(name for one in protocols for name in one.methods)}),

@@ -12,6 +12,7 @@ from nplus1_lint.infer import (
     futures,
     keywords,
     loader_options,
+    query_methods,
     records,
     reflection,
     rendering,
@@ -258,6 +259,10 @@ def _super_call(frame: Frame, name: str, arguments: Arguments, place: Place) -> 
     found = UNKNOWN
     mask = 0
     for atom in receiver.atoms:
+        if type(atom) is Statement:
+            value, one = query_methods.inherited(frame, atom, name, arguments, place)
+            found, mask = join(found, value), mask | one
+            continue
         cls = atom.cls if type(atom) is Instance else atom.model if type(atom) is Row else getattr(atom, "id", None)
         if not isinstance(cls, str):
             continue
@@ -373,7 +378,7 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
     if kind is Session:
         return sessions.session_method(frame, atom, mask, name, arguments, place)
     if kind is Statement:
-        return execution.statement_method(frame, atom, mask, name, arguments, place)
+        return query_methods.call(frame, atom, mask, name, arguments, place)
     if kind is Many:
         return _many_method(frame, atom, mask, name, arguments, place)
     if kind is Mapping:

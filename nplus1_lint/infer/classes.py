@@ -12,6 +12,7 @@ from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.values import (
     NO_LOADS,
+    OF_CLASS,
     SCALAR,
     SOME_FIXED,
     UNKNOWN,
@@ -318,8 +319,9 @@ class Classes:
             if name in model.columns:
                 return of(ColumnRef("column", class_id, name)), mask
             if name == "query":
-                flask = Statement("statement", "flask-query", (("row", class_id),), NO_LOADS, (), frozenset(), False)
-                return of(flask), mask
+                own = self._engine.query_classes.models.get(class_id)
+                flags = frozenset({f"{OF_CLASS}{own}"} if own else ())
+                return of(Statement("statement", "flask-query", (("row", class_id),), NO_LOADS, (), flags, False)), mask
         hierarchy = self._engine.project.hierarchy
         definition = hierarchy.find_method(class_id, name)
         if definition is not None:

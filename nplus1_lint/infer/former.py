@@ -37,12 +37,14 @@ class Settings(NamedTuple):
         autoflushes: as `reach.sessions_autoflush` says.
         templates: there are any.
         request: as `RequestValues.settings` says, and the ids of context processors.
+        queries: as `QueryClasses.settings` says.
     """
 
     expires: bool
     autoflushes: bool
     templates: bool
     request: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
 
 
 class State(NamedTuple):
@@ -128,7 +130,8 @@ class Former:
 
     def _settings(self, engine: Engine) -> Settings:
         request = (*engine.request.settings(), *engine.names.processors)
-        return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active, request)
+        queries = engine.query_classes.settings
+        return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active, request, queries)
 
     def _touched(self, engine: Engine, state: State) -> tuple[frozenset[str], frozenset[str]] | None:
         """The ids of touched functions, and the files whose top level is touched; None where all may be."""

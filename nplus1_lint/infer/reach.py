@@ -59,9 +59,12 @@ class Reach:
     Args:
         project: the linked project.
         more: given the names that matter, gives those that do beside them in this project.
+        querying: ids of classes that are queries: all their methods matter.
     """
 
-    def __init__(self, project: Project, more: Callable[[Collection[str]], Collection[str]]) -> None:
+    def __init__(
+        self, project: Project, more: Callable[[Collection[str]], Collection[str]], querying: Collection[str] = ()
+    ) -> None:
         self._known: dict[int, tuple[f.FunctionFacts, bool]] = {}
         self._models = {m.name for m in project.models.values()}
         self._names: set[str] = set(_QUERY_NAMES)
@@ -77,7 +80,7 @@ class Reach:
             for name in facts.mentions:
                 for known in names:
                     mentioned.setdefault(name, []).append((known, facts))
-            if self._gets(facts):
+            if function.cls in querying or self._gets(facts):
                 work += names
         for made, name, getter in _described(project):
             mentioned.setdefault(made, []).append((name, getter))

@@ -17,6 +17,7 @@ from nplus1_lint.infer.sql import chain, statement
 from nplus1_lint.infer.values import (
     NO_LOADS,
     NONE,
+    OF_CLASS,
     OF_SESSION,
     SCALAR,
     UNKNOWN,
@@ -43,10 +44,7 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     first = arguments.positional[0] if arguments.positional else None
     changes.session_call(frame, name, arguments, place)
     if name == "query":
-        value, depends = statement(frame, "query", arguments, atom.is_async)
-        if mask & frame.current_bits():
-            value = of(*(s._replace(flags=s.flags | {f"{OF_SESSION}{mask:x}"}) for s in value.only(Statement)))
-        return value, depends | mask
+        return _query(frame, atom, mask, arguments)
     if name in lib.SESSION_EXECUTES:
         return session_execute(frame, atom.is_async, mask, name, arguments, place)
     if name in lib.SESSION_GETS and first is not None:
@@ -285,6 +283,19 @@ def _delete_row(frame: Frame, origin: Origin, model: str, place: Place, seen: tu
         if deletes and target in models and target not in seen:
             below = Origin(origin.site, (*origin.path, relationship.name))
             _delete_row(frame, below, target, place, (*seen, target))
+
+
+def _query(frame: Frame, atom: Session, mask: int, arguments: Arguments) -> Val:
+    """Begin a query: the session that it is bound to, and the project's class of queries, go with it."""
+    value, depends = statement(frame, "query", arguments, atom.is_async)
+    own = frame.engine.query_classes.sessions
+    flags = {
+        *([f"{OF_CLASS}{own}"] if own else ()),
+        *([f"{OF_SESSION}{mask:x}"] if mask & frame.current_bits() else ()),
+    }
+    if flags:
+        value = of(*(s._replace(flags=s.flags | flags) for s in value.only(Statement)))
+    return value, depends | mask
 
 
 def by_argument(frame: Frame, receiver: int, name: str, arguments: Arguments, place: Place) -> Val | None:

@@ -48,6 +48,7 @@ from nplus1_lint.infer.widening import carries, widen, without_session
 from nplus1_lint.infer.wrappers import made as template_made
 from nplus1_lint.link.hierarchy import Class
 from nplus1_lint.link.hierarchy import Function as Definition
+from nplus1_lint.link.query_classes import find_query_classes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -91,7 +92,8 @@ class Engine(Globals):
         self.classes = Classes(self)
         self.request = RequestValues(self)
         self.names = TemplateNames(self)
-        self.reach = Reach(project, self._reading)
+        self.query_classes = find_query_classes(project.symbols, project.hierarchy, project.models.values())
+        self.reach = Reach(project, self._reading, self.query_classes.holders)
         self.receivers = Receivers(self)
         self.templates = Templates(self)
         self.reflects = is_asked(project)

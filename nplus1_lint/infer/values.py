@@ -36,6 +36,7 @@ NO_LOADS: Final[Loads] = frozenset()
 SOME_FIXED: Final = -1
 """The size of a collection that the source fixes without saying how large it is."""
 OF_SESSION: Final = "session:"
+OF_CLASS: Final = "class:"
 """Precedes, among a statement's flags, the mask (in hexadecimal) of the session from which it was built."""
 ONE_PARENT: Final = "#"
 """Precedes, among a row's loads, a many-to-one relationship whose target the query's other rows share."""
@@ -156,7 +157,8 @@ class Statement(NamedTuple):
         loads: loader options; with several entities each is written ``class|path``.
         criteria: the WHERE clause, as far as it is understood.
         flags: ``limit``, ``paged``, ``group_by``, ``distinct``, ``for_update``, ``ordered``, ``joined``, ``unique``,
-            ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`),
+            ``single`` (limited to one row), ``subquery``, ``session:MASK`` (see `OF_SESSION`), ``class:CLASS``
+            (the project's own class of queries, see `OF_CLASS`),
             ``from:CLASS`` (``select_from``), ``last:CLASS`` (the last join's target), ``with:CLASS`` (any join's
             target), ``unique-order`` (the order may well be total), ``yield_per``, ``counts:MODEL.COLUMN`` (what
             ``func.count`` is given; ``counts:?`` for an expression), ``writes`` or ``command`` (SQL text that is no
