@@ -50,6 +50,12 @@ def of_instance(instance: Instance) -> Schema:
     return Schema(instance.cls, only, frozenset(_constants(said["exclude"])) if "exclude" in said else frozenset())
 
 
+def schemas_in(engine: Engine, value: Value) -> tuple[Schema, ...]:
+    """Return the schemas of marshmallow that a value is one of, given as instances or classes."""
+    instances = [of_instance(one) for one in value.only(Instance) if is_schema(engine, one.cls)]
+    return (*instances, *(Schema(one.id) for one in value.only(ClassRef) if is_schema(engine, one.id)))
+
+
 def _constants(value: Value) -> Iterator[str]:
     for atom in value.only(Tuple):
         for item in atom.items:

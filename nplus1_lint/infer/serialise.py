@@ -83,7 +83,7 @@ def dump(frame: Frame, schema: Instance, name: str, arguments: Arguments, place:
 
 def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Place) -> bool:
     """Read a handler's result as its response schema does; False when there is no schema to follow."""
-    found = schemas_in(annotation)
+    found = marshmallow.schemas_in(frame.engine, annotation) or schemas_in(annotation)
     read(frame, value, mask, found, place)
     return bool(found)
 

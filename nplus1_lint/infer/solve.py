@@ -17,7 +17,7 @@ from nplus1_lint.infer.effects import Facts, Kind, Loaded, Summary
 from nplus1_lint.infer.frame import Arguments
 from nplus1_lint.infer.free_calls import why_free
 from nplus1_lint.infer.global_values import Globals
-from nplus1_lint.infer.handlers import is_handler, response_annotation
+from nplus1_lint.infer.handlers import is_handler, response_annotation, response_schemas
 from nplus1_lint.infer.holding import unanswered
 from nplus1_lint.infer.instantiate import captured_bit, captured_masks, instantiate, passed_session, translate
 from nplus1_lint.infer.joins import is_hollow, join, join_all
@@ -119,7 +119,7 @@ class Engine(Globals):
         self._active: dict[str, list[Key]] = {}
         self._nested: dict[str, Definition] = {}
         self.inside: dict[str, dict[tuple[str, tuple[int, ...]], f.FunctionFacts]] = {}  # see `nested_definition`
-        self._responses: dict[str, tuple[Value | None, ...]] = {}
+        self._responses: dict[str, Held] = {}
         self._free: dict[str, Held] = {}
         self._functions: dict[str, Held] = {}
         self._filled: dict[str, Held] = {}
@@ -426,10 +426,14 @@ class Engine(Globals):
 
     def _response_of(self, definition: Definition) -> tuple[Value | None, ...]:
         """What the response schema of a route handler says, in a tuple; an empty one for any other function."""
-        if definition.id not in self._responses:
-            handles = is_handler(self, definition)
-            self._responses[definition.id] = (response_annotation(self, definition),) if handles else ()
-        return self._responses[definition.id]
+
+        def look() -> tuple[Value | None, ...]:
+            dumped = response_schemas(self, definition)
+            if dumped.atoms:
+                return (dumped,)
+            return (response_annotation(self, definition),) if is_handler(self, definition) else ()
+
+        return self.cells.share(self._responses, definition.id, (), look)
 
     def respond(self, frame: Frame, val: Val, expr: f.Expr) -> None:
         """Read what a route handler returns as its response schema does; without one it escapes.

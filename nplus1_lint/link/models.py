@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name
 from nplus1_lint.link.association import association_table
+from nplus1_lint.link.column_helpers import made_column
 from nplus1_lint.link.declarations import (
     COLLECTIONS,
     COLUMN_CALLS,
@@ -266,6 +267,7 @@ class _Reader:
 
     def _column(self, cls: Class, name: str, value: f.Expr | None, place: f.Place) -> Column | None:
         annotation = cls.annotations.get(name)
+        value = made_column(self._hierarchy, cls.path, value) or value
         made = list(calls(value)) + list(self._annotated_calls(cls.path, annotation))
         call = next((c for c in made if call_name(c) in COLUMN_CALLS), None)
         if call is None:
