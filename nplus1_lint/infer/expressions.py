@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from nplus1_lint.infer.frame import Frame, Place, Val
 
 
+_NO_TEXT = of(Const("const", ""))
+
+
 def _name(frame: Frame, expr: f.Name) -> Val:
     local = frame.state.env.get(expr.id)
     if local is not None:
@@ -456,13 +459,14 @@ def _starred(frame: Frame, expr: f.Starred) -> Val:
 
 
 def _opaque(frame: Frame, expr: f.Opaque) -> Val:
-    mask = 0
+    mask, text = 0, _NO_TEXT  # what is printed, as long as all of it is known
     for part in expr.parts:
+        val = frame.eval(part)
         if type(part) is not f.Const:
-            val = frame.eval(part)
             mask |= val[1]
             _printed(frame, val, part)
-    return SCALAR, mask
+        text = concatenated(text, val[0])
+    return (text if text != _NO_TEXT else SCALAR), mask
 
 
 def _printed(frame: Frame, val: Val, part: f.Expr) -> None:

@@ -173,12 +173,26 @@ def _wrapper(hierarchy: Hierarchy, known: dict[str, Wrapper], definition: Defini
         return None
     for call, one in named:
         if one.renders or one.last in RENDERS:
-            context = next(
-                (c for expr in one.context(call) if (c := _parameter(expr, params)) not in (None, name)), None
-            )
+            given = [*one.context(call), *(inner for expr in one.context(call) for inner in _copied(definition, expr))]
+            context = next((c for expr in given if (c := _parameter(expr, params)) not in (None, name)), None)
             if context is not None:
                 return Wrapper(name, context, prefix)
     return None
+
+
+def _copied(definition: Definition, expr: f.Expr) -> list[f.Expr]:
+    """What a dictionary is made of, also under a name bound once: ``dict(context, more=1)``, ``{**context}``."""
+    if isinstance(expr, f.Name):
+        inside = statements(definition.facts.body)
+        bindings = [one for one in inside if any(last_name(target) == expr.id for target in targets(one))]
+        bound = bindings[0] if len(bindings) == 1 else None
+        made = bound.value if isinstance(bound, f.Assign) else None
+        return _copied(definition, made) if made is not None and not isinstance(made, f.Name) else []
+    if isinstance(expr, f.Dict):
+        return [value for key, value in expr.items if key is None]
+    if isinstance(expr, f.Call) and last_name(expr.func) == "dict":
+        return [*expr.args[:1], *(value for key, value in expr.keywords if key is None)]
+    return []
 
 
 def _parted(expr: f.Expr | None) -> tuple[f.Expr | None, f.Expr | None]:

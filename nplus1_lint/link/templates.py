@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nplus1_lint.discover.walk import TEMPLATE_FOLDER
 from nplus1_lint.index.templates import TemplateReader
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Templates:
         """Return the project path of a template.
 
         Args:
-            name: as code or another template writes it: relative to a template folder, to a folder around one, or
-                ``package:path``.
+            name: as code or another template writes it: relative to a template folder, to a folder around one, with
+                the template folder or without it, or ``package:path``.
             near: project path of the file that asks.
 
         Returns:
@@ -57,6 +58,9 @@ class Templates:
             ending = f"/{wanted}"
             last = self._by_last.get(wanted.rpartition("/")[2], ())
             candidates = [path for path in last if f"/{path}".endswith(ending)]
+            if not candidates and not colon:
+                # A loader may name the folder around a template folder without it.
+                candidates = [path for path in last if _without_folder(path).endswith(ending)]
         return _nearest(candidates, near)
 
     def first(self, names: tuple[str, ...], near: str) -> str | None:
@@ -74,6 +78,12 @@ class Templates:
     def notes(self) -> tuple[str, ...]:
         """Return sentences on what has been read and what could not be."""
         return self._reader.notes()
+
+
+def _without_folder(path: str) -> str:
+    """A path as if its innermost template folder were the folder around it."""
+    before, folder, after = f"/{path}".rpartition(f"/{TEMPLATE_FOLDER}/")
+    return f"{before}/{after}" if folder else ""
 
 
 def _nearest(candidates: Sequence[str], near: str) -> str | None:
