@@ -16,6 +16,7 @@ from nplus1_lint.infer.values import (
     MAX_ATOMS,
     NONE,
     SCALAR,
+    SOME_FIXED,
     UNKNOWN,
     Const,
     External,
@@ -158,11 +159,12 @@ def _call_chain(expr: f.Expr) -> frozenset[Place]:
 
 def _materialise(frame: Frame, last: str, arguments: Arguments, place: Place) -> Val:
     items, mask = UNKNOWN, 0
-    size: int | None = None
+    sizes: list[int | None] = []
     for position, argument in enumerate(arguments.positional[:1] if last != "chain" else arguments.positional):
         item, one = iterate_argument(frame, arguments, position, argument, place)
         items, mask = join(items, item), mask | one
-        size = size_of(argument[0])
+        sizes.append(size_of(argument[0]))
+    size = sizes[0] if len(sizes) == 1 else None if None in sizes or not sizes else SOME_FIXED
     if last == "sorted":
         ordered(frame, last, (items, mask), arguments, place)
     fetched = any(

@@ -13,6 +13,7 @@ from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.shapes import NO_SHAPE
 from nplus1_lint.infer.sizes import times
 from nplus1_lint.infer.values import (
+    SOME_FIXED,
     UNKNOWN,
     BoundMethod,
     ClassRef,
@@ -20,6 +21,7 @@ from nplus1_lint.infer.values import (
     Function,
     Instance,
     Many,
+    Mapping,
     Row,
     Tuple,
     Value,
@@ -137,8 +139,10 @@ def size_of(value: Value) -> int | None:
     """Return how many items a collection has where the source fixes it."""
     if is_of_schema(value):
         return 1  # as many tables as the source declares: fixed, if not known here
-    sizes = {a.size for a in value.atoms if type(a) is Many}
-    return sizes.pop() if len(sizes) == 1 and len(value.atoms) == 1 else None
+    sizes = {len(a.items) if type(a) is Tuple else a.size if type(a) in (Many, Mapping) else None for a in value.atoms}
+    if not sizes or None in sizes:
+        return None
+    return sizes.pop() if len(sizes) == 1 else SOME_FIXED
 
 
 def iterate_argument(frame: Frame, arguments: Arguments, position: int, val: Val, place: Place) -> Val:

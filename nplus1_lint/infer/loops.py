@@ -344,14 +344,29 @@ def _unpack(frame: Frame, target: f.Display, val: Val, born: frozenset[int]) -> 
     from nplus1_lint.infer.joins import item_of, join
 
     value, mask = val
+    count = len(target.items)
+    star = next((at for at, part in enumerate(target.items) if isinstance(part, f.Starred)), None)
+    # A tuple of another length would raise, so that it does not come here if one of the right length may.
+    right = star is None and any(type(atom) is Tuple and len(atom.items) == count for atom in value.atoms)
     for position, part in enumerate(target.items):
         one = UNKNOWN
         for atom in value.atoms:
-            if type(atom) is Tuple and len(atom.items) == len(target.items):
-                one = join(one, atom.items[position])
-            else:
+            if type(atom) is not Tuple:
                 one = join(one, item_of(of(atom)))
+            elif not right or len(atom.items) == count:
+                one = join(one, _item_for(atom, position, count, star))
         assign_target(frame, part, (one, mask), born)
+
+
+def _item_for(atom: Tuple, position: int, count: int, star: int | None) -> Value:
+    """Return what a tuple gives to one of *count* targets, of which the one at *star* takes what is left over."""
+    from nplus1_lint.infer.joins import item_of
+
+    if star is not None and position > star:
+        position += len(atom.items) - count
+    elif star is not None and position == star:
+        return item_of(of(atom))
+    return atom.items[position] if 0 <= position < len(atom.items) else item_of(of(atom))
 
 
 def assigned_names(body: tuple[f.Stmt, ...]) -> frozenset[str]:

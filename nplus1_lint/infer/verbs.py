@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, children, dotted, statements, targets
+from nplus1_lint.index.walk import blocks, call_name, children, dotted, statements, targets
 from nplus1_lint.infer.bounds import frame_value
 from nplus1_lint.infer.effects import Kind
 from nplus1_lint.infer.values import UNKNOWN, Const
@@ -134,13 +134,47 @@ def _of_name(frame: Frame, expr: f.Name, asked: frozenset[str]) -> Kind | None:
     told = _of_value(frame_value(frame, expr, UNKNOWN))
     if told is not None or name in frame.params:
         return told
-    found = [
-        _of_expr(frame, one.value, asked | {name})
-        for one in statements(frame.function.facts.body)
-        if isinstance(one, f.Assign) and any(isinstance(t, f.Name) and t.id == name for t in one.targets)
-        if not _adds_to(one.value, name)
-    ]
+    found = [_of_expr(frame, one.value, asked | {name}) for one in _assignments(frame.function.facts.body, expr)]
     return _one(set(found))
+
+
+def _assignments(body: tuple[f.Stmt, ...], expr: f.Name) -> list[f.Assign]:
+    """The assignments that may have given a name what it holds where it is read.
+
+    The last one that runs before it in its own iteration stands for all that come earlier.
+    """
+    every = [one for one in statements(body) if isinstance(one, f.Assign) and _gives(one, expr.id)]
+    before = [one for one in every if one.pos < expr.pos]
+    for suite in reversed(list(_suites_around(body, expr))):
+        last = next((one for one in reversed(before) if one in suite), None)
+        if last is not None:
+            return [one for one in before if one.pos >= last.pos]
+    return every
+
+
+def _gives(statement: f.Assign, name: str) -> bool:
+    """True for an assignment of a name that does not add to what it holds."""
+    named = any(isinstance(target, f.Name) and target.id == name for target in statement.targets)
+    return named and not _adds_to(statement.value, name)
+
+
+def _suites_around(body: tuple[f.Stmt, ...], expr: f.Name) -> Iterator[tuple[f.Stmt, ...]]:
+    """The suites around an expression, from the innermost loop's body, or the function's, inwards."""
+    found = [body]
+    while True:
+        inner = next((s for s in found[-1] if blocks(s) and s.pos[:2] <= expr.pos[:2] < s.pos[2:]), None)  # type: ignore[union-attr]
+        if inner is None:
+            break
+        block = next((block for block in blocks(inner) if block and _spans(block, expr)), None)
+        if block is None:
+            break
+        found = [block] if isinstance(inner, (f.For, f.While)) else [*found, block]
+    yield from found
+
+
+def _spans(block: tuple[f.Stmt, ...], expr: f.Name) -> bool:
+    places = [place for one in block if (place := getattr(one, "pos", None)) is not None]
+    return any(place[:2] <= expr.pos[:2] < place[2:] for place in places)
 
 
 def _adds_to(expr: f.Expr, name: str) -> bool:
