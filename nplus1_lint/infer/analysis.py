@@ -167,11 +167,11 @@ class Analysis:
         self.async_reads = tuple(self._async_reads(engine.facts))
         self.requeries = tuple(self._requeries(engine.facts))
         self.repeats = tuple(self._repeats(engine.facts))
-        self.changing_loops = frozenset(
-            r.loop.site
-            for r in self.repetitions
-            if any(e.kind in CHANGES and e.kind is not Kind.WORK for e in r.effects)
-        )
+        self.loop_changes: dict[Site, dict[Effect, None]] = {}  # what loops write, by the loop
+        for r in self.repetitions:
+            made = {e: None for e in r.effects if e.kind in CHANGES and e.kind is not Kind.WORK}
+            if made:
+                self.loop_changes.setdefault(r.loop.site, {}).update(made)
         self.claiming_loops = frozenset(
             r.loop.site for r in self.repetitions if r.loop.kind == "while" and any(map(_claims, r.effects))
         )
@@ -187,6 +187,12 @@ class Analysis:
         repeated = frozenset(e.site for r in self.repetitions for e in r.effects)
         self.filters = tuple(filtered(engine, list(self._entries), repeated))
         self.repeated_counts = tuple(repeated_counts(engine, repeated))
+
+    def family(self, model: str) -> frozenset[str]:
+        """Return the ids of a mapped class, of the mapped ones that it extends, and of those that extend it."""
+        hierarchy = self.project.hierarchy
+        known = {model, *(cls.id for cls in hierarchy.mro(model)), *hierarchy.descendants(model)}
+        return frozenset(known & self.project.models.keys())
 
     @cached_property
     def bearing(self) -> Bearing:

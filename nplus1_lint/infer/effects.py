@@ -47,6 +47,12 @@ CHANGES = frozenset({
 """After these the same question may have another answer."""
 
 
+PLAIN_FILTER: Final = "plain-filter"
+"""The flag of a query whose filter is nothing but columns compared with values."""
+
+OWN_SESSION: Final = "own-session"
+"""The flag of a query of a session that the function which runs it has opened."""
+
 ISOLATED = "isolated"
 """The attribute of a commit whose failure is rolled back alone."""
 
@@ -58,7 +64,7 @@ class Query(NamedTuple):
         style: as in `values.Statement`.
         aggregate: ``count``, ``sum``, …, or None for rows.
         criteria: the WHERE clause with the mask of each compared value.
-        flags: as in `values.Statement`.
+        flags: as in `values.Statement`, `PLAIN_FILTER` and `OWN_SESSION`.
         unique: the criteria select at most one row by a key.
         session: where the session expression stands, or None.
         is_async: awaited.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer import changes, counts, fetched, identity, lookups, requeries
 from nplus1_lint.infer import library as lib
-from nplus1_lint.infer.effects import Filter, Kind, Query
+from nplus1_lint.infer.effects import OWN_SESSION, PLAIN_FILTER, Filter, Kind, Query
 from nplus1_lint.infer.holding import held_rows, holds_row
 from nplus1_lint.infer.joins import join, join_all
 from nplus1_lint.infer.loader_options import for_model, join_loads, loaders_in, merge, options_in
@@ -19,6 +19,7 @@ from nplus1_lint.infer.values import (
     NONE,
     OF_SESSION,
     ONE_PARENT,
+    OWN_BIT,
     SCALAR,
     UNKNOWN,
     ClassRef,
@@ -70,7 +71,7 @@ def execute(
             (c, frame.criterion_masks.get(c.value, 0) if c.value and c.function == frame.function.id else mask)
             for c in atom.criteria
         ),
-        atom.flags,
+        _flags(atom, session),
         unique,
         receiver,
         is_async,
@@ -98,6 +99,11 @@ def execute(
             frame.tracker.fetches[fetch] = None
             one = unique or "single" in atom.flags or method in lib.RESULT_ONES
             load_along(frame, place, name, for_model(atom.loads, name), loaders, one=one)
+
+
+def _flags(atom: Statement, session: int) -> frozenset[str]:
+    flags = atom.flags if atom.equalities is None else atom.flags | {PLAIN_FILTER}
+    return flags | {OWN_SESSION} if session & OWN_BIT else flags
 
 
 def _effect_kind(atom: Statement, method: str) -> Kind:

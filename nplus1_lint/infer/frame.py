@@ -429,8 +429,8 @@ class Frame(abc.ABC):
             effect = emission.effect._replace(keeper=keeper)
             key: tuple[object, ...] = (effect.kind, effect.site, effect.subject, effect.attribute)
             if effect.kind in (Kind.CHANGE, Kind.OPAQUE):
-                key = (effect.kind,)  # that there is one is all that callers need
-                effect = effect._replace(subject="")
+                key = (effect.kind, effect.subject)  # that there is one, and of which class, is all that callers need
+                effect = effect._replace(attribute="")
             around = effect.loops + sum(not loop.bounded for loop in emission.loops)
             deps, session = effect.deps & PARAMS_MASK, effect.session & PARAMS_MASK
             callback = effect.callback and any(hands_over(loop, effect) for loop in emission.loops)

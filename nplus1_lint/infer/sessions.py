@@ -64,7 +64,7 @@ def session_method(frame: Frame, atom: Session, mask: int, name: str, arguments:
     if name in ("add", "add_all"):
         return _add(frame, atom, mask, arguments, place)
     if name in ("delete", "merge"):
-        frame.emit(Kind.CHANGE, place, session=mask)
+        frame.emit(Kind.CHANGE, place, subject=_class_of(arguments), session=mask)
     if name in ("refresh", "merge"):
         return _reload(frame, name, arguments, place, mask)
     if name in lib.BULK_WRITES:
@@ -89,9 +89,14 @@ def _run_sync(frame: Frame, atom: Session, mask: int, arguments: Arguments, plac
     return greenlets.outside(result), depends
 
 
+def _class_of(arguments: Arguments) -> str:
+    """The id of the class of the rows that a session is given; an empty string where that is not one alone."""
+    models = {r.model for value, _ in arguments.positional[:1] for r in rows_in(value)}
+    return models.pop() if len(models) == 1 else ""
+
+
 def _add(frame: Frame, atom: Session, mask: int, arguments: Arguments, place: Place) -> Val:
-    added = {r.model for value, _ in arguments.positional[:1] for r in rows_in(value)}
-    frame.emit(Kind.CHANGE, place, subject=added.pop() if len(added) == 1 else "", session=mask)
+    frame.emit(Kind.CHANGE, place, subject=_class_of(arguments), session=mask)
     if frame.meter is not None and arguments.positional:
         frame.meter.added(arguments.positional[0][0], rows_in(arguments.positional[0][0]))
     for expr in arguments.exprs[:1]:

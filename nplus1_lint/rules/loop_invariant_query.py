@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nplus1_lint.findings import Severity, Suspect
 from nplus1_lint.infer.effects import READS, Effect
+from nplus1_lint.rules.answers import may_change
 from nplus1_lint.rules.base import Example, Rule
 from nplus1_lint.rules.repeated import loop_plan, quiet, suspect, what, where
 
@@ -29,7 +30,8 @@ class LoopInvariantQuery(Rule):
         Run the query before the loop and keep its result.
 
     When it stays quiet
-        The loop writes, flushes, commits, or hands its session or rows to unknown code, so that the answer may change;
+        The loop writes to a table that the query reads, or hands its session or rows to unknown code, so that the
+        answer may change, or commits, so that the rows expire; what triggers write is not seen;
         it stores something in an object that the query is built from;
         ``while`` loops; loops that wait; locking reads; raw SQL; ``session.get``, which the identity map answers.
 
@@ -79,6 +81,22 @@ def run(session: Session):
     return [(team.slug, strongest(session).name) for team in session.query(Team)]  # expect: NP305
 """,
         ),
+        Example(
+            "beside a change of another table",
+            """\
+# file: app.py
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Hero, Team
+
+
+def run(session: Session):
+    for hero in session.scalars(select(Hero)).all():
+        teams = session.scalar(select(func.count(Team.id)))  # expect: NP305
+        hero.power = teams
+""",
+        ),
     )
     VALID: ClassVar[tuple[Example, ...]] = (
         Example(
@@ -125,9 +143,10 @@ def run(session: Session):
         for repetition in analysis.repetitions:
             if repetition.loop.kind == "while" or repetition.loop.waiting:
                 continue
-            if repetition.loop.site in analysis.changing_loops:
-                continue
-            effects = tuple(e for e in repetition.effects if is_invariant(repetition, e))
+            changes = analysis.loop_changes.get(repetition.loop.site, {})
+            effects = tuple(
+                e for e in repetition.effects if is_invariant(repetition, e) and not may_change(analysis, e, changes)
+            )
             if effects:
                 text = message(analysis, repetition, effects)
                 plan = loop_plan(analysis, repetition, effects, "query")
