@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.infer.analysis import Analysis
 from nplus1_lint.infer.deep_stack import on_deep_stack
-from nplus1_lint.infer.entries import run_alone, run_uncalled
+from nplus1_lint.infer.entries import Inherited, run_alone, run_uncalled
 from nplus1_lint.infer.handlers import is_handler
 from nplus1_lint.infer.reach import uses_sqlalchemy
 from nplus1_lint.infer.solve import Engine
@@ -64,7 +64,7 @@ def _infer(engine: Engine, recorder: Recorder | None, former: Former | None) -> 
 
 def _run_all(engine: Engine) -> tuple[list[tuple[Definition, Key, bool]], list[Definition]]:
     """Run the functions, and return those that may reach a query and the handlers among the others."""
-    functions = engine.project.hierarchy.functions
+    functions, inherited = engine.project.hierarchy.functions, Inherited(engine)
     entries: list[tuple[Definition, Key, bool]] = []
     nested: list[tuple[Definition, bool]] = []
     idle: list[Definition] = []
@@ -79,6 +79,7 @@ def _run_all(engine: Engine) -> tuple[list[tuple[Definition, Key, bool]], list[D
             nested.append((definition, handles))
         else:
             entries.append((definition, run_alone(engine, definition), handles))
+            inherited.run(definition)
     closures = run_uncalled(engine, [key for _, key, _ in entries])
     for definition, handles in nested:
         known = closures.get((definition.path, definition.facts.pos))  # it has been run with what it captures

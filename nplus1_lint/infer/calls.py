@@ -177,9 +177,18 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
         return unknown_call(frame, arguments, callee[1], expr.pos, why, func.name)
     result = frame.call(callee, arguments, expr.pos)
     reflection.taken_out(frame, func, base[0], arguments)
-    if len(callee[0].atoms) == 1 and frame.engine.last_loaded and callee[0].atoms[0].tag == "function":
-        rereads.receiver(frame, func.value)
+    if len(callee[0].atoms) == 1 and callee[0].atoms[0].tag == "function":
+        _after_method(frame, func, arguments)
     return result
+
+
+def _after_method(frame: Frame, func: f.Attr, arguments: Arguments) -> None:
+    """Take over what a method has loaded of its receiver, or stored on it: ``Base.__init__(self, …)``."""
+    if frame.engine.last_loaded:
+        rereads.receiver(frame, func.value)
+    params, first = frame.function.facts.params, arguments.exprs[0] if arguments.exprs else None
+    if func.name == "__init__" and params and type(first) is f.Name and first.id == params[0].name:
+        _adopt_fields(frame, func.name)
 
 
 def _formats(frame: Frame, template: Value, arguments: Arguments, place: Place) -> bool:
