@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MORE: Final = frozenset({"group_by", "having", "offset", "slice", "with_for_update", "add_columns", "correlate"})
 _STEPS: Final = BUILDERS | _MORE
+_PAGINATES: Final = frozenset({"paginate", "apaginate"})  # fastapi-pagination's
 _TAKERS: Final = frozenset({"paginate", "first_or_404", "one_or_404", "partitions", "fetchmany", "columns"})
 _BINDERS: Final = {
     *(cst.FunctionDef, cst.Assign, cst.AnnAssign, cst.Param, cst.AsName),
@@ -83,10 +84,22 @@ class _Builder:
             if link.call is not None and link.value is not link.call and link.name in EXECUTORS | {"paginate"}:
                 statement = _statement(link.call)
                 return self.of(statement) if statement is not None else None
+            if link.value is link.call and link.name in _PAGINATES:
+                return self._paginated(link.call)
         steps = _steps(chain)
         if not isinstance(root, cst.Name) or steps is None:
             return None
         return self._named(root.value, steps)
+
+    def _paginated(self, call: cst.Call) -> list[Construction] | None:
+        """The query of ``paginate(session, query)``; an old ``paginate(query)`` has no session."""
+        for arg in call.args[:2]:
+            built = (
+                self.of(arg.value) if not arg.star and (arg.keyword is None or arg.keyword.value == "query") else None
+            )
+            if built is not None:
+                return built
+        return None
 
     def _named(self, name: str, steps: tuple[Link, ...]) -> list[Construction] | None:
         """What the assignments of a name build, calls on the name itself included."""

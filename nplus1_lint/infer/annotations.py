@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, last_name, names
 from nplus1_lint.infer import library as lib
+from nplus1_lint.infer import page_classes
 from nplus1_lint.infer.joins import join
 from nplus1_lint.infer.values import (
     MAX_ATOMS,
@@ -141,7 +142,8 @@ class Annotations:
 
     def _symbol(self, symbol: Symbol | None, name: str, path: str) -> Value:
         if isinstance(symbol, ClassSymbol):
-            return self.instance(symbol.id)
+            page = page_classes.argument_of(self._engine.project, symbol.id)
+            return self.value(*page) if page is not None else self.instance(symbol.id)
         if isinstance(symbol, ExternalSymbol):
             return external_type(symbol.name)
         if isinstance(symbol, GlobalSymbol):
@@ -183,6 +185,9 @@ class Annotations:
         inner = [self._value(path, p, cls, depth - 1) for p in parts[:3]] if parts else []
         if name == "Annotated":
             return inner[0] if inner else UNKNOWN
+        if page_classes.is_page(self._engine.project, path, head):
+            is_whole = bool(inner) and page_classes.is_customised(self._engine.project, path, head)
+            return inner[0] if is_whole else many(inner[0] if inner else UNKNOWN, "page")
         if name in lib.COLLECTION_ANNOTATIONS and not self._is_own(path, head):
             return self._collection(name, inner)
         if name in lib.MAPPING_ANNOTATIONS:

@@ -419,7 +419,7 @@ def _bound_call(frame: Frame, bound: BoundMethod, mask: int, arguments: Argument
 
 
 def _many_method(frame: Frame, atom: Many, mask: int, name: str, arguments: Arguments, place: Place) -> Val:
-    if atom.kind in ("result", "scalars") or (name in ("scalars", "mappings") and atom.kind != "page"):
+    if atom.kind in ("result", "scalars") or (name in ("scalars", "mappings") and atom.kind not in lib.PAGES):
         return execution.result_method(frame, atom, mask, name, arguments)
     mask |= arguments.mask
     if name in ("pop", "popleft", "get", "get_nowait", "first", "__next__", "__anext__", "send", "next"):

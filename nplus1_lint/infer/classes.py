@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import call_name, last_name
-from nplus1_lint.infer import changes, descriptors, marshmallow, serialise, trails
+from nplus1_lint.infer import changes, descriptors, marshmallow, page_classes, serialise, trails
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
 from nplus1_lint.infer.joins import join, join_all
@@ -157,6 +157,8 @@ class Classes:
             return of(session), arguments.mask
         if self.is_enum(class_id):
             return SCALAR, arguments.mask
+        if page_classes.is_page_class(self._engine.project, class_id):
+            return page_classes.created(arguments)
         init = self._engine.project.hierarchy.find_method(class_id, "__init__")
         if init is None:
             trails.kept(frame, arguments)
@@ -343,7 +345,8 @@ class Classes:
             return of(External("external", "sqlalchemy.MetaData()")), mask  # of the declarative base
         if not value.atoms and model is not None:
             return of(ColumnRef("column", class_id, name)), mask
-        if not value.atoms and name in lib.VALIDATORS:
+        made = name == "create" and page_classes.is_page_class(self._engine.project, class_id)
+        if not value.atoms and (name in lib.VALIDATORS or made):
             return of(BoundMethod("bound", of(ClassRef("class", class_id)), name)), mask
         return value, mask
 

@@ -91,6 +91,8 @@ def execute(
     searched = lookups.of_sources(atom)
     if searched:
         frame.filters.append(Filter(frame.site(place), searched, ("aggregate", "count") in atom.entities))
+    if method == "paginate" and frame.meter is not None:
+        frame.meter.paged(place)
     if rows and method not in ("count", "exists"):
         for name in dict.fromkeys(rows):
             loaders = for_entity(frame.engine.project.hierarchy, atom.loaders, name)

@@ -15,6 +15,7 @@ from nplus1_lint.infer import (
     keywords,
     lookups,
     operators,
+    page_classes,
     records,
     reflection,
     reflection_tests,
@@ -182,7 +183,7 @@ def _atom_attribute(frame: Frame, atom: Any, mask: int, name: str, place: Place)
     if kind is BoundMethod and atom.name == "awaitable_attrs":
         found, one = frame.attribute((atom.receiver, mask), name, place)
         return greenlets.outside(found), one
-    if kind is Many and atom.kind == "page" and name in ("items", "data", "results"):
+    if kind is Many and atom.kind in lib.PAGES and name in ("items", "data", "results"):
         return many(atom.item), mask
     if kind is Tuple:
         item = frame.engine.templates.item(frame, atom, name)
@@ -276,7 +277,7 @@ def _item_at(frame: Frame, atom: Atom, index: Value, mask: int, place: Place) ->
         parts = [part for one in index.only(Tuple) for part in one.items] or [index]
         given = tuple(next((a.id for a in part.only(ClassRef)), "") for part in parts)
         return of(atom._replace(arguments=given) if any(given) else atom)
-    if kind is External and lib.is_sql(atom.name):
+    if kind is External and (lib.is_sql(atom.name) or page_classes.is_page_name(atom.name)):
         return of(atom)
     return UNKNOWN
 

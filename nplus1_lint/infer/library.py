@@ -98,6 +98,9 @@ SESSION_EXECUTES: Final = {
     "stream_scalars": "scalars", "scalar_one": "scalar", "scalar_one_or_none": "scalar", "paginate": "page",
     "first_or_404": "scalar", "one_or_404": "scalar",
 }  # fmt: skip
+MADE_PAGE: Final = "made page"
+"""The kind of a page that fastapi-pagination's functions give: its schema reads the rows in the session's greenlet."""
+PAGES: Final = frozenset({"page", MADE_PAGE})
 SESSION_GETS: Final = frozenset({"get", "get_one", "get_or_404"})
 RESULT_ONES: Final = frozenset(
     {"one", "one_or_none", "first", "fetchone", "scalar", "scalar_one", "scalar_one_or_none"}
@@ -210,7 +213,7 @@ LONG_WORK: Final = frozenset({
 COLLECTION_ANNOTATIONS: Final = {
     "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list", "Collection": "list", "Iterable":
     "list", "Set": "set", "set": "set", "frozenset": "set", "FrozenSet": "set", "AbstractSet": "set", "deque":
-    "list", "Page": "list", "Iterator": "iterator", "Generator": "iterator", "AsyncIterator": "iterator",
+    "list", "Page": "page", "Iterator": "iterator", "Generator": "iterator", "AsyncIterator": "iterator",
     "AsyncGenerator": "iterator", "AsyncIterable": "iterator", "KeysView": "list", "ValuesView": "list",
     "ScalarResult": "result", "Query": "query",
 }  # fmt: skip

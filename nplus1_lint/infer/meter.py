@@ -88,6 +88,10 @@ class Meter:
         for name in sorted(relationships):
             self._pay(place, f"load of {name}", kind="eager")
 
+    def paged(self, place: Place) -> None:
+        """Count the COUNT that goes with the rows of a page."""
+        self._pay(place, "count of a page's rows")
+
     def forget(self, place: Place) -> None:
         """A loop that has just been counted ends at its first hit: what it repeats runs once."""
         spent = spent_in(self._frame.state)

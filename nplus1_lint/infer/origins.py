@@ -75,9 +75,13 @@ class Origins:
             self._runs.setdefault(facts.function, []).append(key)
             for execution in facts.executions:
                 self._executions.setdefault(execution.site, {})[execution] = None
-                self._models.setdefault(execution.site, {}).update(dict.fromkeys(execution.models))
             for read in facts.reads:
                 self._reads.setdefault(read.place, {})[read] = None
+        for site, found in self._executions.items():
+            # A schema reads the rows of ``paginate(session, query)`` at the call: what these reads load is no query's.
+            queries = [one for one in found if one.takes_options]
+            run = self._executions[site] = dict.fromkeys(queries) if queries else found
+            self._models[site] = {model: None for one in run for model in one.models}
 
     def loads(self, keys: list[Key]) -> Behind:
         """Return the reads of these runs and of all that they call, each with the queries behind it."""
@@ -158,11 +162,15 @@ class Origins:
             depth: how many lazy loads before it to follow.
         """
         before = self._before(read.site, depth) if depth else {}
-        if not before:
-            return (Load(read.site, tuple(self._models.get(read.site, ())), read.path),)
         owners = self._owners(read.path[0])
+        if not before or not owners.isdisjoint(self._queried(read.site)):
+            return (Load(read.site, tuple(self._models.get(read.site, ())), read.path),)
         fitting = (loads for target, loads in before.items() if target is None or target in owners)
         return tuple([load._replace(path=(*load.path, *read.path)) for loads in fitting for load in loads])
+
+    def _queried(self, place: Site) -> list[str]:
+        """Ids of the classes whose rows a query gives that runs at a place, where a read may stand, too."""
+        return [model for one in self._executions.get(place, ()) if one.takes_options for model in one.models]
 
     def _before(self, place: Site, depth: int) -> dict[str | None, tuple[Load, ...]]:
         """What may have been read at a place, by the class of the rows that it gives, where that is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nplus1_lint.infer import changes, reflection, rendering, rows, serialise, sessions, sql
+from nplus1_lint.infer import changes, page_classes, pages, reflection, rendering, rows, serialise, sessions, sql
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
@@ -25,7 +25,7 @@ from nplus1_lint.infer.values import (
 
 _GETTERS = tuple(GETTERS.values())
 # Other names outside the project mean nothing to any table, and most calls are of these.
-_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic", "werkzeug"}
+_TELLING_ROOTS = lib.SQL_ROOTS | rendering.ROOTS | HELPER_ROOTS | {"pydantic", "werkzeug", page_classes.ROOT}
 _TELLING = lib.SLEEPS | HELPERS
 _QUIET_ROOTS = frozenset({
     "logging", "typing", "datetime", "json", "operator", "time", "uuid", "re", "os", "math", "warnings",
@@ -149,6 +149,8 @@ def _known_call(frame: Frame, atom: External, mask: int, arguments: Arguments, p
     made = _sql_call(frame, atom, last, arguments, place) if lib.is_sql(atom.name) else None
     if made is None and root == "pydantic":
         made = _pydantic_call(frame, last, arguments, place)
+    if made is None and root == page_classes.ROOT:
+        made = pages.external_call(frame, atom.name, last, arguments, place)
     if made is not None:
         return made
     if last in lib.SLEEPS:

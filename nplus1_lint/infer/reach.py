@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _QUERY_NAMES = frozenset(
     {"query", "execute", "scalars", "scalar", "exec", "commit", "flush", "refresh", "merge", "stream", "stream_scalars",
-     "paginate", "get_or_404", "first_or_404", "one_or_404", "bulk_save_objects", "bulk_insert_mappings",
+     "paginate", "apaginate", "get_or_404", "first_or_404", "one_or_404", "bulk_save_objects", "bulk_insert_mappings",
      "bulk_update_mappings", "select", "model_validate", "from_orm"}
 )  # fmt: skip
 

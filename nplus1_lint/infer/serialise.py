@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.infer import expiry, marshmallow, rows, schemas
+from nplus1_lint.infer import expiry, marshmallow, page_classes, pages, rows, schemas
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.annotations import substitute
 from nplus1_lint.infer.effects import Loop, Reader
@@ -45,6 +45,8 @@ _DEPTH = 5
 
 def class_call(frame: Frame, cls: ClassRef, name: str, arguments: Arguments, place: Place) -> Val:
     """``Schema.model_validate(row)`` and other class methods from outside the project."""
+    if name == "create":
+        return page_classes.created(arguments)
     made = of(Instance("instance", cls.id, True, ()))
     if name in lib.VALIDATORS and arguments.positional:
         value, mask = arguments.positional[0]
@@ -84,7 +86,7 @@ def dump(frame: Frame, schema: Instance, name: str, arguments: Arguments, place:
 def response(frame: Frame, value: Value, mask: int, annotation: Value, place: Place) -> bool:
     """Read a handler's result as its response schema does; False when there is no schema to follow."""
     found = marshmallow.schemas_in(frame.engine, annotation) or schemas_in(annotation)
-    read(frame, value, mask, found, place)
+    read(frame, pages.read_by_schema(value), mask, found, place)
     return bool(found)
 
 

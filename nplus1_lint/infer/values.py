@@ -89,8 +89,8 @@ class Many(NamedTuple):
 
     Attributes:
         item: what an iteration yields.
-        kind: ``rows`` (a fetched list), ``list``, ``set``, ``result`` (executed, not fetched), ``iterator``, ``page``,
-            ``context`` (what a context manager yields).
+        kind: ``rows`` (a fetched list), ``list``, ``set``, ``result`` (executed, not fetched), ``iterator``, ``page``
+            and ``made page`` (see `nplus1_lint.infer.pages`), ``context`` (what a context manager yields).
         size: a fixed number of items (a literal, a constant), `SOME_FIXED`, or None.
     """
 
