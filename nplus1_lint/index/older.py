@@ -40,7 +40,7 @@ _ALIAS: Final = re.compile(rf"(?<![\w.])type{_W}+(?P<name>[^\W\d]\w*){_W}*(?P<ne
 _VALUE: Final = re.compile(rf"{_W}*=(?!=)")
 _EXCEPT: Final = re.compile(rf"(?<![\w.])except(?!\w)(?:{_W}*(?P<star>\*))?")
 _UNPACKED: Final = re.compile(r"[\[,]\s*\*(?![*=])|\*\s*\w+\s*:\s*\*(?!\*)")
-_TOKEN: Final = re.compile(r"\w+|\*+|(?<!\\)[\r\n]|[^\s\\]")
+_TOKEN: Final = re.compile(r"\w+|\*+|(?<!\\)(?:\r|(?<!\r)\n)|[^\s\\]")
 _MARK: Final = re.compile(r"[=!<>:]=|[()\[\]{},:=]")
 _FILLED: Final = re.compile(r"[^\r\n]")
 _CONTINUED: Final = re.compile(r"\\(?:\r\n|\r|\n)")
@@ -208,7 +208,7 @@ class _Reading:
         for match in _HEAD.finditer(code, start):
             closing = _closing(code, match.end())
             if closing == len(code):
-                continue
+                return  # it is never closed, and all that follows stands inside it
             arguments = _ARGUMENTS.match(code, closing + 1)
             end = arguments.end() if arguments else closing + 1
             blank = self._blank(match.end(), end) if arguments else self._blank(match.end(), closing) + ")"
@@ -222,6 +222,8 @@ class _Reading:
         """``type A[T] = x`` becomes ``[       ] = x``."""
         for match in _ALIAS.finditer(code, start):
             closing = _closing(code, match.end()) if match["next"] == "[" else 0
+            if closing == len(code):
+                return
             if not iskeyword(match["name"]) and (not closing or _VALUE.match(code, closing + 1)):
                 end = closing + 1 if closing else match.end("name")
                 yield _Edit(match.start(), end, partial(self._type_statement, code, match, end, holes))
@@ -266,6 +268,8 @@ class _Reading:
                     if several:
                         yield self._hole(span, partial(self._expression, *span), holes)
                     break
+            else:
+                return  # no other one ends either
 
     def _unpacked(self, code: str, start: int, holes: _Holes) -> Iterator[_Edit]:
         """``a[*b]`` becomes ``a[[]]``."""
