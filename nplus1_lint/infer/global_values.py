@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 from nplus1_lint.index import facts as f
 from nplus1_lint.infer.cells import Cells
 from nplus1_lint.infer.joins import join_all
-from nplus1_lint.infer.values import SENTINEL, UNKNOWN, ClassRef, Const, External, ModuleRef, Value, of, unknown
+from nplus1_lint.infer.values import (
+    SENTINEL,
+    UNKNOWN,
+    Atom,
+    ClassRef,
+    Const,
+    External,
+    Instance,
+    ModuleRef,
+    Value,
+    of,
+    unknown,
+)
 from nplus1_lint.link.symbols import (
     ClassSymbol,
     ExternalSymbol,
@@ -100,8 +112,9 @@ class Globals(abc.ABC):
             tuple(a for a in value.atoms if type(a) is not Const or isinstance(a.value, (str, int))), value.reason
         )
         annotation = module.annotations.get(symbol.name)
-        if not value.atoms and annotation is not None:
-            value = self.annotations.value(symbol.path, annotation)
+        if annotation is not None and all(map(self._is_proxy, value.atoms)):
+            declared = self.annotations.value(symbol.path, annotation)
+            value = declared if declared.atoms else value
         if not value.atoms:
             external = next(
                 (
@@ -116,6 +129,12 @@ class Globals(abc.ABC):
         return Value(
             tuple(a for a in value.atoms if not (type(a) is Const and isinstance(a.value, bool))), value.reason
         )
+
+    def _is_proxy(self, atom: Atom) -> bool:
+        """True for an object that hands on whatever it is asked: what it is declared to be tells more."""
+        if type(atom) is External:
+            return atom.name == "werkzeug.local.LocalProxy()"
+        return type(atom) is Instance and self.project.hierarchy.find_method(atom.cls, "__getattr__") is not None
 
     def constant(self, path: str, expr: f.Expr) -> Value:
         """Return the value of an expression at a module's or class' top level."""
