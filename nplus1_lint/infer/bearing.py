@@ -45,6 +45,7 @@ def bearing_of(engine: Engine) -> Bearing:
         | LOADING_NAMES
         | _SETTINGS
         | engine.request.names
+        | engine.services.names
         | GIVING
         | QUERY_CLASSES,
         run={path: frozenset(names) for path, names in sorted(run.items())},

@@ -20,6 +20,7 @@ from nplus1_lint.infer import (
     rereads,
     rows,
     serialise,
+    services,
     sessions,
     sql,
     stores,
@@ -364,6 +365,9 @@ def unknown_call(frame: Frame, arguments: Arguments, mask: int, place: Place, wh
     query = refined(name, arguments) if name else None
     if query is not None:
         return query, mask | arguments.mask
+    served = frame.engine.services.call(frame, name, mask, arguments, place) if name in services.NAMES else None
+    if served is not None:
+        return served
     if frame.notes is not None:
         frame.notes.doubt("callee", place, why)
     stores.by_unknown(frame, arguments)

@@ -129,7 +129,7 @@ class Former:
         return holding
 
     def _settings(self, engine: Engine) -> Settings:
-        request = (*engine.request.settings(), *engine.names.processors)
+        request = (*engine.request.settings(), *engine.services.settings(), *engine.names.processors)
         queries = engine.query_classes.settings
         return Settings(engine.sessions_expire, engine.sessions_autoflush, engine.templates.active, request, queries)
 

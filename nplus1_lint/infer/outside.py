@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from nplus1_lint.infer import changes, page_classes, pages, reflection, rendering, rows, serialise, sessions, sql
+from nplus1_lint.infer import (
+    changes,
+    page_classes,
+    pages,
+    reflection,
+    rendering,
+    rows,
+    serialise,
+    services,
+    sessions,
+    sql,
+)
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.builtin_calls import GETTERS, HELPER_ROOTS, HELPERS, call_builtin, call_getter, with_callbacks
 from nplus1_lint.infer.effects import Kind
@@ -200,6 +211,9 @@ def external_call(frame: Frame, atom: External, mask: int, arguments: Arguments,
     query = refined(last, arguments)
     if query is not None:
         return query, mask | arguments.mask
+    served = frame.engine.services.call(frame, last, mask, arguments, place) if last in services.NAMES else None
+    if served is not None:
+        return served
     if frame.notes is not None:
         frame.notes.doubt("outside", place, atom.name)
     if frame.meter is not None and root not in _QUIET_ROOTS:

@@ -27,6 +27,7 @@ from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.reflection import is_asked
 from nplus1_lint.infer.request_values import RequestValues
+from nplus1_lint.infer.services import Services
 from nplus1_lint.infer.statements import Run
 from nplus1_lint.infer.template_names import TemplateNames
 from nplus1_lint.infer.templates import Templates
@@ -92,6 +93,7 @@ class Engine(Globals):
         self.classes = Classes(self)
         self.request = RequestValues(self)
         self.names = TemplateNames(self)
+        self.services = Services(self)
         self.query_classes = find_query_classes(project.symbols, project.hierarchy, project.models.values())
         self.reach = Reach(project, self._reading, self.query_classes.holders)
         self.receivers = Receivers(self)
@@ -133,9 +135,10 @@ class Engine(Globals):
                     self.marked.setdefault(name, []).append(cls)
 
     def _reading(self, reaching: Collection[str]) -> frozenset[str]:
-        """Return names of what may read rows that nobody hands over: of what renders templates."""
+        """Return names of what may read rows that nobody hands over: of what renders templates or serves views."""
         given = self.request.is_known or self.names.may_query(reaching)
-        return RENDERING_NAMES if given and self.project.templates else frozenset()
+        rendering = RENDERING_NAMES if given and self.project.templates else frozenset[str]()
+        return rendering | self.services.reading(reaching)
 
     # -- functions ----------------------------------------------------------------------------------------------
 
