@@ -96,6 +96,49 @@ def run(session: Session):
 """,
         "Let the database compute it: func.sum(…)",
     ),
+    "a relationship that leads on to itself": Case(
+        "NP104",
+        """\
+class Base(DeclarativeBase):
+    pass
+
+
+class Node(Base):
+    __tablename__ = "nodes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"), index=True)
+    children: Mapped[list["Node"]] = relationship()
+
+
+def tree(node: Node):
+    return [node.id, [tree(child) for child in node.children]]
+
+
+def run(session: Session):
+    return [tree(node) for node in session.scalars(select(Node).where(Node.parent_id.is_(None))).all()]
+""",
+        "Add .options(selectinload(Node.children, recursion_depth=-1)) to the query that made the rows",
+    ),
+    "a function that a decorator has put another around": Case(
+        "NP105",
+        """\
+def timed(function):
+    def wrapped(*given):
+        return function(*given)
+
+    return wrapped
+
+
+@timed
+def size(session: Session, team_id: int):
+    return session.query(Hero).filter(Hero.team_id == team_id).count()
+
+
+def run(session: Session):
+    return [size(session, team_id) for team_id in session.scalars(select(Team.id)).all()]
+""",
+        "Give size() a batch variant",
+    ),
     "a relationship of the one row that each iteration queries": Case(
         "NP104",
         """\
@@ -142,7 +185,7 @@ def run(session: Session):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_advice_speaks_of_what_is_there(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"app.py": IMPORTS + case.app, "models.py": shared_models()}
-    (finding,) = findings(materialise(files, tmp_path), case.code, monkeypatch)
+    finding, *_ = findings(materialise(files, tmp_path), case.code, monkeypatch)
     assert finding.suggestion is not None
     assert finding.suggestion.title.startswith(case.said)
 
@@ -241,3 +284,32 @@ def test_a_dynamic_relationship_to_which_the_loop_adds_is_read_anew(
 ) -> None:
     files = {"app.py": IMPORTS + LINKED.replace("{then}", then), "models.py": shared_models()}
     assert len(findings(materialise(files, tmp_path), "NP305", monkeypatch)) == count
+
+
+def test_a_number_that_is_asked_for_its_truth_is_told_as_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = f"""{IMPORTS}def run(session: Session):
+    count = len(
+        session.query(Hero).all()
+    )
+    if count > 0:
+        return count + 1
+    return 0
+"""
+    (finding,) = findings(materialise({"app.py": app, "models.py": shared_models()}, tmp_path), "NP301", monkeypatch)
+    assert [step.message for step in finding.evidence] == ["only the number of rows is used here"]
+
+
+def test_macros_are_named_as_templates_name_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (
+        "{% macro one(team) %}{{ team.heroes|length }}{% endmacro %}{% for team in teams %}{{ one(team) }}{% endfor %}"
+    )
+    app = f"""from flask import render_template
+
+{IMPORTS}def view(session: Session):
+    return render_template("page.html", teams=session.scalars(select(Team)).all())
+"""
+    files = {"app.py": app, "models.py": shared_models(), "templates/page.html": page}
+    (finding,) = findings(materialise(files, tmp_path), "NP110", monkeypatch)
+    assert "calls one()" in [step.message for step in finding.evidence]

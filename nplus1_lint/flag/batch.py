@@ -37,10 +37,11 @@ def rewrite(context: Context, plan: BatchPlan) -> Suggestion | None:
     made = plan_rewrite(context, plan)
     if made is not None:
         return made.suggestion(context)
-    columns = ", ".join(
+    named = (
         f"{plan.model}.{key.column}" if key.refers is not None else f"the key of {plan.model}.{key.column}"
         for key in plan.keys
     )
+    columns = ", ".join(dict.fromkeys(named))
     if isinstance(context.at(plan.loop, "a loop", REPEATERS).node, (cst.While, cst.FunctionDef)):
         return advise(
             f"Fetch {plan.model} level by level with one IN query on {columns} per level, or the whole chain with one "

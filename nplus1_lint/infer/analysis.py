@@ -292,7 +292,10 @@ class Analysis:
         return self._engine.definition(function_id).path
 
     def function_name(self, function_id: str) -> str:
-        """Return a function's qualified name, lambdas counted to the function around them."""
+        """Return a function's qualified name, lambdas counted to the function around them; of a template the part's."""
+        part = self._engine.templates.part(function_id)
+        if part is not None:
+            return part.name
         return _PLACE.sub("", function_id.partition(":")[2]).replace(".<lambda>", "") or "<module>"
 
     def local_name(self, path: str, class_id: str) -> str:

@@ -9,6 +9,7 @@ from nplus1_lint.index.walk import dotted
 from nplus1_lint.infer import (
     changes,
     execution,
+    file_names,
     futures,
     keywords,
     loader_options,
@@ -164,7 +165,7 @@ def _method_call(frame: Frame, expr: f.Call, func: f.Attr) -> Val:
     if func.name in _GROWS and _grows(frame, func, base, arguments):
         return NONE, base[1] | arguments.mask
     if func.name == "format" and _formats(frame, base[0], arguments, expr.pos):
-        return SCALAR, base[1] | arguments.mask
+        return file_names.formatted(base[0], [value for value, _ in arguments.positional]), base[1] | arguments.mask
     if func.name == "setdefault" and len(arguments.positional) == 2 and base[0].first(Mapping) is not None:
         set_default(frame, func.value, base, *arguments.positional)
         base = frame.eval(func.value) if isinstance(func.value, (f.Name, f.Attr)) else base

@@ -11,6 +11,7 @@ from nplus1_lint.infer import (
     equalities,
     execution,
     expiry,
+    file_names,
     greenlets,
     keywords,
     lookups,
@@ -350,8 +351,10 @@ def _binary(frame: Frame, expr: f.Binary) -> Val:
     if expr.op == "Add" and left.first(Tuple) is not None and right.first(Tuple) is not None:
         return many(join(item_of(left), item_of(right))), mask
     if expr.op == "Mod" and any(type(a) is Const and isinstance(a.value, str) for a in left.atoms):
-        for value in [part for one in right.only(Tuple) for part in one.items] or [right]:
+        values = [part for one in right.only(Tuple) for part in one.items] or [right]
+        for value in values:
             _printed(frame, (value, right_mask), expr.right)
+        return file_names.formatted(left, values), mask
     columns = left.only(ColumnRef) or left.only(Aggregate)
     if expr.op == "Add" and not columns:
         return concatenated(left, right), mask

@@ -156,5 +156,7 @@ def _steps(analysis: Analysis, found: Fetched) -> Iterator[Step]:
         for site in found.sites:
             yield Step(analysis.path_of(site), site.place[0], "the query")
     uses: list[Use] = sorted(found.uses, key=lambda use: (use.line, use.how.value))
+    counted = {use.line for use in uses if use.how is How.LEN}
     for use in uses:
-        yield Step(found.path, use.line, _SAID[use.how])
+        if use.how is not How.TRUTH or use.line not in counted:  # a number that is asked for its truth is a number
+            yield Step(found.path, use.line, _SAID[use.how])

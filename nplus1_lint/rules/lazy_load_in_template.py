@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from nplus1_lint.findings import Confidence, Pos, Severity, Step, Suspect
 from nplus1_lint.infer.effects import READS, Effect, Kind
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import of_model, planned
+from nplus1_lint.rules.options import chained, longest, of_model, planned
 from nplus1_lint.rules.repeated import confidence, quiet, severity, what
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def evidence(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> I
     for repeat in found:
         for load in rendering.loads.of(repeat.effect.site, repeat.effect.attribute):
             where = (analysis.path_of(load.query), load.query.place[0])
-            read.setdefault(where, {})[".".join(load.path)] = None
+            read.setdefault(where, {})[".".join(name for name, _ in itertools.groupby(load.path))] = None
     for (path, line), names in read.items():
         yield Step(
             path, line, f"query for the rows on which {', '.join(names)} {'is' if len(names) == 1 else 'are'} read"
@@ -374,7 +374,7 @@ def advice(analysis: Analysis, rendering: Rendering, found: list[Repeat]) -> str
         chains = [(where_of(analysis, load), chain) for load in loads if (chain := _chain(analysis, load))]
         for where, chain in chains or [("that made the rows", _option(analysis, effect.subject, effect.attribute))]:
             options.setdefault(where, {})[chain] = None
-    parts = [f".options({', '.join(_longest(chains))}) to the query {where}" for where, chains in options.items()]
+    parts = [f".options({', '.join(longest(chains))}) to the query {where}" for where, chains in options.items()]
     queried = any(repeat.effect.kind is not Kind.LAZY_LOAD for repeat in found)
     fetch = "etch what the template queries per row before rendering"
     if not parts:
@@ -387,12 +387,6 @@ def where_of(analysis: Analysis, load: Load) -> str:
     path = analysis.path_of(load.query)
     place = f"{path}:{load.query.place[0]}"
     return f"that {place} runs" if path in analysis.project.templates else f"at {place}"
-
-
-def _longest(chains: Iterable[str]) -> list[str]:
-    """Leave out a chain of options that another one goes on from."""
-    every = list(chains)
-    return [one for one in every if not any(other.startswith(f"{one}.") for other in every)]
 
 
 def _option(analysis: Analysis, model_id: str, attribute: str) -> str:
@@ -416,5 +410,5 @@ def _chain(analysis: Analysis, load: Load) -> str:
             relationship = owner.relationships.get(attribute)
             current = relationship.target if relationship is not None else None
         else:
-            return ".".join(steps)
+            return chained(steps)
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nplus1_lint.findings import Hop, OptionPlace, OptionsPlan, Pos
@@ -62,7 +64,7 @@ def option_for(analysis: Analysis, effect: Effect) -> str:
     """
     project = analysis.project
     if effect.reader is None or not effect.reader.path:
-        return ".".join(_step(project.models[e.subject], e.attribute) for e in lazy_chain(analysis, effect))
+        return chained(_step(project.models[e.subject], e.attribute) for e in lazy_chain(analysis, effect))
     last = _step(project.models[effect.subject], effect.attribute)
     steps = []
     here: Model | None = project.models.get(effect.reader.model)
@@ -72,7 +74,19 @@ def option_for(analysis: Analysis, effect: Effect) -> str:
             return last
         steps.append(_step(here, name))
         here = project.models.get(relationship.target or "")
-    return ".".join([*steps, last])
+    return chained([*steps, last])
+
+
+def chained(steps: Iterable[str]) -> str:
+    """Return a chain of options; a relationship that leads on to itself is loaded to every depth.
+
+    Source: SQLAlchemy 2, "Relationship Loading Techniques", "Configuring Self-Referential Eager Loading".
+    """
+    found = []
+    for step, again in itertools.groupby(steps):
+        several = len(list(again)) > 1
+        found.append(re.sub(r"^\w+\((.*)\)$", r"selectinload(\1, recursion_depth=-1)", step) if several else step)
+    return ".".join(found)
 
 
 def _step(model: Model, attribute: str) -> str:
@@ -84,9 +98,17 @@ def _step(model: Model, attribute: str) -> str:
 
 def options_for(analysis: Analysis, effects: Iterable[Effect]) -> str:
     """Return the options for several lazy loads, each once, those that others continue left out."""
-    written = list(dict.fromkeys(option_for(analysis, effect) for effect in effects))
-    kept = [one for one in written if not any(other.startswith(f"{one}.") for other in written)]
-    return ", ".join(kept)
+    return ", ".join(longest(option_for(analysis, effect) for effect in effects))
+
+
+def longest(chains: Iterable[str]) -> list[str]:
+    """Leave out chains of options that others go on from, or load to every depth."""
+    every = list(dict.fromkeys(chains))
+    return [
+        one
+        for one in every
+        if not any(other.startswith((f"{one}.", f"{one.removesuffix(')')}, recursion_depth=")) for other in every)
+    ]
 
 
 def made_in_loop(analysis: Analysis, repetition: Repetition, effects: Iterable[Effect]) -> bool:
@@ -188,8 +210,8 @@ def planned(analysis: Analysis, function: str, found: Iterable[tuple[Load, ...]]
             if all(_is_loaded(analysis, execution, load.path) for execution in run):
                 continue
             hops = _hops(analysis, load)
-            if hops is None:
-                return None
+            if hops is None or any(one == other for one, other in itertools.pairwise(load.path)):
+                return None  # how deep a recursion goes is not known
             needed.setdefault(load.query, {})[hops] = None
     places = [
         OptionPlace(analysis.path_of(query), Pos(*query.place), _longest(list(chains)))

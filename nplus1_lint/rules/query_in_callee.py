@@ -258,7 +258,17 @@ def callee_name(analysis: Analysis, repetition: Repetition, effect: Effect) -> s
     """Return the name of the function that the loop calls, or that the called helper is given."""
     sites = (*effect.chain, effect.site)
     step = 2 if repetition.loop.kind == "callback" and len(sites) > 2 else 1
-    return analysis.function_name(sites[step].function if len(sites) > step else effect.site.function)
+    entered = [site.function for site in sites[step:]] or [effect.site.function]
+    if _passes_on(repetition, entered[0]):
+        entered = [one for one in entered if not _passes_on(repetition, one)] or entered
+    return analysis.function_name(entered[0])
+
+
+def _passes_on(repetition: Repetition, function: str) -> bool:
+    """True for a lambda, and for what a decorator has put around a function: the function behind is meant."""
+    head, nested, _ = function.rpartition("@")
+    around = head.rpartition(".")[0]
+    return bool(nested) and (head.endswith("<lambda>") or not repetition.loop.site.function.startswith(around))
 
 
 def advice(analysis: Analysis, repetition: Repetition, effects: tuple[Effect, ...]) -> str:
