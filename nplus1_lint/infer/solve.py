@@ -26,6 +26,7 @@ from nplus1_lint.infer.nested import nested_definition, top_level
 from nplus1_lint.infer.reach import Reach, sessions_autoflush, sessions_expire
 from nplus1_lint.infer.receivers import Receivers
 from nplus1_lint.infer.reflection import is_asked
+from nplus1_lint.infer.registry import Registry, registry_of
 from nplus1_lint.infer.request_values import RequestValues
 from nplus1_lint.infer.services import Services
 from nplus1_lint.infer.statements import Run
@@ -125,6 +126,7 @@ class Engine(Globals):
         self._free: dict[str, Held] = {}
         self._functions: dict[str, Held] = {}
         self._filled: dict[str, Held] = {}
+        self.registry: Registry | None = None
         self._flags: dict[str, tuple[int, ...]] = {}
         self._methods: dict[str, list[Class]] = {}
         self.marked: dict[str, list[Class]] = {}  # classes whose method of that name is marked as costing no query
@@ -189,6 +191,7 @@ class Engine(Globals):
             return SCALAR, arguments.mask
         whole = entered is arguments and not frame.handed
         bound = bind_arguments(self, definition, function, mask, entered, whole=whole)
+        bound = registry_of(self).named(definition, bound)
         for value, _ in entered.starred:
             frame.tracker.leave(value, "spread over parameters")
         captured = captured_masks(frame, function, mask)
@@ -211,7 +214,8 @@ class Engine(Globals):
         if summary.given:
             records.note_returned(frame, place, summary.given, returned)
         made = template_made(frame, definition, function, arguments, place) if self.templates.makers else None
-        return made or summary.returns, returned
+        named = registry_of(self).found(definition, bound, summary.returns) if made is None else None
+        return made or named or summary.returns, returned
 
     @staticmethod
     def _take_over(
