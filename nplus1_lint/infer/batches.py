@@ -27,7 +27,7 @@ def takes_batches(body: tuple[f.Stmt, ...], targets: frozenset[str], *, ends_ins
     """
     own = tuple(_own(body))
     inside = tuple(expr for statement in own for part in parts(statement) for expr in _within(part))
-    stepping = steps_of(own) if ends_inside else frozenset()
+    stepping = steps_of(own) if ends_inside else {}
     if any(_is_window(expr, stepping, targets) for expr in inside):
         return True
     if not ends_inside:
@@ -58,17 +58,29 @@ def _within(expr: f.Expr) -> Iterator[f.Expr]:
         yield from _within(child)
 
 
-def steps_of(own: Iterable[f.Stmt]) -> frozenset[str]:
-    """Return the names that statements move on by more than one: ``start += size``."""
-    found: set[str] = set()
+def steps_of(own: Iterable[f.Stmt]) -> dict[str, f.Expr]:
+    """Return the names that statements move on by more than one, ``start += size``, each with by how much."""
+    found: dict[str, f.Expr] = {}
+    by_one: set[str] = set()
     for statement in own:
-        if isinstance(statement, f.AugAssign) and statement.op in ("Add", "Sub") and not _is_unit(statement.value):
-            found.update(path for path in (dotted(statement.target),) if path)
-        for target, value in _assigned(statement):
+        moves = [(target, step) for target, value in _assigned(statement) if (step := _step(target, value)) is not None]
+        if isinstance(statement, f.AugAssign) and statement.op in ("Add", "Sub"):
+            moves.append((statement.target, statement.value))
+        for target, step in moves:
             path = dotted(target)
-            if path and isinstance(value, f.Binary) and value.op in ("Add", "Sub") and dotted(value.left) == path:
-                found.update(() if _is_unit(value.right) else (path,))
-    return frozenset(found)
+            if path and _is_unit(step):
+                by_one.add(path)
+            elif path:
+                found[path] = step
+    return {path: step for path, step in found.items() if path not in by_one}
+
+
+def _step(target: f.Expr, value: f.Expr) -> f.Expr | None:
+    """Return *size* of ``start = start + size``."""
+    path = dotted(target)
+    if path is None or not isinstance(value, f.Binary) or value.op not in ("Add", "Sub"):
+        return None
+    return value.right if dotted(value.left) == path else None
 
 
 def _is_unit(expr: f.Expr) -> bool:
@@ -135,12 +147,26 @@ def _cuts_off(statement: f.Stmt, heads: Iterable[str | None]) -> bool:
     )
 
 
-def _is_window(expr: f.Expr, stepping: frozenset[str], targets: frozenset[str]) -> bool:
+def _is_window(expr: f.Expr, stepping: dict[str, f.Expr], targets: frozenset[str]) -> bool:
     """True for ``items[start : start + size]`` and ``items[n * size : (n + 1) * size]``."""
     if not isinstance(expr, f.Subscript) or not isinstance(expr.index, f.Slice):
         return False
     lower, upper = expr.index.lower, expr.index.upper
     if lower is None or upper is None:
         return False
-    multiple = isinstance(lower, f.Binary) and lower.op == "Mult" and not targets.isdisjoint(names(lower))
-    return multiple or (dotted(lower) in stepping)
+    if isinstance(lower, f.Binary):
+        return lower.op == "Mult" and not targets.isdisjoint(names(lower))
+    path = dotted(lower)
+    if path not in stepping:
+        return False
+    # `start + size` where the body steps on by *size*: else the window is no batch of what has not been handled yet.
+    whole = isinstance(upper, f.Binary) and upper.op == "Add" and dotted(upper.left) == path
+    return isinstance(upper, f.Name) or (
+        isinstance(upper, f.Binary) and whole and _are_alike(upper.right, stepping[path])
+    )
+
+
+def _are_alike(one: f.Expr, other: f.Expr) -> bool:
+    if isinstance(one, f.Const):
+        return one == other
+    return dotted(one) is not None and dotted(one) == dotted(other)

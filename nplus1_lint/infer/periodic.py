@@ -91,6 +91,22 @@ def _paths(target: f.Expr) -> Iterator[str]:
         yield path
 
 
+def every_so_often(frame: Frame, test: f.Expr, body: tuple[f.Stmt, ...], positive: bool = True) -> str | None:
+    """Return the memo for what runs under a condition that holds every so often only, or None.
+
+    What grows on an object outside loops counts for each object apart, as what an object keeps does.
+
+    Args:
+        frame: the running function.
+        test: the condition.
+        body: what it guards.
+        positive: the outcome with which that runs.
+    """
+    if not is_periodic(frame, test, body, positive):
+        return None
+    return EVERY_SO_OFTEN if frame.loops or "self" not in frame.params else "self.full"
+
+
 def is_periodic(frame: Frame, test: f.Expr, body: tuple[f.Stmt, ...], positive: bool = True) -> bool:
     """True for conditions that hold in every k-th run of the suite around them, or once per span of time.
 
@@ -136,10 +152,11 @@ def _is_reached(frame: Frame, test: f.Compare, body: tuple[f.Stmt, ...]) -> bool
     is_length = isinstance(left, f.Call) and call_name(left) == "len" and len(left.args) == 1
     path = dotted(left.args[0] if isinstance(left, f.Call) and is_length else left)
     growing = _growing(frame)
-    if path is None or path in growing.restarted:
+    root = path.partition(".")[0] if path is not None else ""
+    if path is None or path in growing.restarted or root in growing.restarted:
         return False
-    if not frame.loops and "." not in path and path not in frame.globals:
-        return False
+    if not frame.loops and root not in frame.globals and root not in ("self", "cls"):
+        return False  # an object that is given may be another one each time
     if path not in (growing.filled if is_length else growing.counted):
         return False
     once = test.ops[0] in ("Eq", "NotEq") and bool(frame.loops)

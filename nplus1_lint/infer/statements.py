@@ -98,8 +98,7 @@ class Run(Frame):
         memo = memos.guards_rest(self, statement, rest)
         if memo is None and self.loops and type(statement) is f.If and searches.skips(statement):
             memo = unique.guard(self, statement.test, False)
-            if memo is None and periodic.is_periodic(self, statement.test, rest, False):
-                memo = periodic.EVERY_SO_OFTEN
+            memo = memo or periodic.every_so_often(self, statement.test, rest, False)
         if memo is not None:
             self.memos.append(memo)
 
@@ -210,9 +209,7 @@ def _if(frame: Run, statement: f.If) -> None:
     test = frame.condition(statement.test)
     frame.scopes.pop()
     evaluated = frame.since(mark)
-    memo = memos.guards_body(frame, statement)
-    if memo is None and periodic.is_periodic(frame, statement.test, statement.body):
-        memo = periodic.EVERY_SO_OFTEN
+    memo = memos.guards_body(frame, statement) or periodic.every_so_often(frame, statement.test, statement.body)
     if memo is None and frame.loops:
         memo = unique.guard(frame, statement.test)
     if test.truth is not None:
