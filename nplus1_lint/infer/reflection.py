@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nplus1_lint.index.walk import dotted
+from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import dotted, expressions, statements
+from nplus1_lint.index.walk import names as names_of
 from nplus1_lint.infer import expiry, reflection_tests, rows
 from nplus1_lint.infer.joins import join_all
 from nplus1_lint.infer.library import REFLECTING
@@ -33,7 +35,6 @@ from nplus1_lint.infer.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nplus1_lint.index import facts as f
     from nplus1_lint.infer.frame import Arguments, Frame, Place, Val
     from nplus1_lint.infer.values import Atom
     from nplus1_lint.link import Project
@@ -247,7 +248,8 @@ def is_named(value: Value) -> bool:
 def read(frame: Frame, rows_of: Val, named: Value, place: Place) -> Val:
     """Read of rows all attributes that a value may name: each once, however often the loop over the names runs.
 
-    What of their rows is read further is not followed: nothing tells the attributes apart there.
+    What of their rows is read further is not followed: nothing tells the attributes apart there. Nor is what a number
+    decides that the function is given, such as ``depth=0``: numbers do not tell its runs apart.
 
     Args:
         frame: the running function.
@@ -257,6 +259,8 @@ def read(frame: Frame, rows_of: Val, named: Value, place: Place) -> Val:
     """
     value, mask = rows_of
     names, vague = _names(named) or ((), True)
+    if _counts_levels(frame.function.facts):
+        names, vague = (), True
     for running in frame.loops:
         if holds_names(running.loop.over) or running.loop.over.first(Reflection) is not None:
             mask &= ~running.loop.bit
@@ -275,6 +279,21 @@ def read(frame: Frame, rows_of: Val, named: Value, place: Place) -> Val:
     if vague or not names:
         rows.escape(frame, value, place, "getattr with a variable name")
     return join_all(found), mask
+
+
+def _counts_levels(facts: f.FunctionFacts) -> bool:
+    """True if a function asks for a parameter that is a number unless it is given."""
+    numbers = {
+        param.name
+        for param in facts.params
+        if isinstance(param.default, f.Const) and type(param.default.value) in (int, float)
+    }
+    if not numbers:
+        return False
+    tests = [one.test for one in statements(facts.body) if isinstance(one, (f.If, f.While))]
+    tests += [one.test if type(one) is f.Conditional else one for one in expressions(facts.body)
+              if type(one) in (f.Compare, f.Conditional)]  # fmt: skip
+    return any(not numbers.isdisjoint(names_of(test)) for test in tests)
 
 
 def _known(frame: Frame, atom: Row) -> frozenset[str]:
