@@ -204,3 +204,23 @@ def test_rows_in_a_document_may_be_read_where_it_may_have_an_encoder(
 ) -> None:
     (one,) = found(tmp_path, monkeypatch, app=ENCODED.format(what="o.slug", option=option))
     assert one.confidence is confidence
+
+
+def test_what_no_route_of_a_router_reaches_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (finding,) = found(
+        tmp_path,
+        monkeypatch,
+        pages="""
+        from fastapi import APIRouter
+
+        router = APIRouter()
+
+        @router.get("/")
+        def sizes(session):
+            return [len(team.heroes) for team in session.scalars(select(Team)).all()]
+
+        def slugs(session):
+            print([team.slug for team in session.scalars(select(Team)).all()])
+        """,
+    )
+    assert "in pages.py outside of what its routes reach and never read there" in finding.message

@@ -265,6 +265,7 @@ def run(session: Session):
         for _, load in analysis.eager:
             loads.setdefault(declaration_of(load.relationship), []).append(load)
         everywhere: dict[Declaration, _Everywhere] = {}
+        routers = {reach.path for reach, _ in analysis.eager if reach.is_router}
         for reach, load in analysis.eager:
             if load.read or not load.relationship.lazy_written:
                 continue
@@ -273,16 +274,18 @@ def run(session: Session):
             declaration = declaration_of(load.relationship)
             if declaration not in everywhere:
                 everywhere[declaration] = _Everywhere.of(analysis, loads[declaration])
-            yield self._suspect(analysis, reach, load, everywhere[declaration])
+            rest = not reach.is_router and reach.path in routers
+            where = f"{reach.path} outside of what its routes reach" if rest else reach.path
+            yield self._suspect(analysis, reach, load, everywhere[declaration], where)
 
-    def _suspect(self, analysis: Analysis, reach: Reach, load: Load, everywhere: _Everywhere) -> Suspect:
+    def _suspect(self, analysis: Analysis, reach: Reach, load: Load, everywhere: _Everywhere, where: str) -> Suspect:
         relationship = load.relationship
         owner = analysis.project.models[relationship.owner]
         name = f"{owner.name}.{relationship.name}"
         what = "router" if reach.is_router else "module"
         wasters = tuple(_query_steps(analysis, load, f"loads {name} for nothing in {reach.path}"))
         message = (
-            f'{name} is loaded by lazy="{relationship.lazy}" in {reach.path} and never read there: '
+            f'{name} is loaded by lazy="{relationship.lazy}" in {where} and never read there: '
             f"{len(load.executions)} {'query loads' if len(load.executions) == 1 else 'queries load'} it for nothing; "
             f"read by {everywhere.read} of {everywhere.routers} {what}s that load it{everywhere.perhaps}"
         )
