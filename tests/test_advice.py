@@ -96,6 +96,20 @@ def run(session: Session):
 """,
         "Let the database compute it: func.sum(…)",
     ),
+    "relationships of the rows of two queries": Case(
+        "NP104",
+        """\
+def slug(hero: Hero, team: Team):
+    return hero.team.slug, len(team.heroes)
+
+
+def run(session: Session):
+    heroes = session.scalars(select(Hero).where(Hero.power > 0)).all()
+    return [slug(hero, team) for hero, team in zip(heroes, session.query(Team).filter(Team.id > 0))]
+""",
+        "Add .options(joinedload(Hero.team)) to the query that made the Hero rows and "
+        ".options(selectinload(Team.heroes)) to the query that made the Team rows",
+    ),
     "a relationship that leads on to itself": Case(
         "NP104",
         """\

@@ -9,7 +9,7 @@ from nplus1_lint.infer.effects import Effect, Kind
 from nplus1_lint.infer.loading import below, column_deferred, follow
 from nplus1_lint.link.foreign_keys import foreign_key
 from nplus1_lint.rules.base import Example, Rule
-from nplus1_lint.rules.options import lazy_reads, made_in_loop, options_for, options_plan
+from nplus1_lint.rules.options import lazy_reads, made_in_loop, options_by_query, options_for, options_plan
 from nplus1_lint.rules.repeated import named, per, repeated
 
 if TYPE_CHECKING:
@@ -155,10 +155,10 @@ def run(session: Session):
             return f"one {named(effects)} {per(repetition)}"
 
         def advice(repetition: Repetition, effects: tuple[Effect, ...]) -> str:
-            needed = options_for(analysis, effects)
             if made_in_loop(analysis, repetition, effects):
+                needed = options_for(analysis, effects)
                 return f"Fetch the rows before the loop with one query, and add .options({needed}) to that"
-            return f"Add .options({needed}) to the query that made the rows"
+            return f"Add {options_by_query(analysis, effects)}"
 
         def plan(repetition: Repetition, effects: tuple[Effect, ...]) -> OptionsPlan | ForeignKeyPlan | None:
             mended = not made_in_loop(analysis, repetition, effects)

@@ -101,6 +101,18 @@ def options_for(analysis: Analysis, effects: Iterable[Effect]) -> str:
     return ", ".join(longest(option_for(analysis, effect) for effect in effects))
 
 
+def options_by_query(analysis: Analysis, effects: Iterable[Effect]) -> str:
+    """Return the options for several lazy loads, each with the query to which it belongs."""
+    by_class: dict[str, list[str]] = {}
+    for chain in longest(option_for(analysis, effect) for effect in effects):
+        by_class.setdefault(chain.partition("(")[2].partition(".")[0], []).append(chain)
+    several = len(by_class) > 1
+    return " and ".join(
+        f".options({', '.join(chains)}) to the query that made the {f'{name} ' if several else ''}rows"
+        for name, chains in by_class.items()
+    )
+
+
 def longest(chains: Iterable[str]) -> list[str]:
     """Leave out chains of options that others go on from, or load to every depth."""
     every = list(dict.fromkeys(chains))
