@@ -53,6 +53,14 @@ class Hero(Base):
     {declared}
 """
 
+OTHER = """\
+class Badge(Base):
+    __tablename__ = "badges"
+    id = Column(Integer, primary_key=True)
+    team_id = Column(ForeignKey("teams.id"))
+    team = relationship("Team", backref=backref("badges", cascade="all, delete-orphan"))
+"""
+
 
 @pytest.mark.parametrize(
     ("body", "said"),
@@ -88,6 +96,7 @@ def test_only_what_is_the_same_for_every_row_is_reported(
         ('team = relationship("Team", backref=backref("heroes", cascade="all, delete-orphan"))', False),
         ('team = relationship("Team", cascade="all, delete-orphan", single_parent=True)', False),
         ("team = property(lambda self: None, lambda self, team: print(team))", False),
+        (f'team = relationship("Team")\n\n\n{OTHER}', True),
     ],
 )
 def test_rows_of_which_more_than_a_column_changes_are_needed(

@@ -297,11 +297,10 @@ def _is_more_than_a_column(frame: Frame, model: str, name: str) -> bool:
     if relationship is None:
         return name not in models[model].columns
     there = models.get(relationship.target or "")
-    others = there.relationships.values() if there is not None else ()
-    ways = [
-        relationship,
-        *(one for one in others if name == one.back_populates or one.name == relationship.back_populates),
-    ]
+    line = {cls.id for cls in frame.engine.project.hierarchy.mro(model)}
+    others = [one for one in there.relationships.values() if one.target in line] if there is not None else []
+    back = [one for one in others if name == one.back_populates or one.name == relationship.back_populates]
+    ways = [relationship, *back]
     return relationship.uselist or bool(relationship.secondary) or any("delete-orphan" in way.cascade for way in ways)
 
 
