@@ -49,11 +49,13 @@ class Bound(NamedTuple):
         values: one for each parameter.
         masks: on what each argument depends.
         left_out: bits of the parameters that the call leaves without a value: a decorator, or the function, fills them.
+        spread: bits of those that ``*args`` fill: of several arguments, which one it is cannot be told.
     """
 
     values: tuple[Value, ...]
     masks: tuple[int, ...]
     left_out: int = 0
+    spread: int = 0
 
 
 def bind_arguments(
@@ -76,7 +78,7 @@ def bind_arguments(
     values: list[Value] = []
     masks: list[int] = []
     spread = UNKNOWN
-    spread_mask = left_out = 0
+    spread_mask = left_out = filled = 0
     for starred, one in arguments.starred:
         spread, spread_mask = item_of(starred), spread_mask | one
     captured = dict(function.captured) if function.captured else {}
@@ -104,13 +106,14 @@ def bind_arguments(
                 spread if spread.atoms and not param.annotation else _declared(engine, definition, param, values)
             )
             masks.append(spread_mask)
+            filled |= 1 << min(len(masks) - 1, LAST_PARAM)
         else:
             kept = captured.get(param.name)
             values.append(kept if kept is not None else _default(engine, definition, param, values))
             masks.append(mask if kept is not None else 0)
             if kept is None and (param.default is None or (type(param.default) is f.Const and not param.default.value)):
                 left_out |= 1 << min(len(masks) - 1, LAST_PARAM)
-    return Bound(tuple(values), tuple(masks), left_out)
+    return Bound(tuple(values), tuple(masks), left_out, filled)
 
 
 def _union(masks: list[int]) -> int:

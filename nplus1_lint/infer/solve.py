@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from nplus1_lint.link import Project
     from nplus1_lint.link.models import Relationship
 
+_PLAIN_DECORATORS = frozenset({"property", "override", "abstractmethod", "hybrid_property", "hybrid_method"})
 _NOTHING = Summary(UNKNOWN, 0, (), ())
 
 
@@ -229,10 +230,12 @@ class Engine(Globals):
     ) -> None:
         """Record what a called function runs as effects of the call."""
         passed_on = any(e.callback for e in summary.effects) and _passes_on(frame, arguments)
+        # What a decorator has made of a function may mix its arguments.
+        blurred = not _PLAIN_DECORATORS.issuperset(decorator_names(definition.facts))
         for effect in unanswered(frame, summary.effects) if frame.loops else summary.effects:
             done = instantiate(effect, bound, captured, frame.site(place), frame.current_bits())
-            if effect.keeper and not done.keeper:
-                continue  # one object keeps it for all
+            if effect.keeper and (not done.keeper or effect.keeper & bound.spread or blurred):
+                continue  # one object keeps it for all, as far as can be told
             frame.callback += passed_on and effect.callback
             frame.record(done, place)
             frame.callback -= passed_on and effect.callback
