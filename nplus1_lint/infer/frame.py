@@ -121,6 +121,7 @@ class Frame(abc.ABC):
         self.tested = 0  # what conditions depended on: which value is returned depends on it too
         self.defined: list[FunctionValue] = []
         self.memo_names: dict[str, tuple[str, ...]] = {}
+        self.given_stores: dict[str, str] = {}  # names that stand for what a function gives and keeps, with its path
         self.left: list[State] = []
         self.handling = 0  # depth of `except` clauses: what they read on failure is no cost of the loop
         self.globals: set[str] = set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
 from nplus1_lint.index.walk import blocks, call_name, children, dotted, names, statements, targets
+from nplus1_lint.infer import given_stores
 from nplus1_lint.infer.effects import KEPT
 from nplus1_lint.infer.library import ADDERS, EXTENDERS
 from nplus1_lint.infer.values import LAST_PARAM, PARAMS_MASK, External, ModuleRef
@@ -26,6 +27,7 @@ _EMPTY = {"Eq": True, "NotEq": False, "Gt": False, "Lt": True, "LtE": True, "GtE
 
 def remember(frame: Frame, target: f.Expr, value: f.Expr) -> None:
     """Note ``cached = memo.get(key)``: testing the name then tests the memo."""
+    given_stores.remember(frame, target, value)
     if isinstance(target, f.Name):
         frame.memo_names.pop(target.id, None)
         asked = asked_containers(value) if type(value) is f.Call else ()
@@ -72,7 +74,7 @@ def guards_body(frame: Frame, statement: f.If) -> str | None:
     """Return the memo that an ``if`` finds empty before its body fills it, or None."""
     for container, missing in _asked(frame, statement.test):
         if missing and _stores(frame, statement.body, container):
-            return container
+            return frame.given_stores.get(container, container)
     for path, missing in _emptiness(statement.test):
         if missing and _is_kept(frame, path) and _fills(statement.body, path):
             return path
@@ -87,7 +89,7 @@ def guards_else(frame: Frame, statement: f.If) -> str | None:
     """Return the memo whose hit an ``if`` uses, so that its ``else`` runs on a miss and fills it."""
     for container, missing in _asked(frame, statement.test):
         if not missing and _stores(frame, statement.orelse, container):
-            return container
+            return frame.given_stores.get(container, container)
     for path, missing in _emptiness(statement.test) if statement.orelse else ():
         if not missing and _is_kept(frame, path) and _fills(statement.orelse, path):
             return path
@@ -180,7 +182,7 @@ def guards_rest(frame: Frame, statement: f.Stmt, rest: tuple[f.Stmt, ...]) -> st
     for inner in _exits(frame, statement):
         for container, missing in _asked(frame, inner.test):
             if not missing and _stores(frame, rest, container):
-                return container
+                return frame.given_stores.get(container, container)
     return _guards_rest_by_truth(frame, statement, rest) if type(statement) is f.If else None
 
 
@@ -217,7 +219,8 @@ def guards_handler(frame: Frame, handler: f.Handler) -> str | None:
     for statement in statements(handler.body):
         for target in statement.targets if isinstance(statement, f.Assign) else ():
             if isinstance(target, f.Subscript):
-                return dotted(target.value)
+                container = dotted(target.value)
+                return frame.given_stores.get(container, container) if container is not None else None
             path = dotted(target) if isinstance(target, f.Attr) and name == "AttributeError" else None
             if path is not None and _outlasts(frame, path):
                 return path

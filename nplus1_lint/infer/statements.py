@@ -11,6 +11,7 @@ from nplus1_lint.infer import (
     calls,
     expiry,
     expressions,
+    given_stores,
     loop_options,
     loops,
     memos,
@@ -187,6 +188,7 @@ def _ann_assign(frame: Run, statement: f.AnnAssign) -> None:
         value = declared if declared.atoms else value
     if statement.value is not None or isinstance(statement.target, f.Name):
         loops.assign_target(frame, statement.target, (value, mask), frame.since(mark))
+        given_stores.remember(frame, statement.target, statement.value)
     if statement.value is not None and frame.engine.templates.active:
         records.remember(frame, statement.target, statement.value)
 
