@@ -136,7 +136,7 @@ def _read(frame: Frame, value: Value, mask: int, schema: Schema, place: Place, d
     for atom in value.atoms:
         kind = type(atom)
         if kind is Row:
-            _read_row(frame, atom, mask, schema, place, depth)
+            _read_row(frame, atom, value, mask, schema, place, depth)
         elif kind is Many:
             _read_each(frame, atom, mask, schema, place, depth)
         elif kind is Mapping:
@@ -208,7 +208,9 @@ def _fields(frame: Frame, schema: Schema, value: Value, place: Place) -> Iterato
     return schemas.fields(frame, schema)
 
 
-def _read_row(frame: Frame, atom: Row, mask: int, schema: Schema, place: Place, depth: int) -> None:
+def _read_row(frame: Frame, atom: Row, given: Value, mask: int, schema: Schema, place: Place, depth: int) -> None:
+    """Read a row that is one of what is given."""
+    itself = atom
     model = frame.engine.project.models[atom.model]
     if not _converted(frame, atom, mask, schema, place).only(Row):
         return
@@ -217,6 +219,8 @@ def _read_row(frame: Frame, atom: Row, mask: int, schema: Schema, place: Place, 
         if field.function is not None:
             frame.call((field.function, mask), Arguments(((of(atom), mask),), {}), place)
         elif field.path and _matters(frame, atom, model, field.path[0]):
+            if itself not in rows.but_perhaps_loaded(frame, given.atoms, field.path[0]):
+                continue
             found, one, path = of(atom), mask, around.path
             for step in field.path:
                 path = (*path, step)
