@@ -155,6 +155,14 @@ MENDED: dict[Key, Replacements] = {
         ),
         ("    shares = {}\n", "    shares = {}\n    total = session.scalar(select(func.count(Hero.id)))\n"),
     ),
+    Key("NP305", "beside a change of another table"): (
+        (
+            "    for hero in session.scalars(select(Hero)).all():\n"
+            "        teams = session.scalar(select(func.count(Team.id)))  # expect: NP305\n",
+            "    teams = session.scalar(select(func.count(Team.id)))\n"
+            "    for hero in session.scalars(select(Hero)).all():\n",
+        ),
+    ),
     Key("NP305", "behind a call"): (
         (
             "    return [(team.slug, strongest(session).name)",

@@ -24,7 +24,7 @@ class Team(Base):
 class Hero(Base):
     __tablename__ = "heroes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
 """
 QUIET = """\
 from sqlalchemy.orm import Session

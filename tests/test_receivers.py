@@ -76,11 +76,12 @@ class Loader:
 
 
 def made(session: Session, ids):
-    return Loader(["a"]).all(session, ids), Loader(["a"]).named(session, ids)
+    teams = [session.get(Team, 0)]
+    return Loader(teams).all(session, ids), Loader(teams).named(session, ids)
 
 
 def declared(loader: Loader, session: Session, ids):
-    return loader.all(session, ids), loader.named(session, ids), Loader(["b"], {"c": 1}).written()
+    return loader.all(session, ids), loader.named(session, ids), Loader([session.get(Team, 1)], {"c": 1}).written()
 """
 
 

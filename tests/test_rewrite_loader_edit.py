@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import InvalidRequestError
 
-from nplus1_lint.findings import Applicability
 from nplus1_lint.rules.loader_misuse import LoaderMisuse
 from nplus1_lint.rules.unused_loader_option import UnusedLoaderOption
 from tests.availability import where_available
@@ -107,6 +106,33 @@ async def run(session: AsyncSession):
 """,
         "result = (await session.execute(select(Team).options(joinedload(Team.heroes)))).unique()",
     ),
+    "the only option of a list": (
+        "NP202",
+        """\
+def run(session: Session):
+    wanted = [selectinload(Team.heroes)]
+    return [team.slug for team in session.scalars(select(Team).options(*wanted)).all()]
+""",
+        "wanted = []",
+    ),
+    "the first option of a list": (
+        "NP202",
+        """\
+def run(session: Session):
+    wanted = [selectinload(Team.heroes), load_only(Team.slug)]
+    return [team.slug for team in session.scalars(select(Team).options(*wanted)).all()]
+""",
+        "wanted = [load_only(Team.slug)]",
+    ),
+    "the last option of a list": (
+        "NP202",
+        """\
+def run(session: Session):
+    wanted = [load_only(Team.slug), selectinload(Team.heroes)]
+    return [team.slug for team in session.scalars(select(Team).options(*wanted)).all()]
+""",
+        "wanted = [load_only(Team.slug)]",
+    ),
     "an awaited result in parentheses": (
         "NP207",
         """\
@@ -126,16 +152,3 @@ def test_programs(code: str, app: str, expected: str, tmp_path: Path, monkeypatc
     assert expected in text
     assert after.outcome
     assert before is None or after.outcome == before.outcome
-
-
-def test_an_option_in_a_list_stays_prose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = """\
-def run(session: Session):
-    wanted = [selectinload(Team.heroes)]
-    return [team.slug for team in session.scalars(select(Team).options(*wanted)).all()]
-"""
-    files = {"app.py": IMPORTS + app, "models.py": shared_models()}
-    (finding,) = findings(materialise(files, tmp_path), "NP202", monkeypatch)
-    assert finding.suggestion is not None
-    assert not finding.suggestion.changes
-    assert finding.suggestion.applicability is Applicability.DISPLAY

@@ -122,6 +122,8 @@ def _dropped(region: Region, call: cst.Call, ancestors: Sequence[cst.CSTNode]) -
     if isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Call):
         start = region.outer_offsets(call.func.value)[1]
         return Edit(start, end, "") if "#" not in region.source.text[start:end] else None
+    if len(above) > 1 and isinstance(above[-1], cst.Element) and isinstance(above[-2], cst.List):
+        return _taken_out(region, above[-2], above[-1])
     if len(above) < 2 or not isinstance(above[-1], cst.Arg) or not isinstance(above[-2], cst.Call):
         return None
     options = above[-2]
@@ -133,6 +135,20 @@ def _dropped(region: Region, call: cst.Call, ancestors: Sequence[cst.CSTNode]) -
         if len(assign.targets) == 1 and isinstance(target, cst.Name) and target.value == options.func.value.value:
             return Edit(*region.offsets(assign), "pass")
     return _without(region, options, options.func, above[-1])
+
+
+def _taken_out(region: Region, written: cst.List, element: cst.Element) -> Edit | None:
+    """A list of options without one of them."""
+    elements = written.elements
+    at = next(number for number, one in enumerate(elements) if one is element)
+    start, end = region.offsets(written)
+    if len(elements) == 1:
+        start, end = start + 1, end - 1
+    elif at + 1 < len(elements):
+        start, end = region.outer_offsets(element.value)[0], region.outer_offsets(elements[at + 1].value)[0]
+    else:
+        start, end = region.outer_offsets(elements[at - 1].value)[1], region.outer_offsets(element.value)[1]
+    return Edit(start, end, "") if "#" not in region.source.text[start:end] else None
 
 
 def _without(region: Region, options: cst.Call, func: cst.Attribute, arg: cst.Arg) -> Edit | None:
