@@ -133,7 +133,7 @@ class Annotations:
             bound = self._engine.classes.type_argument(cls, path, name)
             if bound is not None:
                 # A type variable in what it is bound to is that of the class that binds it.
-                within = cls if name not in names(bound[1]) else None
+                within = cls if name not in set(names(bound[1])) else None
                 return self._value(bound[0], bound[1], within, depth - 1)
         if name == "Self" and cls is not None:
             return self.instance(cls)

@@ -181,7 +181,7 @@ def _is_moved(body: tuple[f.Stmt, ...], path: str | None) -> bool:
     for statement in statements(body):
         for target in statement.targets if isinstance(statement, f.Delete) else targets(statement):
             inner = target.value if isinstance(target, f.Subscript) and isinstance(target.index, f.Slice) else target
-            if path in _paths(inner):
+            if path in set(_paths(inner)):
                 return True
     return False
 
