@@ -469,7 +469,8 @@ def _opaque(frame: Frame, expr: f.Opaque) -> Val:
         if type(part) is not f.Const:
             mask |= val[1]
             _printed(frame, val, part)
-        text = concatenated(text, val[0])
+        if text is not SCALAR:
+            text = concatenated(text, val[0])
     return (text if text != _NO_TEXT else SCALAR), mask
 
 

@@ -29,7 +29,10 @@ def remember(frame: Frame, target: f.Expr, value: f.Expr | None) -> None:
         return
     frame.given_stores.pop(target.id, None)
     if type(value) is f.Call:
-        path = _given(frame, value)
+        known, key = frame.engine.given_stores, (frame.path, value.pos, frame.concrete_class())
+        if key not in known:
+            known[key] = _given(frame, value)
+        path = known[key]
         if path is not None:
             frame.given_stores[target.id] = path
 

@@ -30,9 +30,13 @@ def is_one(value: Value) -> bool:
 
 def in_hand(frame: Frame) -> dict[str, Binding]:
     """Return the names of the running function that hold such an attribute."""
-    if not frame.engine.reflects:
-        return {}
-    return {name: binding for name, binding in frame.state.env.items() if is_one(binding.value)}
+    held: dict[str, Binding] = {}
+    if frame.engine.reflects:
+        for name, binding in frame.state.env.items():
+            atoms = binding.value.atoms
+            if atoms and type(atoms[0]) is Reflection and is_one(binding.value):
+                held[name] = binding
+    return held
 
 
 def assume(frame: Frame, expr: f.Expr, positive: bool) -> None:

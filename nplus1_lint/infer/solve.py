@@ -105,6 +105,7 @@ class Engine(Globals):
         self.sessions_autoflush = sessions_autoflush(project)
         self.facts: dict[Key, Facts] = {}
         self.shapes: dict[int, tuple[f.Expr, Shape]] = {}
+        self.given_stores: dict[tuple[str, Place, str | None], str | None] = {}  # by the call, see the module
         self.growing: dict[int, tuple[tuple[f.Stmt, ...], Growth]] = {}  # what functions add to, see `periodic`
         self.uniform: dict[int, tuple[f.For, Writes]] = {}  # what loops write alike, by the loop
         self.seen: dict[int, tuple[object, Seen]] = {}  # what rounds take over, by the loop
