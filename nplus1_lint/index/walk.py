@@ -54,6 +54,27 @@ def targets(statement: f.Stmt) -> tuple[f.Expr, ...]:
     return ()
 
 
+def target_paths(target: f.Expr) -> tuple[str, ...]:
+    """Return the dotted paths that a target of an assignment binds, those of ``a, *b.c`` one by one."""
+    if isinstance(target, f.Display):
+        return tuple([path for item in target.items for path in target_paths(item)])
+    if isinstance(target, f.Starred):
+        return target_paths(target.value)
+    path = dotted(target)
+    return (path,) if path else ()
+
+
+def assigned_in(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
+    """Return the names that a suite assigns; without *nested*, only those of its own statements."""
+    return frozenset(
+        name
+        for statement in (statements(body) if nested else body)
+        for target in targets(statement)
+        for name in names(target)
+        if not isinstance(target, (f.Attr, f.Subscript))
+    )
+
+
 def children(expr: f.Expr) -> tuple[f.Expr, ...]:
     """Return the expressions directly inside one (a lambda's body excepted)."""
     inner = _CHILDREN.get(type(expr))

@@ -46,7 +46,7 @@ class Inherited:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._hierarchy = engine.project.hierarchy
-        self._open: dict[str, frozenset[str]] = {}
+        self._filling: dict[str, tuple[str, ...]] = {}
 
     def run(self, definition: Definition) -> None:
         """Run a method for each class at the end of its line that says what it leaves open: a model, a schema, a hook.
@@ -58,9 +58,8 @@ class Inherited:
         if definition.cls is None or definition.cls in self._engine.project.models or kind == "static":
             return
         found = 0
-        for sub in self._hierarchy.descendants(definition.cls):
-            method = self._hierarchy.find_method(sub, definition.facts.name)
-            if method is not definition or self._hierarchy.descendants(sub) or not self._fills_in(definition.cls, sub):
+        for sub in self._that_fill_in(definition.cls):
+            if self._hierarchy.find_method(sub, definition.facts.name) is not definition:
                 continue
             receiver = of(Instance("instance", sub, False, ()) if kind == "instance" else ClassRef("class", sub))
             values = entry_arguments(self._engine, definition, receiver)
@@ -69,13 +68,19 @@ class Inherited:
             if found == _MOST_CLASSES:
                 return
 
-    def _fills_in(self, base: str, sub: str) -> bool:
+    def _that_fill_in(self, base: str) -> tuple[str, ...]:
+        """The classes at the ends of a class' lines that say something that it leaves open."""
+        if base not in self._filling:
+            ends = [sub for sub in self._hierarchy.descendants(base) if not self._hierarchy.descendants(sub)]
+            left_open = self._left_open(base) if ends else frozenset[str]()
+            self._filling[base] = tuple([sub for sub in ends if self._fills_in(base, sub, left_open)])
+        return self._filling[base]
+
+    def _fills_in(self, base: str, sub: str, left_open: frozenset[str]) -> bool:
         known = {cls.id for cls in self._hierarchy.mro(base)}
         own = [cls for cls in self._hierarchy.mro(sub) if cls.id not in known]
         said = {name for cls in own for name in (*cls.attributes, *cls.methods)}
-        if base not in self._open:
-            self._open[base] = self._left_open(base)
-        return not said.isdisjoint(self._open[base]) or ("__init__" in said and self._makes_itself(sub))
+        return not said.isdisjoint(left_open) or ("__init__" in said and self._makes_itself(sub))
 
     def _left_open(self, base: str) -> frozenset[str]:
         """What the methods of a class ask of ``self`` that neither it nor a base of it says."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nplus1_lint.findings import NodeKind
 from nplus1_lint.index import facts as f
+from nplus1_lint.index.walk import assigned_in
 from nplus1_lint.infer import expiry
 from nplus1_lint.infer.arguments import Arguments as Arguments  # noqa: TC001 (others take it from here)
 from nplus1_lint.infer.effects import (
@@ -33,7 +34,7 @@ from nplus1_lint.infer.effects import (
 )
 from nplus1_lint.infer.instantiate import itself, kept_by_either
 from nplus1_lint.infer.laps import Lap
-from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION, assigned_in, keeper_of
+from nplus1_lint.infer.memos import FIRST_TIME, ONE_ITERATION, keeper_of
 from nplus1_lint.infer.meter import Meter
 from nplus1_lint.infer.rounds import Seen, is_same
 from nplus1_lint.infer.shapes import NO_SHAPE, Shape

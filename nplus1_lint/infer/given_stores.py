@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, dotted, last_name, names, statements, targets
+from nplus1_lint.index.walk import assigned_in, call_name, dotted, last_name, statements, targets
 from nplus1_lint.infer.library import CACHES
 from nplus1_lint.link.symbols import ExternalSymbol, FunctionSymbol, GlobalSymbol, ModuleSymbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from nplus1_lint.infer.frame import Frame
     from nplus1_lint.link.hierarchy import Function as Definition
     from nplus1_lint.link.hierarchy import Hierarchy
@@ -82,7 +80,7 @@ def _kept(hierarchy: Hierarchy, definition: Definition, expr: f.Expr, seen: dict
     if any(param.name == root for param in definition.facts.params):
         return None
     shared = {name for s in statements(definition.facts.body) if isinstance(s, f.Scope) for name in s.names}
-    if root not in shared and root in _assigned(statements(definition.facts.body)):
+    if root not in shared and root in assigned_in(definition.facts.body):
         return None if dot else _kept_local(hierarchy, definition, root, seen)
     symbol = hierarchy.resolve_expr(definition.path, f.Name(root, definition.facts.pos))
     if isinstance(symbol, GlobalSymbol):
@@ -116,23 +114,12 @@ def _kept_local(hierarchy: Hierarchy, definition: Definition, name: str, seen: d
     seen = {**seen, name: None}
     paths: set[str | None] = set()
     for statement in statements(definition.facts.body):
-        if name in _assigned((statement,)):
+        if name in assigned_in((statement,), nested=False):
             others = [target for target in targets(statement) if not isinstance(target, f.Name)]
             value = statement.value if isinstance(statement, (f.Assign, f.AnnAssign)) else None
             written = others[0] if others else value
             paths.add(_kept(hierarchy, definition, written, seen) if written is not None else None)
     return paths.pop() if len(paths) == 1 else None
-
-
-def _assigned(body: Iterable[f.Stmt]) -> frozenset[str]:
-    """The names that statements themselves assign."""
-    return frozenset(
-        name
-        for statement in body
-        for target in targets(statement)
-        if not isinstance(target, (f.Attr, f.Subscript))
-        for name in names(target)
-    )
 
 
 def _is_made_anew(body: tuple[f.Stmt, ...], path: str) -> bool:

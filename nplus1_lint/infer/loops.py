@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, dotted, expressions, names, statements, targets
+from nplus1_lint.index.walk import call_name, dotted, expressions, names, statements, target_paths, targets
 from nplus1_lint.infer import library as lib
 from nplus1_lint.infer.batches import steps, takes_batches
 from nplus1_lint.infer.bounds import is_bounded
@@ -382,20 +382,8 @@ def _assigned(body: tuple[f.Stmt, ...], inside: tuple[f.Expr, ...]) -> frozenset
                 found.add(path)
     for statement in statements(body):
         for target in statement.targets if isinstance(statement, f.Delete) else targets(statement):
-            _target_names(target, found)
+            found.update(target_paths(target))
     return frozenset(found)
-
-
-def _target_names(target: f.Expr, found: set[str]) -> None:
-    if isinstance(target, f.Display):
-        for item in target.items:
-            _target_names(item, found)
-    elif isinstance(target, f.Starred):
-        _target_names(target.value, found)
-    else:
-        path = dotted(target)
-        if path:
-            found.add(path)
 
 
 def describe(expr: f.Expr) -> str:

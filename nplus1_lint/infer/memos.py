@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import blocks, call_name, children, dotted, names, statements, targets
+from nplus1_lint.index.walk import assigned_in, blocks, call_name, children, dotted, statements, targets
 from nplus1_lint.infer import given_stores
 from nplus1_lint.infer.effects import KEPT
 from nplus1_lint.infer.library import ADDERS, EXTENDERS
@@ -155,17 +155,6 @@ def reset_names(body: tuple[f.Stmt, ...], guarded: frozenset[str] = frozenset())
             for block in blocks(statement):
                 found |= reset_names(block, guarded)
     return frozenset(found)
-
-
-def assigned_in(body: tuple[f.Stmt, ...], nested: bool = True) -> frozenset[str]:
-    """Return the names that a suite assigns; without *nested*, only those of its own statements."""
-    return frozenset(
-        name
-        for statement in (statements(body) if nested else body)
-        for target in targets(statement)
-        for name in names(target)
-        if not isinstance(target, (f.Attr, f.Subscript))
-    )
 
 
 MAY_GUARD = frozenset({f.If, f.Try, f.With})

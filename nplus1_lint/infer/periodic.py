@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nplus1_lint.index import facts as f
-from nplus1_lint.index.walk import call_name, dotted, expressions, statements, targets
+from nplus1_lint.index.walk import call_name, dotted, expressions, statements, target_paths, targets
 from nplus1_lint.infer.library import ADDERS, EXTENDERS
 
 if TYPE_CHECKING:
@@ -76,19 +76,9 @@ def _assigned_anew(body: tuple[f.Stmt, ...]) -> Iterator[str]:
     for statement in body:
         for target in targets(statement) if not isinstance(statement, (f.AugAssign, f.For)) else ():
             if not isinstance(statement, f.Assign) or not _goes_on(target, statement.value):
-                yield from _paths(target)
+                yield from target_paths(target)
         if isinstance(statement, (f.With, f.Try)):
             yield from _assigned_anew(statement.body)
-
-
-def _paths(target: f.Expr) -> Iterator[str]:
-    if isinstance(target, f.Display):
-        for item in target.items:
-            yield from _paths(item)
-    elif isinstance(target, f.Starred):
-        yield from _paths(target.value)
-    elif path := dotted(target):
-        yield path
 
 
 def every_so_often(frame: Frame, test: f.Expr, body: tuple[f.Stmt, ...], positive: bool = True) -> str | None:
@@ -181,7 +171,7 @@ def _is_moved(body: tuple[f.Stmt, ...], path: str | None) -> bool:
     for statement in statements(body):
         for target in statement.targets if isinstance(statement, f.Delete) else targets(statement):
             inner = target.value if isinstance(target, f.Subscript) and isinstance(target.index, f.Slice) else target
-            if path in set(_paths(inner)):
+            if path in target_paths(inner):
                 return True
     return False
 
